@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The run loop, and the module's beginning and end.
+ *
+ * Documentation/overview.rst leads through the whole host in order.
+ */
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+
+#include "cpu.h"
+#include "lg.h"
+
+static void die(struct lguest *lg, int how)
+{
+	/* Pairs with lg_is_dead(): who sees it dead sees the reason. */
+	smp_store_release(&lg->dead, how);
+}
+
+/**
+ * lg_kill() - end a guest, with a reason that its owner reads
+ * @lg: the guest; its own task calls
+ * @fmt: the reason; of several the first counts
+ *
+ * Context: any.
+ */
+void lg_kill(struct lguest *lg, const char *fmt, ...)
+{
+	va_list args;
+
+	if (lg->dead)
+		return;
+	va_start(args, fmt);
+	vscnprintf(lg->reason, sizeof(lg->reason), fmt, args);
+	va_end(args);
+	die(lg, -ENOENT);
+}
+
+/**
+ * lg_restart() - end a guest that asks to be started again
+ * @lg: the guest; its own task calls
+ *
+ * Context: any.
+ */
+void lg_restart(struct lguest *lg)
+{
+	if (!lg->dead)
+		die(lg, -ERESTART);
+}
+
+/**
+ * lg_wake() - make a guest look at its interrupts
+ * @lg: the guest
+ *
+ * Out of its HALT if it is in one, out of guest mode if it runs.
+ *
+ * Context: any.
+ */
+void lg_wake(struct lguest *lg)
+{
+	wake_up(&lg->wait);
+	kick_process(lg->task);
+}
+
+/*
+ * Work that waits for a return to user mode must not wait for a guest's end:
+ * go there and come back at once, which is what restarting a system call does.
+ */
+static int must_leave(void)
+{
+	if (signal_pending(current))
+		return -ERESTARTSYS;
+	if (!test_thread_flag(TIF_NOTIFY_RESUME))
+		return 0;
+	set_thread_flag(TIF_SIGPENDING);
+	return -ERESTARTNOINTR;
+}
+
+/* One stretch in the guest, with what it came out for seen to. */
+static void run_guest(struct lguest *lg)
+{
+	local_irq_disable();
+	/* From here on what is new interrupts the guest. */
+	if (signal_pending(current) || need_resched() || lg_irqs_are_new(lg)) {
+		local_irq_enable();
+		return;
+	}
+	lg_vcpu_enter(lg);
+	local_irq_enable();
+	lg_handle_trap(lg);
+}
+
+static int run_until_done(struct lguest *lg, u32 *notify)
+{
+	int err;
+
+	for (;;) {
+		if (lg->hcall_pending && !lg->notify_pending && !lg_is_dead(lg))
+			lg_do_hypercalls(lg);
+		if (lg_is_dead(lg))
+			return lg->dead;
+		if (lg->notify_pending) {
+			*notify = lg->notify_address;
+			return 1;
+		}
+		err = must_leave();
+		if (err)
+			return err;
+		if (lg->hcall_pending)
+			continue;
+
+		lg_deliver_irqs(lg);
+		if (lg_is_dead(lg))
+			continue;
+		if (lg->halted) {
+			wait_event_interruptible(lg->wait, lg_irqs_are_new(lg));
+			continue;
+		}
+		cond_resched();
+		run_guest(lg);
+	}
+}
+
+/**
+ * lg_run() - run a guest until there is something to tell its Launcher
+ * @lg: the guest; its own task calls
+ * @notify: the address of a NOTIFY that no eventfd took; it stays pending
+ *	until the caller clears &lguest.notify_pending
+ *
+ * Context: may sleep.
+ * Return: 1 with @notify set; -ENOENT or -ERESTART if the guest died just now;
+ * -ERESTARTSYS or -ERESTARTNOINTR for a signal, after which the next call goes
+ * on where the guest was.
+ */
+int lg_run(struct lguest *lg, u32 *notify)
+{
+	int ret;
+
+	lg_vcpu_load(lg);
+	ret = run_until_done(lg, notify);
+	lg_vcpu_put(lg);
+	return ret;
+}
+
+static int __init lg_init(void)
+{
+	int err;
+
+	err = lg_cpu_init();
+	if (err)
+		return err;
+	err = lg_device_init();
+	if (err)
+		goto cpu_exit;
+	return 0;
+
+cpu_exit:
+	lg_cpu_exit();
+	return err;
+}
+
+static void __exit lg_exit(void)
+{
+	lg_device_exit();
+	lg_cpu_exit();
+}
+
+module_init(lg_init);
+module_exit(lg_exit);
+MODULE_DESCRIPTION("lguest: paravirtual 32-bit guests without hardware virtualization");
+MODULE_LICENSE("GPL");

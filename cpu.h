@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the rest of the module asks of the processor. x86/ answers; the KUnit
+ * build for UML answers with a processor of its own (tests/kunit/).
+ */
+#ifndef LG_CPU_H
+#define LG_CPU_H
+
+#include <linux/types.h>
+
+struct lguest;
+struct lg_root;
+
+/* The vCPU came back because entering the guest itself faulted. */
+#define LG_VECTOR_ENTRY_FAULT	0x100
+/* The vCPU came back for the host's sake; nothing is asked of us. */
+#define LG_VECTOR_NONE		0x101
+
+/* Added by the memory controller's encryption to every physical address. */
+extern u64 lg_pte_encryption;
+
+int lg_cpu_init(void);
+void lg_cpu_exit(void);
+
+int lg_vcpu_init(struct lguest *lg);
+void lg_vcpu_free(struct lguest *lg);
+void lg_vcpu_load(struct lguest *lg);
+void lg_vcpu_put(struct lguest *lg);
+void lg_vcpu_enter(struct lguest *lg);
+void lg_vcpu_kick_and_wait(struct lguest *lg);
+bool lg_vcpu_wants_fpu(struct lguest *lg);
+void lg_vcpu_update_syscall(struct lguest *lg);
+bool lg_vcpu_fault_in_segment_load(struct lguest *lg);
+u32 lg_cpu_tsc_khz(void);
+
+int lg_root_map_upper(struct lguest *lg, struct lg_root *root);
+void lg_root_unmap_upper(struct lg_root *root);
+
+#endif /* LG_CPU_H */

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the host reads and writes of the guest's memory, which is the
+ * Launcher's: plain user memory at lg->base. It may fault, sleep, or be gone;
+ * a guest whose memory is gone dies of it.
+ */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+
+#include "lg.h"
+
+/**
+ * lg_in_memory() - whether a range lies inside the guest's memory
+ * @lg: the guest
+ * @gpa: guest-physical address of its first byte
+ * @len: bytes
+ *
+ * Return: true if every byte lies below the guest's pfnlimit. Any context.
+ */
+bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len)
+{
+	return (u64)gpa + len <= (u64)lg->pfn_limit << PAGE_SHIFT;
+}
+
+static void __user *guest_address(struct lguest *lg, u32 gpa)
+{
+	return (void __user *)(lg->base + gpa);
+}
+
+static bool bad_address(struct lguest *lg, u32 gpa, u32 len)
+{
+	if (lg_in_memory(lg, gpa, len))
+		return false;
+	lg_kill(lg, "bad address %#x: %u bytes there are not all in memory",
+		gpa, len);
+	return true;
+}
+
+static void memory_gone(struct lguest *lg, u32 gpa)
+{
+	lg_kill(lg, "guest memory at %#x is gone: the Launcher took it away",
+		gpa);
+}
+
+/**
+ * lg_read() - copy from the guest's memory
+ * @lg: the guest; its own task calls
+ * @gpa: guest-physical address
+ * @to: where to
+ * @len: bytes
+ *
+ * Context: may sleep.
+ * Return: true, or false with the guest dead and @to zeroed.
+ */
+bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len)
+{
+	if (!bad_address(lg, gpa, len)) {
+		if (!copy_from_user(to, guest_address(lg, gpa), len))
+			return true;
+		memory_gone(lg, gpa);
+	}
+	memset(to, 0, len);
+	return false;
+}
+
+/**
+ * lg_write() - copy to the guest's memory
+ * @lg: the guest; its own task calls
+ * @gpa: guest-physical address
+ * @from: where from
+ * @len: bytes
+ *
+ * Context: may sleep.
+ * Return: true, or false with the guest dead.
+ */
+bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len)
+{
+	if (bad_address(lg, gpa, len))
+		return false;
+	if (!copy_to_user(guest_address(lg, gpa), from, len))
+		return true;
+	memory_gone(lg, gpa);
+	return false;
+}
+
+/**
+ * lg_get_u32() - read one word of the guest's memory
+ * @lg: the guest; its own task calls
+ * @gpa: guest-physical address
+ * @val: the word, 0 on failure
+ *
+ * Context: may sleep.
+ * Return: true, or false with the guest dead.
+ */
+bool lg_get_u32(struct lguest *lg, u32 gpa, u32 *val)
+{
+	return lg_read(lg, gpa, val, sizeof(*val));
+}
+
+/**
+ * lg_put_u32() - write one word of the guest's memory
+ * @lg: the guest; its own task calls
+ * @gpa: guest-physical address
+ * @val: the word
+ *
+ * Context: may sleep.
+ * Return: true, or false with the guest dead.
+ */
+bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val)
+{
+	return lg_write(lg, gpa, &val, sizeof(val));
+}
+
+/* The physical address behind one page's part of a linear range. */
+static bool translate(struct lguest *lg, u32 gva, bool write, u32 *gpa)
+{
+	struct lg_mapping map;
+
+	if (!lg_walk(lg, gva, &map) || !map.present)
+		return false;
+	if (write && !(map.pde & map.pte & LG_PTE_WRITE))
+		return false;
+	if (!lg_mark_used(lg, &map, write))
+		return false;
+	*gpa = (map.gfn << PAGE_SHIFT) | offset_in_page(gva);
+	return true;
+}
+
+/**
+ * lg_read_linear() - copy from an address as the guest's kernel sees it
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address; wraps at 4 GiB as the CPU's would
+ * @to: where to
+ * @len: bytes
+ *
+ * Context: may sleep.
+ * Return: true; false if the guest's tables do not map all of it, or with the
+ * guest dead.
+ */
+bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len)
+{
+	while (len) {
+		u32 part = min_t(u32, len, PAGE_SIZE - offset_in_page(gva));
+		u32 gpa;
+
+		if (!translate(lg, gva, false, &gpa) ||
+		    !lg_read(lg, gpa, to, part))
+			return false;
+		gva += part;
+		to += part;
+		len -= part;
+	}
+	return true;
+}
+
+/**
+ * lg_write_linear() - copy to an address as the guest's kernel sees it
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address; wraps at 4 GiB as the CPU's would
+ * @from: where from
+ * @len: bytes
+ *
+ * Accessed and dirty bits are kept as if the guest had written.
+ *
+ * Context: may sleep.
+ * Return: true; false if the guest's tables do not map all of it writable, or
+ * with the guest dead.
+ */
+bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len)
+{
+	while (len) {
+		u32 part = min_t(u32, len, PAGE_SIZE - offset_in_page(gva));
+		u32 gpa;
+
+		if (!translate(lg, gva, true, &gpa) ||
+		    !lg_write(lg, gpa, from, part))
+			return false;
+		gva += part;
+		from += part;
+		len -= part;
+	}
+	return true;
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Hypercalls (ABI.md section 3). A guest makes them one at a time with
+ * `int $0x1f`, or leaves them in the ring of struct lguest_data, to be done in
+ * order before the next direct one.
+ *
+ * A NOTIFY that no eventfd claims returns to the Launcher. What was left
+ * undone then goes on from here when the Launcher comes back: the rest of the
+ * ring, and the direct call, each exactly once.
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "cpu.h"
+#include "lg.h"
+
+#define LHCALL_FLUSH_ASYNC	0
+#define LHCALL_LGUEST_INIT	1
+#define LHCALL_SHUTDOWN		2
+#define LHCALL_NEW_PGTABLE	4
+#define LHCALL_FLUSH_TLB	5
+#define LHCALL_LOAD_IDT_ENTRY	6
+#define LHCALL_SET_STACK	7
+#define LHCALL_TS		8
+#define LHCALL_SET_CLOCKEVENT	9
+#define LHCALL_HALT		10
+#define LHCALL_SET_PMD		13
+#define LHCALL_SET_PTE		14
+#define LHCALL_SET_PGD		15
+#define LHCALL_LOAD_TLS		16
+#define LHCALL_NOTIFY		17
+#define LHCALL_LOAD_GDT_ENTRY	18
+#define LHCALL_SEND_INTERRUPTS	19
+
+#define LGUEST_SHUTDOWN_RESTART	2
+#define SHUTDOWN_MESSAGE_LEN	128
+
+static void do_shutdown(struct lguest *lg, u32 gpa, u32 how)
+{
+	char message[SHUTDOWN_MESSAGE_LEN + 1] = "";
+	u64 left = ((u64)lg->pfn_limit << PAGE_SHIFT);
+	u32 len;
+
+	/* The message may end where memory does. */
+	left = gpa < left ? left - gpa : 0;
+	len = min_t(u64, left, SHUTDOWN_MESSAGE_LEN);
+	if (!len) {
+		lg_kill(lg, "bad shutdown message at %#x", gpa);
+		return;
+	}
+	if (!lg_read(lg, gpa, message, len))
+		return;
+	if (how == LGUEST_SHUTDOWN_RESTART)
+		lg_restart(lg);
+	else
+		lg_kill(lg, "CRASH: %s", message);
+}
+
+static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
+{
+	if (!lg_data_ready(lg) && call->nr != LHCALL_LGUEST_INIT) {
+		lg_kill(lg, "hypercall %u before LGUEST_INIT", call->nr);
+		return;
+	}
+
+	switch (call->nr) {
+	case LHCALL_FLUSH_ASYNC:
+	case LHCALL_SEND_INTERRUPTS:
+		/* Being here has done it, or is about to. */
+		break;
+	case LHCALL_LGUEST_INIT:
+		if (lg_data_ready(lg))
+			lg_kill(lg, "a second LGUEST_INIT");
+		else
+			lg_data_init(lg, call->arg1);
+		break;
+	case LHCALL_SHUTDOWN:
+		do_shutdown(lg, call->arg1, call->arg2);
+		break;
+	case LHCALL_NEW_PGTABLE:
+		lg_new_page_table(lg, call->arg1);
+		break;
+	case LHCALL_FLUSH_TLB:
+		lg_flush_tlb(lg, call->arg1);
+		break;
+	case LHCALL_LOAD_IDT_ENTRY:
+		lg_load_idt_entry(lg, call->arg1, call->arg2, call->arg3);
+		break;
+	case LHCALL_SET_STACK:
+		lg_set_stack(lg, call->arg1, call->arg2, call->arg3);
+		break;
+	case LHCALL_TS:
+		lg->ts = call->arg1;
+		break;
+	case LHCALL_SET_CLOCKEVENT:
+		lg_set_clockevent(lg, call->arg1);
+		break;
+	case LHCALL_HALT:
+		lg->halted = true;
+		break;
+	case LHCALL_SET_PTE:
+		lg_set_pte(lg, call->arg1, call->arg2, call->arg3);
+		break;
+	case LHCALL_SET_PGD:
+		lg_set_pgd(lg, call->arg1, call->arg2);
+		break;
+	case LHCALL_LOAD_TLS:
+		lg_load_tls(lg, call->arg1);
+		break;
+	case LHCALL_NOTIFY:
+		if (!lg_signal_eventfd(lg, call->arg1)) {
+			lg->notify_address = call->arg1;
+			lg->notify_pending = true;
+		}
+		break;
+	case LHCALL_LOAD_GDT_ENTRY:
+		lg_load_gdt_entry(lg, call->arg1, call->arg2, call->arg3);
+		break;
+	case LHCALL_SET_PMD:
+		lg_kill(lg, "hypercall %u (SET_PMD) from a guest without PAE tables",
+			call->nr);
+		break;
+	default:
+		lg_kill(lg, "bad hypercall %u", call->nr);
+	}
+}
+
+/* One lap at most: a guest can't refill the ring while we are here. */
+static void drain_ring(struct lguest *lg)
+{
+	struct lg_hcall call;
+	unsigned int i;
+	bool empty;
+
+	for (i = 0; i < LG_RING_ENTRIES; i++) {
+		if (!lg_data_ring_take(lg, &call, &empty) || empty)
+			return;
+		do_hypercall(lg, &call);
+		if (lg->notify_pending || lg_is_dead(lg))
+			return;
+	}
+}
+
+/**
+ * lg_do_hypercalls() - do what is in the ring, then the guest's direct call
+ * @lg: the guest, with hcall_pending set; its own task calls
+ *
+ * Stops where a NOTIFY waits for the Launcher, with hcall_pending still set if
+ * the direct call is yet to be done.
+ *
+ * Context: may sleep.
+ */
+void lg_do_hypercalls(struct lguest *lg)
+{
+	struct lg_hcall call = {
+		.nr = lg->regs->eax,
+		.arg1 = lg->regs->ebx,
+		.arg2 = lg->regs->ecx,
+		.arg3 = lg->regs->edx,
+		.arg4 = lg->regs->esi,
+	};
+
+	if (lg_data_ready(lg)) {
+		drain_ring(lg);
+		if (lg->notify_pending || lg_is_dead(lg))
+			return;
+	}
+	lg->hcall_pending = false;
+	do_hypercall(lg, &call);
+}

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupts and traps: which of them are the host's business, and how the
+ * rest reaches the guest's handlers (ABI.md section 5). Delivery does what the
+ * CPU would: the stack of SET_STACK if ring 3 was interrupted, the frame, the
+ * gate's entry point. What the guest takes for EFLAGS.IF is a word in struct
+ * lguest_data; the real flag is always set while it runs.
+ */
+#include <linux/bitops.h>
+#include <linux/hrtimer.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+
+#include "compat.h"
+#include "cpu.h"
+#include "lg.h"
+
+/* Intel SDM volume 3, table 6-1. */
+#define TRAP_BP		3
+#define TRAP_OF		4
+#define TRAP_UD		6
+#define TRAP_NM		7
+#define TRAP_DF		8
+#define TRAP_TS		10
+#define TRAP_GP		13
+#define TRAP_PF		14
+#define TRAP_SPURIOUS	15
+#define TRAP_AC		17
+#define TRAPS		32
+
+#define WITH_ERROR_CODE	(BIT(TRAP_DF) | GENMASK(TRAP_PF, TRAP_TS) | BIT(TRAP_AC))
+
+/* SDM 6.13: in an error code, the index is of the IDT. */
+#define ERROR_CODE_IDT	BIT(1)
+
+/* SDM volume 3, section 6.11: an interrupt or trap gate's high word. */
+#define GATE_TYPE	GENMASK(12, 8)
+#define GATE_INTERRUPT	(0xe << 8)
+#define GATE_TRAP	(0xf << 8)
+#define GATE_DPL_SHIFT	13
+#define GATE_PRESENT	BIT(15)
+
+#define FLAGS_TF	BIT(8)
+#define FLAGS_IF	BIT(9)
+#define FLAGS_NT	BIT(14)
+#define FLAGS_RF	BIT(16)
+#define FLAGS_VM	BIT(17)
+
+#define STACK_PAGES_MAX	2
+
+/*
+ * A guest that may not be interrupted right now does not tell us when it may
+ * again (ABI.md section 5). Look again after this long at the latest.
+ */
+#define IRQ_WINDOW_NS	(250 * NSEC_PER_USEC)
+
+/**
+ * lg_gate_handler() - where a gate leads
+ * @gate: an entry of the guest's IDT
+ * @eip: the handler
+ * @masks_irqs: whether entering it clears the interrupt flag
+ *
+ * Return: true; false if there is no handler.
+ */
+bool lg_gate_handler(const struct lg_desc *gate, u32 *eip, bool *masks_irqs)
+{
+	if (!(gate->high & GATE_PRESENT))
+		return false;
+	*eip = (gate->low & 0xffff) | (gate->high & 0xffff0000);
+	*masks_irqs = (gate->high & GATE_TYPE) == GATE_INTERRUPT;
+	return true;
+}
+
+/**
+ * lg_gate_dpl() - from which rings `int n` may use a gate
+ * @gate: an entry of the guest's IDT
+ *
+ * Return: the highest ring.
+ */
+unsigned int lg_gate_dpl(const struct lg_desc *gate)
+{
+	return gate->high >> GATE_DPL_SHIFT & 3;
+}
+
+static unsigned int cpl(struct lguest *lg)
+{
+	return lg->regs->cs & 3;
+}
+
+/* Enter a handler as the CPU would; false if the frame can't be pushed. */
+static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
+			  const u32 *error_code)
+{
+	struct lg_regs *regs = lg->regs;
+	u32 irq_enabled, mask, base, sp;
+	u32 frame[6];		/* error code, eip, cs, eflags, esp, ss */
+	u32 *start = &frame[1];
+	unsigned int words = 3;
+
+	if (!lg_data_irq_enabled(lg, &irq_enabled))
+		return false;
+	frame[1] = regs->eip;
+	frame[2] = regs->cs;
+	frame[3] = (regs->eflags & ~FLAGS_IF) | irq_enabled;
+
+	if (cpl(lg) != LG_KERNEL_RPL) {
+		frame[4] = regs->esp;
+		frame[5] = regs->ss;
+		words += 2;
+		regs->ss = lg->kernel_ss;
+		regs->esp = lg->kernel_esp;
+	}
+	if (error_code) {
+		frame[0] = *error_code;
+		start = &frame[0];
+		words++;
+	}
+
+	base = lg_segment_base(lg, regs->ss);
+	mask = lg_stack_mask(lg, regs->ss);
+	sp = regs->esp - words * sizeof(u32);
+	regs->esp = (regs->esp & ~mask) | (sp & mask);
+	if (!lg_write_linear(lg, base + (sp & mask), start,
+			     words * sizeof(u32))) {
+		lg_kill(lg, "no stack at ss:esp %llx:%#llx for the handler at %#x",
+			regs->ss, regs->esp, eip);
+		return false;
+	}
+	regs->cs = LG_KERNEL_CS;
+	regs->eip = eip;
+	regs->eflags &= ~(FLAGS_TF | FLAGS_RF | FLAGS_NT | FLAGS_VM);
+	return !masks_irqs || lg_data_set_irq_enabled(lg, false);
+}
+
+/* Hand a trap to the guest's own handler; without one the guest dies. */
+static void reflect(struct lguest *lg, u32 vector, u32 error_code)
+{
+	bool has_code = vector < TRAPS && BIT(vector) & WITH_ERROR_CODE;
+	struct lg_regs *regs = lg->regs;
+	bool masks_irqs;
+	u32 eip;
+
+	if (!lg_gate_handler(&lg->idt[vector], &eip, &masks_irqs)) {
+		if (vector == TRAP_PF)
+			lg_kill(lg, "unhandled trap %u at %#llx (cr2 %#x, error code %#x)",
+				vector, regs->eip, regs->cr2, error_code);
+		else
+			lg_kill(lg, "unhandled trap %u at %#llx (error code %#x)",
+				vector, regs->eip, error_code);
+		return;
+	}
+	enter_handler(lg, eip, masks_irqs, has_code ? &error_code : NULL);
+}
+
+/*
+ * `int n`: most vectors have a gate of DPL 0 in the real IDT, so that a vector
+ * from 32 up can only be hardware. The instruction then faults, and it is up
+ * to the guest's gate what becomes of it.
+ */
+static bool software_interrupt(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+	u8 insn[2];
+
+	if (!lg_read_linear(lg, lg_segment_base(lg, regs->cs) + regs->eip,
+			    insn, sizeof(insn)) || insn[0] != 0xcd)
+		return false;
+	if (lg_gate_dpl(&lg->idt[insn[1]]) < cpl(lg)) {
+		reflect(lg, TRAP_GP, insn[1] * 8 | ERROR_CODE_IDT);
+		return true;
+	}
+	regs->eip = (u32)regs->eip + sizeof(insn);
+	reflect(lg, insn[1], 0);
+	return true;
+}
+
+static void general_protection(struct lguest *lg, u32 error_code)
+{
+	if (error_code & ERROR_CODE_IDT && software_interrupt(lg))
+		return;
+	if (!error_code && cpl(lg) == LG_KERNEL_RPL && lg_emulate_insn(lg))
+		return;
+	if (!lg_is_dead(lg))
+		reflect(lg, TRAP_GP, error_code);
+}
+
+static void page_fault(struct lguest *lg)
+{
+	u32 error_code = lg->regs->error_code;
+
+	if (lg_page_fault(lg, lg->regs->cr2, &error_code) != LG_FAULT_GUEST)
+		return;
+	if (lg_data_set_cr2(lg, lg->regs->cr2))
+		reflect(lg, TRAP_PF, error_code);
+}
+
+/* A gate the guest's ring 3 may use in the real IDT, but not in its own? */
+static bool gate_forbids(struct lguest *lg, u32 vector)
+{
+	return lg_gate_dpl(&lg->idt[vector]) < cpl(lg);
+}
+
+static void software_gate(struct lguest *lg, u32 vector, u32 insn_len)
+{
+	if (!gate_forbids(lg, vector)) {
+		reflect(lg, vector, 0);
+		return;
+	}
+	/* A fault: the address is of the instruction itself. */
+	lg->regs->eip = (u32)lg->regs->eip - insn_len;
+	reflect(lg, TRAP_GP, vector * 8 | ERROR_CODE_IDT);
+}
+
+/* int3 and into are one byte; int $3 and int $4 are two. */
+static u32 trap_insn_len(struct lguest *lg, u8 one_byte)
+{
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip - 1;
+	u8 insn;
+
+	return lg_read_linear(lg, at, &insn, 1) && insn == one_byte ? 1 : 2;
+}
+
+static void entry_fault(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+
+	if (lg_vcpu_fault_in_segment_load(lg) &&
+	    lg_drop_selector(lg, regs->error_code & ~7))
+		return;
+	lg_kill(lg, "can't run at cs:eip %llx:%#llx ss:esp %llx:%#llx (error code %#x)",
+		regs->cs, regs->eip, regs->ss, regs->esp, regs->error_code);
+}
+
+/**
+ * lg_handle_trap() - act on why the guest came out
+ * @lg: the guest, its registers as they were; its own task calls
+ *
+ * Context: may sleep.
+ */
+void lg_handle_trap(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+
+	switch (regs->vector) {
+	case LG_VECTOR_NONE:
+		break;
+	case LG_VECTOR_HYPERCALL:
+		lg->hcall_pending = true;
+		break;
+	case LG_VECTOR_ENTRY_FAULT:
+		entry_fault(lg);
+		break;
+	case TRAP_PF:
+		page_fault(lg);
+		break;
+	case TRAP_GP:
+		general_protection(lg, regs->error_code);
+		break;
+	case TRAP_NM:
+		if (lg->ts || !lg_vcpu_wants_fpu(lg))
+			reflect(lg, TRAP_NM, 0);
+		break;
+	case TRAP_UD:
+		if (cpl(lg) == LG_KERNEL_RPL && lg_is_vmcall(lg)) {
+			regs->eip = (u32)regs->eip + 3;
+			lg->hcall_pending = true;
+		} else if (!lg_is_dead(lg)) {
+			reflect(lg, TRAP_UD, 0);
+		}
+		break;
+	case TRAP_BP:
+		software_gate(lg, TRAP_BP, trap_insn_len(lg, 0xcc));
+		break;
+	case TRAP_OF:
+		software_gate(lg, TRAP_OF, trap_insn_len(lg, 0xce));
+		break;
+	case LG_VECTOR_SYSCALL:
+		software_gate(lg, LG_VECTOR_SYSCALL, 2);
+		break;
+	default:
+		reflect(lg, regs->vector, regs->error_code);
+	}
+}
+
+static bool held_back(struct lguest *lg)
+{
+	return lg->regs->eip >= lg->noirq_start &&
+	       lg->regs->eip < lg->noirq_end;
+}
+
+static void note_pending(struct lguest *lg, bool pending)
+{
+	if (lg->told_pending != pending &&
+	    lg_data_set_irq_pending(lg, pending))
+		lg->told_pending = pending;
+}
+
+static void await_irq_window(struct lguest *lg)
+{
+	hrtimer_start(&lg->irq_window, ns_to_ktime(IRQ_WINDOW_NS),
+		      HRTIMER_MODE_REL_PINNED);
+}
+
+/* Deliver the first irq that may be; true if there may be another. */
+static bool deliver_irq(struct lguest *lg)
+{
+	u32 blocked, enabled, eip;
+	unsigned long ready;
+	unsigned int irq;
+	bool masks_irqs;
+
+	/* Before the bits are read: one set after is news. */
+	lg->irqs_seen = READ_ONCE(lg->irqs_pending);
+	if (!lg_data_ready(lg) || (!lg->irqs_seen && !lg->told_pending) ||
+	    !lg_data_blocked(lg, &blocked))
+		return false;
+
+	ready = lg->irqs_seen & ~blocked;
+	for_each_set_bit(irq, &ready, LG_IRQS) {
+		if (lg_gate_handler(&lg->idt[LG_VECTOR_IRQ_BASE + irq], &eip,
+				    &masks_irqs))
+			break;
+	}
+	if (irq >= LG_IRQS) {
+		note_pending(lg, false);
+		return false;
+	}
+	if (held_back(lg)) {
+		await_irq_window(lg);
+		return false;
+	}
+	if (lg->halted) {
+		lg->halted = false;
+		if (!lg_data_set_irq_enabled(lg, true))
+			return false;
+	} else if (!lg_data_irq_enabled(lg, &enabled) || !enabled) {
+		note_pending(lg, true);
+		await_irq_window(lg);
+		return false;
+	}
+
+	clear_bit(irq, &lg->irqs_pending);
+	return lg_data_set_wallclock(lg) &&
+	       enter_handler(lg, eip, masks_irqs, NULL);
+}
+
+/**
+ * lg_deliver_irqs() - deliver what may be delivered of the pending irqs
+ * @lg: the guest, about to be entered; its own task calls
+ *
+ * Ends a HALT if there is one.
+ *
+ * Context: may sleep.
+ */
+void lg_deliver_irqs(struct lguest *lg)
+{
+	while (deliver_irq(lg))
+		;
+}
+
+/**
+ * lg_irqs_are_new() - whether an irq came since lg_deliver_irqs() looked
+ * @lg: the guest
+ *
+ * Context: any.
+ * Return: true if it should look again.
+ */
+bool lg_irqs_are_new(struct lguest *lg)
+{
+	return READ_ONCE(lg->irqs_pending) & ~lg->irqs_seen;
+}
+
+/**
+ * lg_set_irq() - raise an irq, and make sure that the guest notices
+ * @lg: the guest
+ * @irq: its number, below %LG_IRQS
+ *
+ * Context: any, from any CPU.
+ */
+void lg_set_irq(struct lguest *lg, unsigned int irq)
+{
+	set_bit(irq, &lg->irqs_pending);
+	lg_wake(lg);
+}
+
+/**
+ * lg_load_idt_entry() - LHCALL_LOAD_IDT_ENTRY
+ * @lg: the guest; its own task calls
+ * @nr: vector
+ * @low: the gate's low word
+ * @high: its high word
+ */
+void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
+{
+	u32 type = high & GATE_TYPE;
+
+	if (nr >= LG_IDT_ENTRIES) {
+		lg_kill(lg, "bad IDT entry %u", nr);
+		return;
+	}
+	/* NMI, double fault, spurious irq and hypercall stay the host's. */
+	if (nr == 2 || nr == TRAP_DF || nr == TRAP_SPURIOUS ||
+	    nr == LG_VECTOR_HYPERCALL)
+		return;
+	if (!(high & GATE_PRESENT)) {
+		low = 0;
+		high = 0;
+	} else if (type != GATE_INTERRUPT && type != GATE_TRAP) {
+		lg_kill(lg, "bad IDT gate type %#x for vector %u", type >> 8,
+			nr);
+		return;
+	}
+	lg->idt[nr].low = low;
+	lg->idt[nr].high = high;
+	lg_vcpu_update_syscall(lg);
+}
+
+/**
+ * lg_set_stack() - LHCALL_SET_STACK: where traps from ring 3 push
+ * @lg: the guest; its own task calls
+ * @ss: stack segment, RPL 1
+ * @esp: its top
+ * @pages: how many pages of it must not fault
+ *
+ * Context: may sleep.
+ */
+void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages)
+{
+	if ((ss & 3) != LG_KERNEL_RPL) {
+		lg_kill(lg, "bad stack segment %#x", ss);
+		return;
+	}
+	if (pages > STACK_PAGES_MAX) {
+		lg_kill(lg, "bad stack: %u pages", pages);
+		return;
+	}
+	lg->kernel_ss = ss;
+	lg->kernel_esp = esp;
+	lg_vcpu_update_syscall(lg);
+}
+
+/**
+ * lg_set_clockevent() - LHCALL_SET_CLOCKEVENT: irq 0 in a while
+ * @lg: the guest; its own task calls
+ * @ns: nanoseconds from now, 0 for never
+ *
+ * Context: may sleep.
+ */
+void lg_set_clockevent(struct lguest *lg, u32 ns)
+{
+	if (!ns)
+		hrtimer_cancel(&lg->clock);
+	else
+		hrtimer_start(&lg->clock, ns_to_ktime(ns), HRTIMER_MODE_REL);
+}
+
+static enum hrtimer_restart clock_fired(struct hrtimer *timer)
+{
+	lg_set_irq(container_of(timer, struct lguest, clock), 0);
+	return HRTIMER_NORESTART;
+}
+
+/* Its interrupt has brought the guest out, which was the point. */
+static enum hrtimer_restart irq_window_opened(struct hrtimer *timer)
+{
+	return HRTIMER_NORESTART;
+}
+
+/**
+ * lg_init_interrupts() - no irq pending, no timer armed
+ * @lg: a new guest
+ */
+void lg_init_interrupts(struct lguest *lg)
+{
+	lg_hrtimer_setup(&lg->clock, clock_fired, HRTIMER_MODE_REL);
+	lg_hrtimer_setup(&lg->irq_window, irq_window_opened,
+			 HRTIMER_MODE_REL_PINNED);
+}
+
+/**
+ * lg_stop_timers() - no timer runs nor will
+ * @lg: a guest that nobody runs any more
+ *
+ * Context: may sleep.
+ */
+void lg_stop_timers(struct lguest *lg)
+{
+	hrtimer_cancel(&lg->clock);
+	hrtimer_cancel(&lg->irq_window);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of lg.ko share: the guest, and who does what to it. */
+#ifndef LG_H
+#define LG_H
+
+#include <linux/atomic.h>
+#include <linux/hrtimer.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "shadow.h"
+
+#define LG_IRQS			32	/* irq n is the guest's vector 32 + n */
+#define LG_GDT_ENTRIES		32
+#define LG_IDT_ENTRIES		256
+#define LG_RING_ENTRIES		64	/* asynchronous hypercalls */
+#define LG_REASON_LEN		192
+
+/* Vectors with a meaning to both guest and host (ABI.md sections 3 and 5). */
+#define LG_VECTOR_HYPERCALL	0x1f
+#define LG_VECTOR_IRQ_BASE	0x20
+#define LG_VECTOR_SYSCALL	0x80
+
+/* Selectors a guest starts with: entries 12 and 13, ring 1. */
+#define LG_KERNEL_CS		0x61
+#define LG_KERNEL_DS		0x69
+#define LG_KERNEL_RPL		1
+
+/**
+ * struct lg_regs - the guest's registers while it is not running
+ *
+ * The upper halves of the general registers do not exist for the guest. The
+ * last five are what iretq pops, hence 64 bits each.
+ */
+struct lg_regs {
+	u32 eax, ebx, ecx, edx, esi, edi, ebp;
+	u32 ds, es, fs, gs;
+	u32 vector, error_code;
+	u32 cr2;
+	u64 eip, cs, eflags, esp, ss;
+};
+
+/**
+ * struct lg_desc - a descriptor, as its two words stand in the ABI's calls
+ */
+struct lg_desc {
+	u32 low, high;
+};
+
+/**
+ * struct lg_hcall - the arguments of a hypercall, direct or from the ring
+ */
+struct lg_hcall {
+	u32 nr;
+	u32 arg1, arg2, arg3, arg4;
+};
+
+struct lg_vcpu;
+struct lg_data_layout;
+
+/**
+ * struct lguest - one open file, one guest, one vCPU
+ *
+ * @task runs the guest, and alone touches what has no lock beside it.
+ * Everybody who holds the file may raise an irq, tie an eventfd, or look
+ * whether the guest is dead.
+ */
+struct lguest {
+	/* The file: who made the guest, and whether it is one yet. */
+	struct mutex init_lock;
+	bool initialized;		/* store-release after all below */
+	struct task_struct *task;
+	struct xarray eventfds;		/* by the address notified */
+
+	/* The guest's memory: the Launcher's, at @base. */
+	struct mm_struct *mm;
+	unsigned long base;
+	u32 pfn_limit;
+	struct lg_mmu mmu;
+
+	/* Death: @reason is written before @dead is set, never after. */
+	int dead;			/* 0, or what read(2) says: -errno */
+	char reason[LG_REASON_LEN];
+
+	/* The vCPU as the guest made it. */
+	struct lg_regs *regs;
+	struct lg_desc *gdt;		/* as the CPU sees it, made safe */
+	struct lg_desc idt[LG_IDT_ENTRIES];
+	u32 kernel_ss, kernel_esp;	/* LHCALL_SET_STACK */
+	bool ts;			/* the guest's cr0.TS */
+	bool halted;
+	struct lg_vcpu *vcpu;		/* the CPU's side of it */
+
+	/* struct lguest_data, in the guest's memory. */
+	u32 data;			/* gpa */
+	const struct lg_data_layout *layout;	/* NULL before LGUEST_INIT */
+	u32 kernel_address;
+	u32 syscall_vector;
+	u32 noirq_start, noirq_end;
+	unsigned int ring_next;
+
+	/* A hypercall or NOTIFY under way: survives a return to the Launcher. */
+	bool hcall_pending;
+	bool notify_pending;
+	u32 notify_address;
+
+	/* Interrupts: any CPU sets bits, the vCPU clears them. */
+	unsigned long irqs_pending;
+	unsigned long irqs_seen;	/* of those, by the vCPU */
+	bool told_pending;		/* what the guest's irq_pending says */
+	wait_queue_head_t wait;
+	struct hrtimer clock;
+	struct hrtimer irq_window;
+};
+
+/* core.c: the run loop, and the end of a guest */
+int lg_run(struct lguest *lg, u32 *notify);
+__printf(2, 3) void lg_kill(struct lguest *lg, const char *fmt, ...);
+void lg_restart(struct lguest *lg);
+void lg_wake(struct lguest *lg);
+
+static inline bool lg_is_dead(struct lguest *lg)
+{
+	return smp_load_acquire(&lg->dead);
+}
+
+/* guest_memory.c: what the host reads and writes of the guest */
+bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
+bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len);
+bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len);
+bool lg_get_u32(struct lguest *lg, u32 gpa, u32 *val);
+bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val);
+bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len);
+bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len);
+
+/* lguest_data.c: the page the guest shares with us */
+bool lg_data_init(struct lguest *lg, u32 gpa);
+bool lg_data_ready(struct lguest *lg);
+bool lg_data_irq_enabled(struct lguest *lg, u32 *flags);
+bool lg_data_set_irq_enabled(struct lguest *lg, bool on);
+bool lg_data_set_irq_pending(struct lguest *lg, bool on);
+bool lg_data_blocked(struct lguest *lg, u32 *blocked);
+bool lg_data_set_cr2(struct lguest *lg, u32 cr2);
+bool lg_data_set_wallclock(struct lguest *lg);
+bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call, bool *empty);
+const struct lg_data_layout *lg_data_find_layout(const u32 *words);
+
+/* hypercalls.c */
+void lg_do_hypercalls(struct lguest *lg);
+
+/* segments.c: what of a guest's descriptors reaches the CPU */
+bool lg_sanitize_descriptor(struct lg_desc *desc);
+void lg_init_gdt(struct lguest *lg);
+void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high);
+void lg_load_tls(struct lguest *lg, u32 gpa);
+bool lg_segment_is_flat(struct lguest *lg, u32 selector);
+u32 lg_segment_base(struct lguest *lg, u32 selector);
+u32 lg_stack_mask(struct lguest *lg, u32 selector);
+bool lg_drop_selector(struct lguest *lg, u32 error_code);
+
+/* interrupts_and_traps.c */
+void lg_handle_trap(struct lguest *lg);
+void lg_deliver_irqs(struct lguest *lg);
+bool lg_irqs_are_new(struct lguest *lg);
+void lg_set_irq(struct lguest *lg, unsigned int irq);
+void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high);
+void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages);
+void lg_set_clockevent(struct lguest *lg, u32 ns);
+void lg_init_interrupts(struct lguest *lg);
+void lg_stop_timers(struct lguest *lg);
+bool lg_gate_handler(const struct lg_desc *gate, u32 *eip, bool *masks_irqs);
+unsigned int lg_gate_dpl(const struct lg_desc *gate);
+
+/* emulate.c: the few instructions that fault for want of privilege */
+bool lg_emulate_insn(struct lguest *lg);
+bool lg_is_vmcall(struct lguest *lg);
+
+/* notify.c: eventfds in place of returns to the Launcher */
+int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd);
+bool lg_signal_eventfd(struct lguest *lg, u32 address);
+void lg_free_eventfds(struct lguest *lg);
+
+/* lguest_user.c: /dev/lguest */
+int lg_check_geometry(unsigned long base, unsigned long pages,
+		      unsigned long start);
+int lg_device_init(void);
+void lg_device_exit(void);
+
+#endif /* LG_H */

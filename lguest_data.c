@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * struct lguest_data: the words that guest and host share (ABI.md section 4).
+ * It lies in the guest's memory and the guest may change it at any time, so
+ * each word is copied once, and used as copied.
+ *
+ * Its end moved twice in the ABI's life. Nothing announces which layout a
+ * guest has, but two of the words at the end can be told by their values.
+ */
+#include <linux/mm.h>
+#include <linux/timekeeping.h>
+
+#include "cpu.h"
+#include "lg.h"
+
+/* The part that never moved. */
+#define DATA_IRQ_ENABLED	0
+#define DATA_BLOCKED		4
+#define DATA_CR2		8
+#define DATA_TIME		12
+#define DATA_IRQ_PENDING	20
+#define DATA_RING_STATUS	24
+#define DATA_RING		88
+#define DATA_RESERVE_MEM	1368
+#define DATA_TSC_KHZ		1372
+#define DATA_TAIL		1376	/* from here on, see below */
+#define DATA_TAIL_WORDS		5
+
+#define RING_DONE		0xff
+#define FLAG_IF			0x200
+
+/**
+ * struct lg_data_layout - where the words behind tsc_khz are, by index
+ * @noirq_start: first word of the range in which no irq is delivered
+ * @noirq_end: its end; the same as @noirq_start where there is one address
+ * @kernel_address: page offset of the guest's kernel
+ * @syscall_vector: 0x80 or 0x40
+ */
+struct lg_data_layout {
+	u8 noirq_start;
+	u8 noirq_end;
+	u8 kernel_address;
+	u8 syscall_vector;
+};
+
+static const struct lg_data_layout layouts[] = {
+	{ 0, 1, 2, 3 },		/* 3.2 to 3.19 */
+	{ 1, 2, 3, 4 },		/* 2.6.31 to 3.0: a pgdir comes first */
+	{ 0, 0, 1, 2 },		/* 4.0 to 4.13: a single noirq_iret */
+};
+
+/**
+ * lg_data_find_layout() - tell which layout a struct lguest_data has
+ * @words: the five words behind tsc_khz
+ *
+ * Return: the layout, or NULL if none fits.
+ */
+const struct lg_data_layout *lg_data_find_layout(const u32 *words)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(layouts); i++) {
+		u32 vector = words[layouts[i].syscall_vector];
+		u32 address = words[layouts[i].kernel_address];
+
+		if ((vector == 0x80 || vector == 0x40) && address &&
+		    !(address & ~PAGE_MASK))
+			return &layouts[i];
+	}
+	return NULL;
+}
+
+/**
+ * lg_data_init() - take LGUEST_INIT's struct lguest_data into use
+ * @lg: the guest; its own task calls
+ * @gpa: where it lies
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_init(struct lguest *lg, u32 gpa)
+{
+	u32 words[DATA_TAIL_WORDS];
+
+	if (!lg_in_memory(lg, gpa, DATA_TAIL + sizeof(words))) {
+		lg_kill(lg, "bad struct lguest_data at %#x", gpa);
+		return false;
+	}
+	if (!lg_read(lg, gpa + DATA_TAIL, words, sizeof(words)))
+		return false;
+	lg->layout = lg_data_find_layout(words);
+	if (!lg->layout) {
+		lg_kill(lg, "struct lguest_data at %#x has no layout we know",
+			gpa);
+		return false;
+	}
+	lg->noirq_start = words[lg->layout->noirq_start];
+	lg->noirq_end = words[lg->layout->noirq_end];
+	if (lg->layout->noirq_start == lg->layout->noirq_end)
+		lg->noirq_end++;
+	lg->syscall_vector = words[lg->layout->syscall_vector];
+	lg_set_kernel_address(lg, words[lg->layout->kernel_address]);
+	lg->data = gpa;
+
+	/* The host needs nothing of the guest's addresses: its own are above. */
+	return lg_put_u32(lg, gpa + DATA_RESERVE_MEM, 0) &&
+	       lg_put_u32(lg, gpa + DATA_TSC_KHZ, lg_cpu_tsc_khz()) &&
+	       lg_data_set_wallclock(lg);
+}
+
+/**
+ * lg_data_ready() - whether there is a struct lguest_data
+ * @lg: the guest
+ *
+ * Return: true from LGUEST_INIT on.
+ */
+bool lg_data_ready(struct lguest *lg)
+{
+	return lg->layout;
+}
+
+/**
+ * lg_data_irq_enabled() - the guest's virtual interrupt flag
+ * @lg: the guest; its own task calls
+ * @flags: 0x200 or 0
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_irq_enabled(struct lguest *lg, u32 *flags)
+{
+	*flags = 0;
+	if (!lg_data_ready(lg))
+		return true;
+	if (!lg_get_u32(lg, lg->data + DATA_IRQ_ENABLED, flags))
+		return false;
+	*flags &= FLAG_IF;
+	return true;
+}
+
+/**
+ * lg_data_set_irq_enabled() - change the guest's virtual interrupt flag
+ * @lg: the guest; its own task calls
+ * @on: its value
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_set_irq_enabled(struct lguest *lg, bool on)
+{
+	return !lg_data_ready(lg) ||
+	       lg_put_u32(lg, lg->data + DATA_IRQ_ENABLED, on ? FLAG_IF : 0);
+}
+
+/**
+ * lg_data_set_irq_pending() - tell the guest that an irq waits to be enabled
+ * @lg: the guest; its own task calls
+ * @on: whether one does
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_set_irq_pending(struct lguest *lg, bool on)
+{
+	return lg_put_u32(lg, lg->data + DATA_IRQ_PENDING, on ? FLAG_IF : 0);
+}
+
+/**
+ * lg_data_blocked() - the irqs that the guest has masked
+ * @lg: the guest; its own task calls
+ * @blocked: a bit per irq
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_blocked(struct lguest *lg, u32 *blocked)
+{
+	return lg_get_u32(lg, lg->data + DATA_BLOCKED, blocked);
+}
+
+/**
+ * lg_data_set_cr2() - leave the faulting address for the guest's handler
+ * @lg: the guest; its own task calls
+ * @cr2: the address
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_set_cr2(struct lguest *lg, u32 cr2)
+{
+	return !lg_data_ready(lg) || lg_put_u32(lg, lg->data + DATA_CR2, cr2);
+}
+
+/**
+ * lg_data_set_wallclock() - write the time of day
+ * @lg: the guest; its own task calls
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_set_wallclock(struct lguest *lg)
+{
+	struct timespec64 now;
+	s32 words[2];
+
+	ktime_get_real_ts64(&now);
+	words[0] = now.tv_sec;
+	words[1] = now.tv_nsec;
+	return lg_write(lg, lg->data + DATA_TIME, words, sizeof(words));
+}
+
+/**
+ * lg_data_ring_take() - take the next hypercall from the asynchronous ring
+ * @lg: the guest; its own task calls
+ * @call: the call
+ * @empty: nothing was there to take
+ *
+ * The slot is the guest's again when this returns.
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call, bool *empty)
+{
+	u32 status_gpa = lg->data + DATA_RING_STATUS + lg->ring_next;
+	u8 status;
+
+	*empty = true;
+	if (!lg_read(lg, status_gpa, &status, sizeof(status)))
+		return false;
+	if (status == RING_DONE)
+		return true;
+
+	*empty = false;
+	if (!lg_read(lg, lg->data + DATA_RING + lg->ring_next * sizeof(*call),
+		     call, sizeof(*call)))
+		return false;
+	status = RING_DONE;
+	if (!lg_write(lg, status_gpa, &status, sizeof(status)))
+		return false;
+	lg->ring_next = (lg->ring_next + 1) % LG_RING_ENTRIES;
+	return true;
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/lguest: how a Launcher makes a guest, runs it, and speaks to it
+ * (ABI.md section 1). One open file is one guest. The task that made the guest
+ * runs it; any process that holds the file may raise irqs and tie eventfds.
+ */
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "cpu.h"
+#include "include/uapi/linux/lguest_launcher.h"
+#include "lg.h"
+
+#define INITIALIZE_WORDS	3
+
+/* A word is an unsigned long of the process that calls. */
+static size_t word_size(void)
+{
+	return in_compat_syscall() ? sizeof(u32) : sizeof(unsigned long);
+}
+
+/* A request's words from buf on; -EINVAL if the write is too short for them. */
+static int get_words(const char __user *buf, size_t size, unsigned long *words,
+		     unsigned int count)
+{
+	u32 small[INITIALIZE_WORDS];
+	unsigned int i;
+
+	if (size < count * word_size())
+		return -EINVAL;
+	if (word_size() == sizeof(*words))
+		return copy_from_user(words, buf, count * sizeof(*words)) ?
+		       -EFAULT : 0;
+	if (copy_from_user(small, buf, count * sizeof(*small)))
+		return -EFAULT;
+	for (i = 0; i < count; i++)
+		words[i] = small[i];
+	return 0;
+}
+
+static bool is_initialized(struct lguest *lg)
+{
+	/* Pairs with the release at the end of initialize(). */
+	return smp_load_acquire(&lg->initialized);
+}
+
+/**
+ * lg_check_geometry() - whether a guest can have this memory
+ * @base: the Launcher's address of gpa 0
+ * @pages: how many pages
+ * @start: entry point
+ *
+ * Return: 0 or -EINVAL.
+ */
+int lg_check_geometry(unsigned long base, unsigned long pages,
+		      unsigned long start)
+{
+	if (!pages || pages > BIT(32) >> PAGE_SHIFT)
+		return -EINVAL;
+	if (start > U32_MAX || !PAGE_ALIGNED(base))
+		return -EINVAL;
+	if (!access_ok((void __user *)base, pages << PAGE_SHIFT))
+		return -EINVAL;
+	return 0;
+}
+
+static int make_guest(struct lguest *lg, const unsigned long *words)
+{
+	int err;
+
+	err = lg_check_geometry(words[0], words[1], words[2]);
+	if (err)
+		return err;
+	lg->base = words[0];
+	lg->pfn_limit = words[1];
+
+	err = lg_vcpu_init(lg);
+	if (err)
+		return err;
+	lg_init_gdt(lg);
+	lg->regs->eip = words[2];
+	err = lg_mmu_init(lg);
+	if (err) {
+		lg_vcpu_free(lg);
+		return err;
+	}
+	lg->task = get_task_struct(current);
+	smp_store_release(&lg->initialized, true);
+	return 0;
+}
+
+static ssize_t initialize(struct lguest *lg, const char __user *buf,
+			  size_t size)
+{
+	unsigned long words[INITIALIZE_WORDS];
+	int err;
+
+	if (mutex_lock_interruptible(&lg->init_lock))
+		return -ERESTARTSYS;
+	if (lg->initialized)
+		err = -EBUSY;
+	else
+		err = get_words(buf, size, words, INITIALIZE_WORDS) ?:
+		      make_guest(lg, words);
+	mutex_unlock(&lg->init_lock);
+	return err ?: INITIALIZE_WORDS * word_size();
+}
+
+static ssize_t raise_irq(struct lguest *lg, const char __user *buf, size_t size)
+{
+	unsigned long irq;
+	int err;
+
+	err = get_words(buf, size, &irq, 1);
+	if (err)
+		return err;
+	if (irq >= LG_IRQS)
+		return -EINVAL;
+	lg_set_irq(lg, irq);
+	return 0;
+}
+
+static ssize_t tie_eventfd(struct lguest *lg, const char __user *buf,
+			   size_t size)
+{
+	unsigned long words[2];
+	int err;
+
+	err = get_words(buf, size, words, 2);
+	return err ?: lg_tie_eventfd(lg, words[0], words[1]);
+}
+
+static ssize_t lg_device_write(struct file *file, const char __user *buf,
+			       size_t size, loff_t *offset)
+{
+	struct lguest *lg = file->private_data;
+	unsigned long req;
+	int err;
+
+	if (*offset)			/* vCPU 0 is the only one */
+		return -EINVAL;
+	err = get_words(buf, size, &req, 1);
+	if (err)
+		return err;
+	buf += word_size();
+	size -= word_size();
+
+	if (req == LHREQ_INITIALIZE)
+		return initialize(lg, buf, size);
+	if (req != LHREQ_IRQ && req != LHREQ_EVENTFD)
+		return -EINVAL;
+	if (!is_initialized(lg))
+		return -EINVAL;
+	if (lg_is_dead(lg))
+		return -ENOENT;
+	return req == LHREQ_IRQ ? raise_irq(lg, buf, size) :
+				  tie_eventfd(lg, buf, size);
+}
+
+static ssize_t read_reason(struct lguest *lg, char __user *buf, size_t size)
+{
+	size_t len = min(size, strlen(lg->reason) + 1);
+
+	if (!len)
+		return 0;
+	/* It ends in a NUL in however small a buffer. */
+	if (copy_to_user(buf, lg->reason, len - 1) || put_user(0, buf + len - 1))
+		return -EFAULT;
+	return len;
+}
+
+static int put_word(char __user *buf, u32 word)
+{
+	if (word_size() == sizeof(u32))
+		return put_user(word, (u32 __user *)buf);
+	return put_user((unsigned long)word, (unsigned long __user *)buf);
+}
+
+static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
+			      loff_t *offset)
+{
+	struct lguest *lg = file->private_data;
+	u32 notify;
+	int ret;
+
+	if (*offset || !is_initialized(lg))
+		return -EINVAL;
+	if (current != lg->task)
+		return -EPERM;
+	if (lg_is_dead(lg)) {
+		if (lg->dead != -ENOENT)
+			return lg->dead;
+		return read_reason(lg, buf, size);
+	}
+	/* After an exec the task is the same, but its memory is not. */
+	if (current->mm != lg->mm)
+		return -EPERM;
+	if (size < word_size())
+		return -EINVAL;
+
+	ret = lg_run(lg, &notify);
+	if (ret < 0)
+		return ret;
+	if (put_word(buf, notify))
+		return -EFAULT;		/* and still pending */
+	lg->notify_pending = false;
+	return word_size();
+}
+
+static int lg_device_open(struct inode *inode, struct file *file)
+{
+	struct lguest *lg = kvzalloc(sizeof(*lg), GFP_KERNEL_ACCOUNT);
+
+	if (!lg)
+		return -ENOMEM;
+	mutex_init(&lg->init_lock);
+	xa_init(&lg->eventfds);
+	init_waitqueue_head(&lg->wait);
+	lg_init_interrupts(lg);
+	file->private_data = lg;
+	return 0;
+}
+
+static int lg_device_release(struct inode *inode, struct file *file)
+{
+	struct lguest *lg = file->private_data;
+
+	if (lg->initialized) {
+		lg_stop_timers(lg);
+		lg_mmu_free(lg);
+		lg_vcpu_free(lg);
+		put_task_struct(lg->task);
+	}
+	lg_free_eventfds(lg);
+	kvfree(lg);
+	return 0;
+}
+
+static const struct file_operations lg_device_fops = {
+	.owner = THIS_MODULE,
+	.open = lg_device_open,
+	.release = lg_device_release,
+	.read = lg_device_read,
+	.write = lg_device_write,
+	.llseek = default_llseek,
+};
+
+static struct miscdevice lg_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "lguest",
+	.fops = &lg_device_fops,
+};
+
+/**
+ * lg_device_init() - offer /dev/lguest
+ *
+ * Return: 0 or what misc_register() says.
+ */
+int lg_device_init(void)
+{
+	return misc_register(&lg_device);
+}
+
+/**
+ * lg_device_exit() - take /dev/lguest away
+ */
+void lg_device_exit(void)
+{
+	misc_deregister(&lg_device);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The Launcher's memory changes under a running guest: munmap, mprotect,
+ * copy-on-write after fork, swap, migration, the OOM killer. Nothing is
+ * pinned; instead every shadow entry goes before the page it maps does.
+ *
+ * A fault that looks up a page while an invalidation is under way, or before
+ * one that has ended since, may hold a page that is already gone: it compares
+ * &lg_mmu.seq from before the look-up and starts over.
+ */
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched.h>
+
+#include "cpu.h"
+#include "lg.h"
+
+/* Frames zapped before others get a chance at the lock. */
+#define ZAP_BATCH	4096
+
+static struct lguest *guest_of(struct mmu_notifier *notifier)
+{
+	return container_of(notifier, struct lguest, mmu.notifier);
+}
+
+/* Cut a range of Launcher addresses to the guest's frames. */
+static bool frames_of(struct lguest *lg, unsigned long start,
+		      unsigned long end, u32 *first, u32 *last)
+{
+	unsigned long top = lg->base + ((u64)lg->pfn_limit << PAGE_SHIFT);
+
+	start = max(start, lg->base);
+	end = min(end, top);
+	if (start >= end)
+		return false;
+	*first = (start - lg->base) >> PAGE_SHIFT;
+	*last = (end - 1 - lg->base) >> PAGE_SHIFT;
+	return true;
+}
+
+/**
+ * lg_mmu_unsettled() - whether a page looked up may be gone by now
+ * @mmu: the guest's shadow tables
+ * @seq: &lg_mmu.seq as read before the page was looked up
+ *
+ * Context: &lg_mmu.lock held.
+ * Return: true if the look-up must be done again.
+ */
+bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq)
+{
+	return mmu->invalidations || mmu->seq != seq;
+}
+
+static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	bool zapped = false;
+
+	while (first <= last) {
+		u32 batch = min_t(u32, last - first, ZAP_BATCH - 1);
+
+		spin_lock(&mmu->lock);
+		zapped |= lg_zap_frames(mmu, first, first + batch);
+		spin_unlock(&mmu->lock);
+		first += batch + 1;
+		if (may_sleep)
+			cond_resched();
+	}
+	if (zapped)
+		lg_vcpu_kick_and_wait(lg);
+}
+
+static int invalidate_range_start(struct mmu_notifier *notifier,
+				  const struct mmu_notifier_range *range)
+{
+	struct lguest *lg = guest_of(notifier);
+	u32 first, last;
+
+	if (!frames_of(lg, range->start, range->end, &first, &last))
+		return 0;
+	spin_lock(&lg->mmu.lock);
+	lg->mmu.invalidations++;
+	spin_unlock(&lg->mmu.lock);
+	zap(lg, first, last, mmu_notifier_range_blockable(range));
+	return 0;
+}
+
+static void invalidate_range_end(struct mmu_notifier *notifier,
+				 const struct mmu_notifier_range *range)
+{
+	struct lguest *lg = guest_of(notifier);
+	bool settled;
+	u32 first, last;
+
+	if (!frames_of(lg, range->start, range->end, &first, &last))
+		return;
+	spin_lock(&lg->mmu.lock);
+	lg->mmu.seq++;
+	settled = !--lg->mmu.invalidations;
+	spin_unlock(&lg->mmu.lock);
+	if (settled)
+		wake_up_all(&lg->mmu.settled);
+}
+
+static bool age(struct mmu_notifier *notifier, unsigned long start,
+		unsigned long end, bool clear)
+{
+	struct lguest *lg = guest_of(notifier);
+	bool young = false;
+	u32 gfn, last;
+
+	if (!frames_of(lg, start, end, &gfn, &last))
+		return false;
+	spin_lock(&lg->mmu.lock);
+	for (; gfn <= last; gfn++)
+		young |= lg_age_frame(&lg->mmu, gfn, clear);
+	spin_unlock(&lg->mmu.lock);
+	return young;
+}
+
+static int clear_flush_young(struct mmu_notifier *notifier,
+			     struct mm_struct *mm, unsigned long start,
+			     unsigned long end)
+{
+	bool young = age(notifier, start, end, true);
+
+	if (young)
+		lg_vcpu_kick_and_wait(guest_of(notifier));
+	return young;
+}
+
+static int clear_young(struct mmu_notifier *notifier, struct mm_struct *mm,
+		       unsigned long start, unsigned long end)
+{
+	return age(notifier, start, end, true);
+}
+
+static int test_young(struct mmu_notifier *notifier, struct mm_struct *mm,
+		      unsigned long address)
+{
+	return age(notifier, address, address + PAGE_SIZE, false);
+}
+
+/* The address space ends: by exit, exec, or with the last file closed. */
+static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct lguest *lg = guest_of(notifier);
+
+	zap(lg, 0, lg->pfn_limit - 1, false);
+}
+
+const struct mmu_notifier_ops lg_mmu_notifier_ops = {
+	.release = release,
+	.invalidate_range_start = invalidate_range_start,
+	.invalidate_range_end = invalidate_range_end,
+	.clear_flush_young = clear_flush_young,
+	.clear_young = clear_young,
+	.test_young = test_young,
+};

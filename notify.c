@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Eventfds in place of returns to the Launcher: a NOTIFY of an address that
+ * one is tied to signals it, and the guest goes on.
+ */
+#include <linux/err.h>
+#include <linux/eventfd.h>
+#include <linux/gfp.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include "lg.h"
+
+/**
+ * lg_tie_eventfd() - LHREQ_EVENTFD
+ * @lg: the guest
+ * @address: what the guest will notify
+ * @fd: an eventfd of the calling process
+ *
+ * A second eventfd for an address takes the place of the first: a Launcher
+ * that sets up a device again has no use for the old one.
+ *
+ * Context: any task that holds the file; may sleep.
+ * Return: 0, -EINVAL for address 0 or one no guest could have or an @fd that
+ * is no eventfd, -EBADF, or -ENOMEM.
+ */
+int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd)
+{
+	struct eventfd_ctx *ctx, *old;
+
+	if (!address || address > U32_MAX)
+		return -EINVAL;
+	ctx = eventfd_ctx_fdget(fd);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+	old = xa_store(&lg->eventfds, address, ctx, GFP_KERNEL_ACCOUNT);
+	if (xa_is_err(old)) {
+		eventfd_ctx_put(ctx);
+		return xa_err(old);
+	}
+	if (old)
+		eventfd_ctx_put(old);
+	return 0;
+}
+
+/**
+ * lg_signal_eventfd() - signal whatever is tied to an address
+ * @lg: the guest; its own task calls
+ * @address: what it notifies
+ *
+ * Return: true if an eventfd took it.
+ */
+bool lg_signal_eventfd(struct lguest *lg, u32 address)
+{
+	struct eventfd_ctx *ctx;
+
+	/* The lock keeps the eventfd from being replaced and freed. */
+	xa_lock(&lg->eventfds);
+	ctx = xa_load(&lg->eventfds, address);
+	if (ctx)
+		lg_eventfd_signal(ctx);
+	xa_unlock(&lg->eventfds);
+	return ctx;
+}
+
+/**
+ * lg_free_eventfds() - let go of every eventfd
+ * @lg: a guest whose file nobody holds any more
+ */
+void lg_free_eventfds(struct lguest *lg)
+{
+	struct eventfd_ctx *ctx;
+	unsigned long address;
+
+	xa_for_each(&lg->eventfds, address, ctx)
+		eventfd_ctx_put(ctx);
+	xa_destroy(&lg->eventfds);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The shadow page tables: what the CPU walks in place of the guest's own. */
+#ifndef LG_SHADOW_H
+#define LG_SHADOW_H
+
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mmu_notifier.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+/* Intel SDM volume 3, section 4.5: bits of a 4-level paging entry. */
+#define LG_PTE_PRESENT		BIT_ULL(0)
+#define LG_PTE_WRITE		BIT_ULL(1)
+#define LG_PTE_USER		BIT_ULL(2)
+#define LG_PTE_ACCESSED		BIT_ULL(5)
+#define LG_PTE_DIRTY		BIT_ULL(6)
+#define LG_PTE_PSE		BIT_ULL(7)
+#define LG_PTE_NX		BIT_ULL(63)
+#define LG_PTE_PFN		GENMASK_ULL(51, 12)
+
+/* Same section 4.7: the error code of a page fault. */
+#define LG_PF_PRESENT		BIT(0)
+#define LG_PF_WRITE		BIT(1)
+#define LG_PF_USER		BIT(2)
+#define LG_PF_RESERVED		BIT(3)
+#define LG_PF_FETCH		BIT(4)
+
+#define LG_TABLE_ENTRIES	512
+#define LG_IDENTITY		U32_MAX	/* root of a guest without tables */
+
+struct lguest;
+
+/**
+ * struct lg_rmap_link - membership of a shadow entry in its frame's list
+ * @gfn: the guest frame that the entry maps
+ * @next: slot of the next entry that maps @gfn, or 0
+ * @prev: slot of the one before, or 0 for the first
+ *
+ * A slot names a leaf entry of this guest: (leaf id << 9) + index. Leaf ids
+ * start at 1, so that no slot is 0.
+ */
+struct lg_rmap_link {
+	u32 gfn;
+	u32 next;
+	u32 prev;
+};
+
+/**
+ * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
+ * @entries: the table that the CPU walks
+ * @id: key in &lg_mmu.leaves
+ * @link: one reverse-map link beside each entry
+ */
+struct lg_leaf {
+	u64 *entries;
+	u32 id;
+	struct lg_rmap_link link[LG_TABLE_ENTRIES];
+};
+
+/**
+ * struct lg_root - the shadow of one guest top-level table
+ * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
+ * @list: in &lg_mmu.roots, most recently used first
+ * @pdpt: the four directories below 4 GiB; the rest is never used
+ * @top: the tables above @pdpt, from the one that cr3 holds down
+ * @levels: how many of @top there are
+ */
+struct lg_root {
+	u32 gpa;
+	struct list_head list;
+	u64 *pdpt;
+	u64 *top[2];
+	unsigned int levels;
+};
+
+/**
+ * struct lg_mmu - shadow paging of one guest
+ * @notifier: follows the Launcher's mappings
+ * @lock: leaf entries, links, and @seq; the vCPU alone makes and frees tables
+ * @seq: grows at the end of each invalidation
+ * @invalidations: those between their start and their end
+ * @settled: woken when @invalidations returns to 0
+ * @leaves: every leaf table by id
+ * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024
+ * @roots: shadows of top-level tables, most recently used first
+ * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
+ * @root: the one in use
+ * @kernel_pd: directories wholly above kernel_address, shared by all roots
+ * @tables: pages and leaves in use
+ * @limit: how many there may be
+ * @executes_user: ring 1 has executed a page that ring 3 may execute too
+ */
+struct lg_mmu {
+	struct mmu_notifier notifier;
+	spinlock_t lock;
+	unsigned long seq;
+	unsigned int invalidations;
+	wait_queue_head_t settled;
+	struct xarray leaves;
+	struct xarray heads;
+	struct list_head roots;
+	struct xarray by_gpa;
+	struct lg_root *root;
+	u64 *kernel_pd[4];
+	unsigned int tables;
+	unsigned int limit;
+	bool executes_user;
+};
+
+/**
+ * enum lg_fault - what became of a page fault
+ * @LG_FAULT_FIXED: the shadow was behind; run the instruction again
+ * @LG_FAULT_GUEST: the guest's own, to be reflected
+ * @LG_FAULT_RETRY: a signal came first, or the guest is dead
+ */
+enum lg_fault {
+	LG_FAULT_FIXED,
+	LG_FAULT_GUEST,
+	LG_FAULT_RETRY,
+};
+
+/**
+ * struct lg_mapping - what the guest's own tables say of an address
+ * @gfn: guest frame
+ * @pde_gpa: where the directory entry lies
+ * @pte_gpa: where the table entry lies
+ * @pde: the directory entry
+ * @pte: the table entry
+ * @present: whether both are
+ * @identity: no table at all yet
+ */
+struct lg_mapping {
+	u32 gfn;
+	u32 pde_gpa, pte_gpa;
+	u64 pde, pte;
+	bool present;
+	bool identity;
+};
+
+/* page_tables.c */
+int lg_mmu_init(struct lguest *lg);
+void lg_mmu_free(struct lguest *lg);
+enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code);
+bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
+bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
+void lg_set_kernel_address(struct lguest *lg, u32 address);
+void lg_new_page_table(struct lguest *lg, u32 cr3);
+void lg_flush_tlb(struct lguest *lg, bool all);
+void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u32 pte);
+void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index);
+
+/* rmap.c: from a guest frame to the shadow entries that map it */
+int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
+void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
+		 u32 gfn);
+bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
+bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last);
+bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear);
+void lg_rmap_free(struct lg_mmu *mmu);
+
+/* mmu_notifier.c: the Launcher's memory changes under a running guest */
+extern const struct mmu_notifier_ops lg_mmu_notifier_ops;
+bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq);
+
+#endif /* LG_SHADOW_H */

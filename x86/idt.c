@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The IDT that the CPU uses while a guest runs: one page, the same for every
+ * CPU and guest, never written after load.
+ *
+ * Gates have DPL 0 but for what a guest may raise itself at full speed. So a
+ * vector from 32 up can only be hardware, unless it is the system call's; that
+ * one the host keeps for its own 32-bit system calls, so no device has it. Any
+ * other `int n` of a guest faults, and interrupts_and_traps.c looks what the
+ * guest's own gate says.
+ */
+#include <linux/gfp.h>
+#include <asm/desc.h>
+#include <asm/page_types.h>
+#include <asm/segment.h>
+#include <asm/trapnr.h>
+
+#include "../cpu.h"
+#include "x86.h"
+
+static gate_desc *idt;
+static bool has_syscall_gate;
+
+static void set_gate(unsigned int vector, const char *handler, unsigned int dpl,
+		     unsigned int ist)
+{
+	unsigned long address = (unsigned long)handler;
+
+	idt[vector] = (gate_desc) {
+		.offset_low = address,
+		.segment = __KERNEL_CS,
+		.bits = {
+			.ist = ist,
+			.type = GATE_INTERRUPT,
+			.dpl = dpl,
+			.p = 1,
+		},
+		.offset_middle = address >> 16,
+		.offset_high = address >> 32,
+	};
+}
+
+static void set_stub(unsigned int vector, unsigned int dpl, unsigned int ist)
+{
+	set_gate(vector, lg_switcher_stubs + vector * LG_STUB_SIZE, dpl, ist);
+}
+
+/* The host gives 0x80 to processes, so hardware never has it. */
+static bool host_reserves_syscall(void)
+{
+	const gate_desc *host_idt;
+	struct desc_ptr idtr;
+
+	store_idt(&idtr);
+	host_idt = (const gate_desc *)idtr.address;
+	return host_idt[LG_VECTOR_SYSCALL].bits.p &&
+	       host_idt[LG_VECTOR_SYSCALL].bits.dpl == 3;
+}
+
+/**
+ * lg_idt_init() - build the guests' IDT
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int lg_idt_init(void)
+{
+	unsigned int i;
+
+	idt = (gate_desc *)get_zeroed_page(GFP_KERNEL);
+	if (!idt)
+		return -ENOMEM;
+
+	for (i = 0; i < LG_IDT_ENTRIES; i++)
+		set_stub(i, 0, 0);
+	set_stub(X86_TRAP_BP, 3, 0);
+	set_stub(X86_TRAP_OF, 3, 0);
+	set_stub(LG_VECTOR_HYPERCALL, LG_KERNEL_RPL, 0);
+
+	/* The host's own stacks for these, which a guest leaves idle. */
+	set_stub(X86_TRAP_DB, 0, IST_INDEX_DB + 1);
+	set_stub(X86_TRAP_DF, 0, IST_INDEX_DF + 1);
+	set_gate(X86_TRAP_NMI, lg_switcher_nmi, 0, IST_INDEX_NMI + 1);
+	set_gate(X86_TRAP_MC, lg_switcher_mce, 0, IST_INDEX_MCE + 1);
+
+	has_syscall_gate = host_reserves_syscall();
+	if (has_syscall_gate)
+		set_gate(LG_VECTOR_SYSCALL, lg_switcher_syscall, 3, 0);
+	return 0;
+}
+
+/**
+ * lg_idt_exit() - free the guests' IDT
+ */
+void lg_idt_exit(void)
+{
+	free_page((unsigned long)idt);
+}
+
+/**
+ * lg_idt_get() - what to load into IDTR
+ * @idtr: address and limit, the address being the host's and the guests' alike
+ */
+void lg_idt_get(struct desc_ptr *idtr)
+{
+	idtr->size = LG_IDT_ENTRIES * sizeof(gate_desc) - 1;
+	idtr->address = (unsigned long)idt;
+}
+
+/**
+ * lg_idt_is_syscall() - whether a vector is a guest's system call
+ * @vector: what the guest came out with
+ *
+ * Return: false if it can only be hardware.
+ */
+bool lg_idt_is_syscall(u32 vector)
+{
+	return has_syscall_gate && vector == LG_VECTOR_SYSCALL;
+}

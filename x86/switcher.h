@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What C and the switcher share: one page per vCPU, and some constants. */
+#ifndef LG_X86_SWITCHER_H
+#define LG_X86_SWITCHER_H
+
+/*
+ * Where a guest's tables map its struct lg_switch. The last 2 MiB are unused
+ * in every kernel's memory map (Documentation/x86/x86_64/mm.rst), so the host
+ * has no translation for them that the TLB could mix up with ours; and an
+ * instruction reaches them with a 32-bit displacement and no base register.
+ */
+#define LG_SWITCH_VA		(-0x200000)
+
+/* The guest's ring-1 code segment, as the ABI has it. */
+#define LG_SWITCH_KERNEL_CS	0x61
+
+#ifndef __ASSEMBLY__
+
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#include <linux/types.h>
+#include <asm/desc_defs.h>
+#include <asm/page.h>
+
+#include "../lg.h"
+
+#define LG_SWITCH_STACK		512
+
+/**
+ * struct lg_switch - all that a world switch touches
+ * @regs: the guest's registers while it is out
+ * @gdt: the guest's GDT, which the CPU uses as it stands here
+ * @stack: ring 0's stack on the way in; the last part is the frame of iretq
+ * @cr2: as it was when the guest came out
+ * @fault_rip: where ring 0 faulted on the way in
+ * @scratch: registers that reflecting a system call borrows
+ * @syscall_eip: the guest's handler, or 0 to leave system calls to C
+ * @syscall_esp: the stack it runs on
+ * @syscall_ss: and its segment
+ * @fault_vector: what ring 0 faulted with
+ * @fault_error_code: and its error code
+ * @nmi_pending: an NMI struck on the seam and waits for the host
+ * @mce_pending: a machine check did
+ * @set_ts: the guest's FPU is not loaded; the host's must not be touched
+ * @barrier: flush the branch predictors on the way out
+ * @clear_buffers: overwrite the CPU's data buffers on the way in
+ * @self: this page, at its address in the host
+ * @host_rsp: the host's registers while the guest runs
+ * @host_cr3: likewise
+ * @host_cr4: likewise
+ * @guest_cr3: what the guest runs with
+ * @guest_cr4: likewise
+ * @host_idtr: the host's IDT
+ * @guest_idtr: ours, at its address in the host, which the guest's tables map
+ *	too: it is loaded before cr3 changes, and the host's after it did back
+ * @host_gdtr: this CPU's GDT, which the guest's tables map too
+ * @guest_gdtr: @gdt, by its address in the guest's tables
+ */
+struct lg_switch {
+	struct lg_regs regs;
+	u64 gdt[LG_GDT_ENTRIES] __aligned(64);
+	u8 stack[LG_SWITCH_STACK] __aligned(64);
+
+	u64 cr2;
+	u64 fault_rip;
+	u64 scratch[2];
+	u32 syscall_eip, syscall_esp, syscall_ss;
+	u32 fault_vector, fault_error_code;
+	u8 nmi_pending, mce_pending;
+	u8 set_ts, barrier, clear_buffers;
+
+	struct lg_switch *self;
+	u64 host_rsp, host_cr3, host_cr4;
+	u64 guest_cr3, guest_cr4;
+	struct desc_ptr host_idtr, guest_idtr, host_gdtr, guest_gdtr;
+};
+
+/* The switcher looks at both with one compare. */
+static_assert(offsetof(struct lg_switch, mce_pending) ==
+	      offsetof(struct lg_switch, nmi_pending) + 1);
+static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
+
+/* switcher.S */
+void lg_switch_to_guest(struct lg_switch *sw);
+extern const char lg_switcher_start[], lg_switcher_end[];
+extern const char lg_switcher_stubs[], lg_switcher_syscall[];
+extern const char lg_switcher_nmi[], lg_switcher_mce[];
+extern const char lg_switcher_segments[], lg_switcher_segments_end[];
+extern const char lg_host_interrupts[];
+
+#define LG_STUB_SIZE		16
+
+#endif /* __ASSEMBLY__ */
+#endif /* LG_X86_SWITCHER_H */

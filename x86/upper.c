@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a guest's tables map above the 4 GiB that the guest can name: as much
+ * as the CPU needs until it has the host's tables back.
+ *
+ *	switcher text	read-only	at the module's own address
+ *	guests' IDT	read-only	at its address in the host
+ *	per CPU: GDT	read-only	at the host's address, the host's frames
+ *	    TSS		read-only	likewise
+ *	    stacks	writable	likewise: entry, #DF, NMI, #DB, #MC
+ *	lg_switch	writable	at LG_SWITCH_VA, each guest its own
+ *
+ * All but the last is built once, when the module is loaded, and shared. A
+ * guest has copies of the few tables on the way to its lg_switch.
+ */
+#include <linux/gfp.h>
+#include <linux/mem_encrypt.h>
+#include <linux/mm.h>
+#include <asm/cpu_entry_area.h>
+#include <asm/io.h>
+#include <asm/pgtable.h>
+
+#include "../cpu.h"
+#include "x86.h"
+
+#define UPPER_TABLE	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_ACCESSED)
+#define UPPER_TEXT	(LG_PTE_PRESENT | LG_PTE_ACCESSED)
+#define UPPER_RO	(UPPER_TEXT | LG_PTE_NX)
+#define UPPER_RW	(UPPER_RO | LG_PTE_WRITE | LG_PTE_DIRTY)
+
+u64 lg_pte_encryption;
+
+/* The shared top-level table. */
+static u64 *shared;
+
+static int top_shift(void)
+{
+	return pgtable_l5_enabled() ? P4D_SHIFT + 9 : P4D_SHIFT;
+}
+
+static u64 *child_of(u64 entry)
+{
+	return phys_to_virt(entry & LG_PTE_PFN & ~lg_pte_encryption);
+}
+
+static u64 table_entry(u64 *table)
+{
+	return virt_to_phys(table) | lg_pte_encryption | UPPER_TABLE;
+}
+
+static u64 *alloc_upper(gfp_t flags)
+{
+	return (u64 *)get_zeroed_page(flags);
+}
+
+/* One page of the host's, at its own address. */
+static int map_page(unsigned long va, u64 flags)
+{
+	u64 *table = shared;
+	int shift;
+
+	for (shift = top_shift(); shift > PAGE_SHIFT; shift -= 9) {
+		u64 *entry = &table[(va >> shift) % LG_TABLE_ENTRIES];
+
+		if (!*entry) {
+			u64 *child = alloc_upper(GFP_KERNEL);
+
+			if (!child)
+				return -ENOMEM;
+			*entry = table_entry(child);
+		}
+		table = child_of(*entry);
+	}
+	if (!(__supported_pte_mask & _PAGE_NX))
+		flags &= ~LG_PTE_NX;
+	table[(va >> PAGE_SHIFT) % LG_TABLE_ENTRIES] =
+		(slow_virt_to_phys((void *)va) & PAGE_MASK) |
+		lg_pte_encryption | flags;
+	return 0;
+}
+
+static int map_range(const void *start, unsigned long size, u64 flags)
+{
+	unsigned long va = (unsigned long)start & PAGE_MASK;
+	unsigned long end = (unsigned long)start + size;
+	int err = 0;
+
+	for (; va < end && !err; va += PAGE_SIZE)
+		err = map_page(va, flags);
+	return err;
+}
+
+/* The TSS's I/O bitmap stays out: a guest has no ports. */
+static int map_cpu(int cpu)
+{
+	struct cpu_entry_area *cea = get_cpu_entry_area(cpu);
+	struct cea_exception_stacks *stacks = &cea->estacks;
+
+	return map_range(cea->gdt, sizeof(cea->gdt), UPPER_RO) ?:
+	       map_range(&cea->tss, PAGE_SIZE, UPPER_RO) ?:
+	       map_range(&cea->entry_stack_page,
+			 sizeof(cea->entry_stack_page), UPPER_RW) ?:
+	       map_range(stacks->DF_stack, sizeof(stacks->DF_stack),
+			 UPPER_RW) ?:
+	       map_range(stacks->NMI_stack, sizeof(stacks->NMI_stack),
+			 UPPER_RW) ?:
+	       map_range(stacks->DB_stack, sizeof(stacks->DB_stack),
+			 UPPER_RW) ?:
+	       map_range(stacks->MCE_stack, sizeof(stacks->MCE_stack),
+			 UPPER_RW);
+}
+
+static void free_tree(u64 *table, int shift)
+{
+	unsigned int i;
+
+	if (!table)
+		return;
+	for (i = 0; shift > PAGE_SHIFT && i < LG_TABLE_ENTRIES; i++) {
+		if (table[i])
+			free_tree(child_of(table[i]), shift - 9);
+	}
+	free_page((unsigned long)table);
+}
+
+/**
+ * lg_upper_init() - build what all guests share; the IDT exists
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int lg_upper_init(void)
+{
+	struct desc_ptr idtr;
+	int cpu, err;
+
+	lg_pte_encryption = sme_me_mask;
+	lg_idt_get(&idtr);
+	shared = alloc_upper(GFP_KERNEL);
+	if (!shared)
+		return -ENOMEM;
+
+	err = map_range(lg_switcher_start, lg_switcher_end - lg_switcher_start,
+			UPPER_TEXT) ?:
+	      map_range((void *)idtr.address, PAGE_SIZE, UPPER_RO);
+	for_each_possible_cpu(cpu) {
+		err = err ?: map_cpu(cpu);
+	}
+	if (err)
+		lg_upper_exit();
+	return err;
+}
+
+/**
+ * lg_upper_exit() - free what all guests shared
+ */
+void lg_upper_exit(void)
+{
+	free_tree(shared, top_shift());
+	shared = NULL;
+}
+
+/**
+ * lg_upper_create() - the tables above 4 GiB of a new guest
+ * @vcpu: its CPU side, with @sw allocated
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int lg_upper_create(struct lg_vcpu *vcpu)
+{
+	unsigned long va = LG_SWITCH_VA;
+	unsigned int i = 0;
+	u64 *table;
+	int shift;
+
+	vcpu->top = (u64 *)__get_free_page(GFP_KERNEL_ACCOUNT);
+	if (!vcpu->top)
+		return -ENOMEM;
+	copy_page(vcpu->top, shared);
+
+	table = vcpu->top;
+	for (shift = top_shift(); shift > PAGE_SHIFT; shift -= 9) {
+		u64 *entry = &table[(va >> shift) % LG_TABLE_ENTRIES];
+		u64 *child = alloc_upper(GFP_KERNEL_ACCOUNT);
+
+		if (!child) {
+			lg_upper_free(vcpu);
+			return -ENOMEM;
+		}
+		if (*entry)
+			copy_page(child, child_of(*entry));
+		*entry = table_entry(child);
+		vcpu->private[i++] = child;
+		table = child;
+	}
+	table[(va >> PAGE_SHIFT) % LG_TABLE_ENTRIES] =
+		virt_to_phys(vcpu->sw) | lg_pte_encryption | UPPER_RW;
+	return 0;
+}
+
+/**
+ * lg_upper_free() - free a guest's tables above 4 GiB
+ * @vcpu: its CPU side
+ */
+void lg_upper_free(struct lg_vcpu *vcpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vcpu->private); i++)
+		free_page((unsigned long)vcpu->private[i]);
+	free_page((unsigned long)vcpu->top);
+}
+
+/**
+ * lg_root_map_upper() - put the part above 4 GiB beside a root's own
+ * @lg: the guest
+ * @root: a root with its @pdpt
+ *
+ * Fills in &lg_root.top: one table, or two where the host has 5 levels.
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int lg_root_map_upper(struct lguest *lg, struct lg_root *root)
+{
+	unsigned int i;
+	u64 below;
+
+	root->levels = pgtable_l5_enabled() ? 2 : 1;
+	for (i = 0; i < root->levels; i++) {
+		root->top[i] = alloc_upper(GFP_KERNEL_ACCOUNT);
+		if (!root->top[i]) {
+			lg_root_unmap_upper(root);
+			return -ENOMEM;
+		}
+	}
+	copy_page(root->top[0], lg->vcpu->top);
+	/* Unlike all above, the guest's rings both may go this way. */
+	below = table_entry(root->pdpt) | LG_PTE_USER;
+	for (i = root->levels; i-- > 0;) {
+		root->top[i][0] = below;
+		below = table_entry(root->top[i]) | LG_PTE_USER;
+	}
+	return 0;
+}
+
+/**
+ * lg_root_unmap_upper() - free what lg_root_map_upper() allocated
+ * @root: the root
+ */
+void lg_root_unmap_upper(struct lg_root *root)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(root->top); i++)
+		free_page((unsigned long)root->top[i]);
+}

@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A vCPU and the CPU under it: what is saved of the host's state before the
+ * guest's takes its place, when it comes back, and one stretch in the guest.
+ *
+ * Two kinds of state give way to the guest's. What the kernel needs itself
+ * (tables, CR4, GS, stack) is switched each time, by the switcher. What only
+ * the task needs in user mode (segment registers, FS and GS bases, LDT,
+ * SYSCALL) stays away until the task leaves the CPU or returns to user mode.
+ */
+#include <linux/hw_breakpoint.h>
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/mmu_context.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/tlbflush.h>
+#include <asm/trapnr.h>
+#include <asm/tsc.h>
+
+#include "../compat.h"
+#include "../cpu.h"
+#include "x86.h"
+
+/*
+ * CR4 bits that must be clear in the guest: SMAP, because ring 1 reads and
+ * writes its user's pages; OSXSAVE, because the guest's kernel would not save
+ * what AVX adds; protection keys, CET and user interrupts, because nobody
+ * would switch their registers; RDPMC and TSD, because they are the task's.
+ * Neither PGE nor PCIDE nor (as a rule) SMEP may change: that flushes the TLB.
+ */
+#define CR4_CET		BIT_ULL(23)
+#define CR4_PKS		BIT_ULL(24)
+#define CR4_UINTR	BIT_ULL(25)
+#define CR4_NOT_FOR_GUESTS	(X86_CR4_SMAP | X86_CR4_OSXSAVE | \
+				 X86_CR4_PKE | X86_CR4_PCE | X86_CR4_TSD | \
+				 CR4_CET | CR4_PKS | CR4_UINTR)
+
+/* EFLAGS that are the guest's own; IF is always set, IOPL always 0. */
+#define GUEST_EFLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \
+			 X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_TF | \
+			 X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_NT | \
+			 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
+
+static bool ibpb = true;
+module_param(ibpb, bool, 0444);
+MODULE_PARM_DESC(ibpb,
+		 "Flush branch predictors whenever a guest comes out, on CPUs where it could train the host's (default: on)");
+
+static u32 read_ldt(void)
+{
+	u16 selector;
+
+	asm volatile("sldt %0" : "=r"(selector));
+	return selector;
+}
+
+static void load_ldt_selector(u16 selector)
+{
+	asm volatile("lldt %0" : : "r"(selector));
+}
+
+/* From here on the guest's state may take the place of the task's. */
+static void load_state(struct lg_vcpu *vcpu)
+{
+	struct lg_switch *sw = vcpu->sw;
+
+	savesegment(ds, vcpu->ds);
+	savesegment(es, vcpu->es);
+	savesegment(fs, vcpu->fs);
+	savesegment(gs, vcpu->gs);
+	rdmsrl(MSR_FS_BASE, vcpu->fs_base);
+	rdmsrl(MSR_KERNEL_GS_BASE, vcpu->gs_base);
+	vcpu->ldt = 0;
+
+	native_store_gdt(&sw->host_gdtr);
+	store_idt(&sw->host_idtr);
+	lg_msrs_guard();
+	/*
+	 * A task with I/O permissions has them in the TSS since it last was in
+	 * user mode, and would lend them to the guest. The kernel puts them
+	 * back on the next return there.
+	 */
+	this_cpu_write(cpu_tss_rw.x86_tss.io_bitmap_base,
+		       IO_BITMAP_OFFSET_INVALID);
+	vcpu->loaded = true;
+}
+
+/* The task's own state again. */
+static void put_state(struct lg_vcpu *vcpu)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (vcpu->loaded) {
+		vcpu->loaded = false;
+		if (vcpu->ldt)
+			load_ldt_selector(vcpu->ldt);
+		loadsegment(ds, vcpu->ds);
+		loadsegment(es, vcpu->es);
+		loadsegment(fs, vcpu->fs);
+		wrmsrl(MSR_FS_BASE, vcpu->fs_base);
+		load_gs_index(vcpu->gs);
+		wrmsrl(MSR_KERNEL_GS_BASE, vcpu->gs_base);
+	}
+	local_irq_restore(flags);
+}
+
+static void sched_in(struct preempt_notifier *notifier, int cpu)
+{
+}
+
+static void sched_out(struct preempt_notifier *notifier,
+		      struct task_struct *next)
+{
+	put_state(container_of(notifier, struct lg_vcpu, notifier));
+}
+
+static struct preempt_ops preempt_ops = {
+	.sched_in = sched_in,
+	.sched_out = sched_out,
+};
+
+/**
+ * lg_vcpu_load() - the calling task is about to run the guest
+ * @lg: the guest
+ *
+ * Context: may sleep.
+ */
+void lg_vcpu_load(struct lguest *lg)
+{
+	preempt_disable();
+	preempt_notifier_register(&lg->vcpu->notifier);
+	preempt_enable();
+}
+
+/**
+ * lg_vcpu_put() - the calling task is done running the guest
+ * @lg: the guest
+ *
+ * Context: may sleep.
+ */
+void lg_vcpu_put(struct lguest *lg)
+{
+	preempt_disable();
+	preempt_notifier_unregister(&lg->vcpu->notifier);
+	put_state(lg->vcpu);
+	preempt_enable();
+}
+
+static void choose_control_registers(struct lguest *lg)
+{
+	struct lg_switch *sw = lg->vcpu->sw;
+
+	sw->host_cr3 = __read_cr3();
+	sw->host_cr4 = __read_cr4();
+	/* The host's translations are as good after the guest as before. */
+	if (sw->host_cr4 & X86_CR4_PCIDE)
+		sw->host_cr3 |= X86_CR3_PCID_NOFLUSH;
+
+	/* PCID 0, which the host does not use, and none of it from before. */
+	sw->guest_cr3 = virt_to_phys(lg->mmu.root->top[0]) | lg_pte_encryption;
+	sw->guest_cr4 = sw->host_cr4 & ~CR4_NOT_FOR_GUESTS;
+	if (lg->mmu.executes_user)
+		sw->guest_cr4 &= ~X86_CR4_SMEP;
+	if (boot_cpu_has(X86_FEATURE_UMIP))
+		sw->guest_cr4 |= X86_CR4_UMIP;
+}
+
+static void give_to_host(u32 vector)
+{
+	void (*interrupt)(void);
+
+	interrupt = (void *)(lg_host_interrupts + vector * LG_STUB_SIZE);
+	interrupt();
+}
+
+/* What brought the guest out may be the host's business first, or only. */
+static void sort_out(struct lguest *lg)
+{
+	struct lg_switch *sw = lg->vcpu->sw;
+	struct lg_regs *regs = lg->regs;
+	u32 vector = regs->vector;
+	unsigned long dr6;
+
+	if (vector == X86_TRAP_MC || sw->mce_pending)
+		give_to_host(X86_TRAP_MC);
+	if (vector == X86_TRAP_NMI || sw->nmi_pending)
+		give_to_host(X86_TRAP_NMI);
+	sw->mce_pending = false;
+	sw->nmi_pending = false;
+
+	switch (vector) {
+	case X86_TRAP_MC:
+	case X86_TRAP_NMI:
+		regs->vector = LG_VECTOR_NONE;
+		break;
+	case X86_TRAP_DB:
+		/* The host expects its own bits there, not a guest's step. */
+		get_debugreg(dr6, 6);
+		set_debugreg(DR6_RESERVED, 6);
+		break;
+	case X86_TRAP_PF:
+		if (sw->cr2 > U32_MAX)
+			lg_kill(lg, "touched %#llx, beyond its 4 GiB",
+				sw->cr2);
+		regs->cr2 = sw->cr2;
+		break;
+	case LG_VECTOR_ENTRY_FAULT:
+		regs->error_code = sw->fault_error_code;
+		break;
+	case LG_VECTOR_NONE:
+	case LG_VECTOR_HYPERCALL:
+		break;
+	default:
+		if (vector < FIRST_EXTERNAL_VECTOR || lg_idt_is_syscall(vector))
+			break;
+		give_to_host(vector);
+		regs->vector = LG_VECTOR_NONE;
+	}
+}
+
+/**
+ * lg_vcpu_enter() - one stretch in the guest
+ * @lg: the guest; its own task calls, between lg_vcpu_load() and _put()
+ *
+ * Comes back with the reason in the registers' vector, and with what was the
+ * host's (interrupts, NMIs, machine checks) delivered to it.
+ *
+ * Context: interrupts off; they may have been on in between.
+ */
+void lg_vcpu_enter(struct lguest *lg)
+{
+	struct lg_vcpu *vcpu = lg->vcpu;
+	struct lg_switch *sw = vcpu->sw;
+	bool breakpoints = hw_breakpoint_active();
+	u16 ldt;
+
+	if (WARN_ON_ONCE(!(lg->regs->cs & 3) || !(lg->regs->ss & 3))) {
+		lg_kill(lg, "cs:ss %llx:%llx are not a guest's", lg->regs->cs,
+			lg->regs->ss);
+		return;
+	}
+	lg->regs->eflags &= GUEST_EFLAGS;
+	lg->regs->eflags |= X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+
+	if (!vcpu->loaded)
+		load_state(vcpu);
+	/* Another thread of the Launcher may have given it an LDT just now. */
+	ldt = read_ldt();
+	if (ldt) {
+		vcpu->ldt = ldt;
+		load_ldt_selector(0);
+	}
+	choose_control_registers(lg);
+	if (!lg->ts)
+		lg_fpu_load(vcpu);
+	sw->set_ts = !vcpu->fpu_loaded;
+	if (breakpoints)
+		set_debugreg(0UL, 7);
+
+	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tables. */
+	WRITE_ONCE(vcpu->cpu, smp_processor_id());
+	smp_mb();
+	lg_switch_to_guest(sw);
+	smp_store_release(&vcpu->cpu, -1);
+
+	if (breakpoints)
+		set_debugreg(__this_cpu_read(cpu_dr7), 7);
+	lg_fpu_save(vcpu);
+	sort_out(lg);
+}
+
+static void came_out(void *unused)
+{
+}
+
+/**
+ * lg_vcpu_kick_and_wait() - the guest no longer uses what the TLB held
+ * @lg: the guest, whose shadow entries have changed
+ *
+ * Every entry to the guest starts with an empty TLB. So all it takes is that
+ * the guest comes out if it is in.
+ *
+ * Context: interrupts on; does not sleep.
+ */
+void lg_vcpu_kick_and_wait(struct lguest *lg)
+{
+	int cpu;
+
+	/* Pairs with lg_vcpu_enter(). */
+	smp_mb();
+	cpu = READ_ONCE(lg->vcpu->cpu);
+	if (cpu >= 0)
+		smp_call_function_single(cpu, came_out, NULL, 1);
+}
+
+/**
+ * lg_vcpu_update_syscall() - what the switcher needs to reflect system calls
+ * @lg: the guest, whose gate, stack, or stack segment may have changed; its
+ *	own task calls
+ *
+ * The switcher knows the common case only: a trap gate that ring 3 may use,
+ * and a flat stack. All else goes the long way.
+ */
+void lg_vcpu_update_syscall(struct lguest *lg)
+{
+	const struct lg_desc *gate = &lg->idt[LG_VECTOR_SYSCALL];
+	struct lg_switch *sw = lg->vcpu->sw;
+	bool masks_irqs;
+	u32 eip;
+
+	sw->syscall_eip = 0;
+	if (!lg_gate_handler(gate, &eip, &masks_irqs) || masks_irqs ||
+	    lg_gate_dpl(gate) != 3 || !lg_segment_is_flat(lg, lg->kernel_ss))
+		return;
+	sw->syscall_esp = lg->kernel_esp;
+	sw->syscall_ss = lg->kernel_ss;
+	sw->syscall_eip = eip;
+}
+
+/**
+ * lg_vcpu_fault_in_segment_load() - where entering the guest faulted
+ * @lg: the guest, out with %LG_VECTOR_ENTRY_FAULT; its own task calls
+ *
+ * Return: true if it was at one of DS, ES, FS and GS.
+ */
+bool lg_vcpu_fault_in_segment_load(struct lguest *lg)
+{
+	u64 rip = lg->vcpu->sw->fault_rip;
+
+	return rip >= (unsigned long)lg_switcher_segments &&
+	       rip < (unsigned long)lg_switcher_segments_end;
+}
+
+/**
+ * lg_cpu_tsc_khz() - how fast the TSC counts
+ *
+ * Return: kHz, or 0 if a guest had better not use it.
+ */
+u32 lg_cpu_tsc_khz(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_CONSTANT_TSC) || check_tsc_unstable())
+		return 0;
+	return tsc_khz;
+}
+
+/**
+ * lg_vcpu_init() - the CPU's side of a new guest
+ * @lg: the guest
+ *
+ * Sets &lguest.vcpu, .regs and .gdt.
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int lg_vcpu_init(struct lguest *lg)
+{
+	struct lg_switch *sw;
+	struct lg_vcpu *vcpu;
+	u64 *host_gdt;
+
+	vcpu = kzalloc(sizeof(*vcpu), GFP_KERNEL_ACCOUNT);
+	if (!vcpu)
+		return -ENOMEM;
+	sw = (struct lg_switch *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!sw)
+		goto free_vcpu;
+	vcpu->sw = sw;
+	if (lg_upper_create(vcpu))
+		goto free_switch;
+	vcpu->cpu = -1;
+	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
+	lg_fpu_init(vcpu);
+
+	sw->self = sw;
+	sw->barrier = ibpb && boot_cpu_has(X86_FEATURE_IBPB) &&
+		      boot_cpu_has_bug(X86_BUG_SPECTRE_V2);
+	sw->clear_buffers = boot_cpu_has_bug(X86_BUG_MDS) &&
+			    boot_cpu_has(X86_FEATURE_MD_CLEAR);
+	lg_idt_get(&sw->guest_idtr);
+	sw->guest_gdtr.size = sizeof(sw->gdt) - 1;
+	sw->guest_gdtr.address = LG_SWITCH_VA + offsetof(struct lg_switch, gdt);
+
+	/* Whatever strikes on the seam loads the host's CS from this GDT. */
+	host_gdt = (u64 *)get_cpu_gdt_ro(raw_smp_processor_id());
+	sw->gdt[GDT_ENTRY_KERNEL_CS] = host_gdt[GDT_ENTRY_KERNEL_CS];
+	sw->gdt[GDT_ENTRY_KERNEL_DS] = host_gdt[GDT_ENTRY_KERNEL_DS];
+
+	sw->regs.cs = LG_KERNEL_CS;
+	sw->regs.ss = LG_KERNEL_DS;
+	sw->regs.ds = LG_KERNEL_DS;
+	sw->regs.es = LG_KERNEL_DS;
+
+	lg->vcpu = vcpu;
+	lg->regs = &sw->regs;
+	lg->gdt = (struct lg_desc *)sw->gdt;
+	return 0;
+
+free_switch:
+	free_page((unsigned long)sw);
+free_vcpu:
+	kfree(vcpu);
+	return -ENOMEM;
+}
+
+/**
+ * lg_vcpu_free() - the end of the CPU's side of a guest
+ * @lg: the guest, which nobody runs any more
+ */
+void lg_vcpu_free(struct lguest *lg)
+{
+	lg_upper_free(lg->vcpu);
+	free_page((unsigned long)lg->vcpu->sw);
+	kfree(lg->vcpu);
+}
+
+/**
+ * lg_cpu_init() - get the CPUs ready for guests
+ *
+ * Return: 0, -ENODEV on a host that can't have guests, or -ENOMEM.
+ */
+int lg_cpu_init(void)
+{
+	int err;
+
+	err = lg_check_host();
+	if (err)
+		return err;
+	err = lg_idt_init();
+	if (err)
+		return err;
+	err = lg_upper_init();
+	if (err)
+		goto idt_exit;
+	err = lg_msrs_init();
+	if (err)
+		goto upper_exit;
+	preempt_notifier_inc();
+	return 0;
+
+upper_exit:
+	lg_upper_exit();
+idt_exit:
+	lg_idt_exit();
+	return err;
+}
+
+/**
+ * lg_cpu_exit() - no trace of us on any CPU
+ */
+void lg_cpu_exit(void)
+{
+	preempt_notifier_dec();
+	lg_msrs_exit();
+	lg_upper_exit();
+	lg_idt_exit();
+}

@@ -186,6 +186,9 @@ void lg_free_eventfds(struct lguest *lg);
 /* lguest_user.c: /dev/lguest */
 int lg_check_geometry(unsigned long base, unsigned long pages,
 		      unsigned long start);
+struct lguest *lg_create(void);
+void lg_destroy(struct lguest *lg);
+ssize_t lg_request(struct lguest *lg, const char __user *buf, size_t size);
 int lg_device_init(void);
 void lg_device_exit(void);
 

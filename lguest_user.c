@@ -136,15 +136,21 @@ static ssize_t tie_eventfd(struct lguest *lg, const char __user *buf,
 	return err ?: lg_tie_eventfd(lg, words[0], words[1]);
 }
 
-static ssize_t lg_device_write(struct file *file, const char __user *buf,
-			       size_t size, loff_t *offset)
+/**
+ * lg_request() - one write(2) to the device: a request and its words
+ * @lg: the open file's guest, or what is to become one
+ * @buf: in the calling process
+ * @size: bytes there
+ *
+ * Context: any task that holds the file; may sleep.
+ * Return: what write(2) returns (ABI.md section 1): a positive count for
+ * LHREQ_INITIALIZE, 0 for the others, or a negative error.
+ */
+ssize_t lg_request(struct lguest *lg, const char __user *buf, size_t size)
 {
-	struct lguest *lg = file->private_data;
 	unsigned long req;
 	int err;
 
-	if (*offset)			/* vCPU 0 is the only one */
-		return -EINVAL;
 	err = get_words(buf, size, &req, 1);
 	if (err)
 		return err;
@@ -161,6 +167,14 @@ static ssize_t lg_device_write(struct file *file, const char __user *buf,
 		return -ENOENT;
 	return req == LHREQ_IRQ ? raise_irq(lg, buf, size) :
 				  tie_eventfd(lg, buf, size);
+}
+
+static ssize_t lg_device_write(struct file *file, const char __user *buf,
+			       size_t size, loff_t *offset)
+{
+	if (*offset)			/* vCPU 0 is the only one */
+		return -EINVAL;
+	return lg_request(file->private_data, buf, size);
 }
 
 static ssize_t read_reason(struct lguest *lg, char __user *buf, size_t size)
@@ -213,24 +227,33 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 	return word_size();
 }
 
-static int lg_device_open(struct inode *inode, struct file *file)
+/**
+ * lg_create() - what an open file has before there is a guest
+ *
+ * Context: may sleep.
+ * Return: to be freed by lg_destroy(), or NULL without memory.
+ */
+struct lguest *lg_create(void)
 {
 	struct lguest *lg = kvzalloc(sizeof(*lg), GFP_KERNEL_ACCOUNT);
 
 	if (!lg)
-		return -ENOMEM;
+		return NULL;
 	mutex_init(&lg->init_lock);
 	xa_init(&lg->eventfds);
 	init_waitqueue_head(&lg->wait);
 	lg_init_interrupts(lg);
-	file->private_data = lg;
-	return 0;
+	return lg;
 }
 
-static int lg_device_release(struct inode *inode, struct file *file)
+/**
+ * lg_destroy() - free everything a guest has
+ * @lg: nobody holds its file any more
+ *
+ * Context: may sleep.
+ */
+void lg_destroy(struct lguest *lg)
 {
-	struct lguest *lg = file->private_data;
-
 	if (lg->initialized) {
 		lg_stop_timers(lg);
 		lg_mmu_free(lg);
@@ -239,6 +262,17 @@ static int lg_device_release(struct inode *inode, struct file *file)
 	}
 	lg_free_eventfds(lg);
 	kvfree(lg);
+}
+
+static int lg_device_open(struct inode *inode, struct file *file)
+{
+	file->private_data = lg_create();
+	return file->private_data ? 0 : -ENOMEM;
+}
+
+static int lg_device_release(struct inode *inode, struct file *file)
+{
+	lg_destroy(file->private_data);
 	return 0;
 }
 

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Virtio block: a file or block device of the host as a disk of the guest. */
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECTOR_SIZE	512
+
+struct block {
+	struct device dev;
+	char *file;
+	int fd;
+	bool read_only;
+	__u64 sectors;
+};
+
+static bool block_transfer(struct block *block, bool write, __u64 sector,
+			   struct iovec *iov, unsigned int num)
+{
+	__u64 len = iov_length(iov, num);
+	off_t offset = sector * SECTOR_SIZE;
+
+	if (len % SECTOR_SIZE || sector > block->sectors ||
+	    len / SECTOR_SIZE > block->sectors - sector)
+		return false;
+
+	while (len) {
+		ssize_t n;
+
+		if (write)
+			n = pwritev(block->fd, iov, num, offset);
+		else
+			n = preadv(block->fd, iov, num, offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		/* Also if the file is not as long any more as it was. */
+		if (n <= 0)
+			return false;
+		iov_skip(iov, num, n);
+		offset += n;
+		len -= n;
+	}
+	return true;
+}
+
+static bool block_get_id(struct block *block, struct iovec *in,
+			 unsigned int num)
+{
+	const char *slash = strrchr(block->file, '/');
+	char id[VIRTIO_BLK_ID_BYTES] = { };
+	const char *name = slash ? slash + 1 : block->file;
+
+	memcpy(id, name, strnlen(name, sizeof(id)));
+	return iov_write(in, num, id, sizeof(id)) == sizeof(id);
+}
+
+static void block_request(struct virtqueue *vq, struct vq_chain *chain)
+{
+	struct block *block = container_of(vq->dev, struct block, dev);
+	struct virtio_blk_outhdr hdr;
+	struct iovec *last;
+	__u64 in_len;
+	__u8 *status;
+	bool ok;
+
+	if (iov_read(chain->out, chain->out_num, &hdr, sizeof(hdr)) !=
+	    sizeof(hdr))
+		vq_bad_guest(vq, "no room for a header");
+	/* The last byte of all is for the status. */
+	last = chain->in_num ? &chain->in[chain->in_num - 1] : NULL;
+	if (!last || !last->iov_len)
+		vq_bad_guest(vq, "no room for a status");
+	status = (__u8 *)last->iov_base + --last->iov_len;
+	in_len = iov_length(chain->in, chain->in_num);
+
+	switch (hdr.type) {
+	case VIRTIO_BLK_T_IN:
+		ok = block_transfer(block, false, hdr.sector, chain->in,
+				    chain->in_num);
+		break;
+	case VIRTIO_BLK_T_OUT:
+		ok = !block->read_only &&
+			block_transfer(block, true, hdr.sector, chain->out,
+				       chain->out_num);
+		break;
+	case VIRTIO_BLK_T_FLUSH:
+		ok = !fdatasync(block->fd);
+		break;
+	case VIRTIO_BLK_T_GET_ID:
+		ok = block_get_id(block, chain->in, chain->in_num);
+		break;
+	default:
+		*status = VIRTIO_BLK_S_UNSUPP;
+		vq_used(vq, chain, 1);
+		return;
+	}
+	*status = ok ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+	vq_used(vq, chain, ok ? in_len + 1 : 1);
+}
+
+static void block_serve(struct virtqueue *vq)
+{
+	struct vq_chain chain;
+
+	while (vq_next(vq, &chain))
+		block_request(vq, &chain);
+}
+
+/* @spec: FILE[,ro] */
+void block_create(const char *spec)
+{
+	struct block *block = calloc(1, sizeof(*block));
+	struct virtio_blk_config config = { };
+	size_t len = strlen(spec);
+	off_t size;
+
+	if (!block)
+		die("no memory for a disk");
+	block->file = strdup(spec);
+	if (!block->file)
+		die("no memory for a disk");
+	if (len > 3 && !strcmp(spec + len - 3, ",ro")) {
+		block->file[len - 3] = '\0';
+		block->read_only = true;
+	}
+	block->fd = open(block->file, O_CLOEXEC |
+			 (block->read_only ? O_RDONLY : O_RDWR));
+	if (block->fd < 0)
+		die("%s: %m%s", block->file, errno == EACCES || errno == EROFS ?
+		    " (append \",ro\" for a read-only disk)" : "");
+	size = lseek(block->fd, 0, SEEK_END);
+	if (size < 0)
+		die("%s: %m", block->file);
+	if (size % SECTOR_SIZE)
+		fprintf(stderr,
+			"lguest: %s: the last %u bytes are less than a sector and stay unused\n",
+			block->file, (unsigned int)(size % SECTOR_SIZE));
+	block->sectors = size / SECTOR_SIZE;
+
+	block->dev = (struct device) {
+		.name = block->file,
+		.type = VIRTIO_ID_BLOCK,
+		.num_vq = 1,
+		.vq = { { .num = VQ_MAX_ENTRIES, .serve = block_serve } },
+		.features = 1 << VIRTIO_BLK_F_SEG_MAX |
+			1 << VIRTIO_BLK_F_FLUSH |
+			block->read_only << VIRTIO_BLK_F_RO |
+			1 << VIRTIO_RING_F_INDIRECT_DESC,
+	};
+	config.capacity = block->sectors;
+	/* A request is as many buffers, and the header, and the status. */
+	config.seg_max = VQ_MAX_ENTRIES - 2;
+	bus_add(&block->dev, &config,
+		offsetof(struct virtio_blk_config, geometry));
+}

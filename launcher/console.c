@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Virtio console: the guest's hvc0, tied to our terminal. */
+#include "launcher.h"
+
+#include <errno.h>
+#include <linux/virtio_console.h>
+#include <linux/virtio_ids.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* A guest parks a page of memory in every entry of the input queue. */
+#define CONSOLE_QUEUE	16
+
+static void console_input(struct virtqueue *vq)
+{
+	int fd = terminal_input();
+	struct vq_chain chain;
+	ssize_t n;
+
+	while (vq_next(vq, &chain)) {
+		if (chain.out_num)
+			vq_bad_guest(vq, "output for the input queue");
+		do {
+			if (!vq_wait_input(vq, fd))
+				return;
+			n = readv(fd, chain.in, chain.in_num);
+		} while (n < 0 && (errno == EINTR || errno == EAGAIN));
+		/* The guest can well live without any more input. */
+		if (n <= 0)
+			return;
+		vq_used(vq, &chain, n);
+	}
+}
+
+static void console_output(struct virtqueue *vq)
+{
+	struct vq_chain chain;
+
+	while (vq_next(vq, &chain)) {
+		if (chain.in_num)
+			vq_bad_guest(vq, "input for the output queue");
+		for (unsigned int i = 0; i < chain.out_num; i++)
+			terminal_write(chain.out[i].iov_base,
+				       chain.out[i].iov_len);
+		vq_used(vq, &chain, 0);
+	}
+}
+
+void console_create(void)
+{
+	static struct device console = {
+		.name = "console",
+		.type = VIRTIO_ID_CONSOLE,
+		.num_vq = 2,
+		.vq = {
+			{ .num = CONSOLE_QUEUE, .serve = console_input },
+			{ .num = CONSOLE_QUEUE, .serve = console_output },
+		},
+	};
+	struct virtio_console_config config = { };
+	struct winsize size;
+
+	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col) {
+		console.features = 1 << VIRTIO_CONSOLE_F_SIZE;
+		config.cols = size.ws_col;
+		config.rows = size.ws_row;
+	}
+	bus_add(&console, &config,
+		offsetof(struct virtio_console_config, max_nr_ports));
+}

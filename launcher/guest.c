@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest, as /dev/lguest shows it: a read runs it until it wants something
+ * of us, writes are all that we ever ask of it.
+ */
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static int lguest_fd;
+
+void guest_initialize(const char *device, __u32 start)
+{
+	unsigned long args[] = {
+		LHREQ_INITIALIZE, (unsigned long)guest_memory_base(),
+		guest_memory_pages(), start,
+	};
+
+	lguest_fd = open(device, O_RDWR | O_CLOEXEC);
+	if (lguest_fd < 0)
+		die("%s: %m%s", device,
+		    errno == ENOENT ? " (is the lguest module loaded?)" : "");
+	if (write(lguest_fd, args, sizeof(args)) < 0)
+		die("%s: cannot make a guest: %m", device);
+}
+
+/* From now on, a notify of @gpa goes to @fd and no longer comes to us. */
+void guest_attach_eventfd(__u32 gpa, int fd)
+{
+	unsigned long args[] = { LHREQ_EVENTFD, gpa, fd };
+
+	if (write(lguest_fd, args, sizeof(args)))
+		die("cannot attach an eventfd to the guest: %m");
+}
+
+void guest_interrupt(unsigned int irq)
+{
+	unsigned long args[] = { LHREQ_IRQ, irq };
+
+	/* A dead guest is the business of the thread that runs it. */
+	if (write(lguest_fd, args, sizeof(args)) && errno != ENOENT)
+		die("cannot raise interrupt %u in the guest: %m", irq);
+}
+
+static void guest_notified(unsigned long gpa)
+{
+	const char *text;
+	size_t room, len;
+
+	if (bus_notify(gpa))
+		return;
+
+	/* Not a device: it is a string for the early console. */
+	text = guest_ram(gpa, 1);
+	if (!text)
+		die("the guest notified %#lx, which is no device and no memory",
+		    gpa);
+	room = guest_ram_size() - gpa;
+	len = strnlen(text, room);
+	if (len == room)
+		die("the guest's early console string at %#lx has no end", gpa);
+	terminal_write(text, len);
+}
+
+static void __noreturn guest_died(void)
+{
+	char reason[512] = "";
+
+	if (pread(lguest_fd, reason, sizeof(reason) - 1, 0) < 0)
+		die("the guest died, and its reason cannot be read: %m");
+	/* The last words may still be on their way to the terminal. */
+	bus_stop();
+	if (!strcmp(reason, "CRASH: Power down"))
+		quit(0, "guest powered off (%s)", reason);
+	die("guest died: %s", reason);
+}
+
+/*
+ * Nothing of a guest outlives its file, and all our files close on exec: to
+ * start over is to start ourselves.
+ */
+static void __noreturn guest_restart(char **argv)
+{
+	bus_stop();
+	terminal_restore();
+	execv("/proc/self/exe", argv);
+	/* There may be no /proc. */
+	execvp(argv[0], argv);
+	die("cannot restart %s: %m", argv[0]);
+}
+
+void guest_run(char **argv)
+{
+	for (;;) {
+		unsigned long gpa;
+		ssize_t n = pread(lguest_fd, &gpa, sizeof(gpa), 0);
+
+		if (n == sizeof(gpa))
+			guest_notified(gpa);
+		else if (n >= 0)
+			die("running the guest gave %zd bytes", n);
+		else if (errno == ENOENT)
+			guest_died();
+		else if (errno == ERESTART)
+			guest_restart(argv);
+		else if (errno != EINTR)
+			die("cannot run the guest: %m");
+	}
+}

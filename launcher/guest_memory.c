@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guest memory: a stretch of our own address space that is the guest's
+ * physical memory from 0 up. First its RAM, then the pages of its devices.
+ */
+#include "launcher.h"
+
+#include <sys/mman.h>
+
+/*
+ * The descriptors, and a ring of the largest size (three pages) for each
+ * interrupt that there is.
+ */
+#define DEVICE_PAGES	(1 + 31 * 3)
+
+static char *base;
+static __u64 ram_size;
+static size_t device_used;
+
+void guest_memory_create(__u64 size)
+{
+	size_t len = size + DEVICE_PAGES * PAGE_SIZE;
+
+	ram_size = size;
+	/*
+	 * The page on either side stays closed. Every access is checked, but
+	 * should a check be wrong, then we die rather than overwrite ourselves.
+	 */
+	base = mmap(NULL, len + 2 * PAGE_SIZE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		die("no room for %llu MB of guest memory: %m", size >> 20);
+	base += PAGE_SIZE;
+	if (mprotect(base, len, PROT_READ | PROT_WRITE))
+		die("cannot use %llu MB of guest memory: %m", size >> 20);
+}
+
+void *guest_memory_base(void)
+{
+	return base;
+}
+
+unsigned long guest_memory_pages(void)
+{
+	return ram_size / PAGE_SIZE + DEVICE_PAGES;
+}
+
+__u64 guest_ram_size(void)
+{
+	return ram_size;
+}
+
+/* NULL unless all of it is RAM: no address of the guest is to be trusted. */
+void *guest_ram(__u64 gpa, __u64 len)
+{
+	if (gpa > ram_size || len > ram_size - gpa)
+		return NULL;
+	return base + gpa;
+}
+
+void *guest_alloc_device_pages(size_t len)
+{
+	void *p = base + ram_size + device_used;
+
+	device_used += (len + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+	if (device_used > DEVICE_PAGES * PAGE_SIZE)
+		die("too many devices");
+	return p;
+}
+
+__u32 guest_address(const void *p)
+{
+	return (const char *)p - base;
+}

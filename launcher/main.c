@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lguest Launcher: lays out the memory of a guest, gives it devices, and
+ * runs it by way of /dev/lguest. This file is what the user sees of it.
+ */
+#include "launcher.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LAUNCHER_VERSION	"1.0"
+#define DEFAULT_MEMORY_MB	128
+/* RAM and the device pages above it must stay below 4 GiB. */
+#define MAX_MEMORY_MB		4095
+
+static const char usage[] =
+"Usage: lguest [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
+"Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
+"its console on this terminal. Three ^C within a second end it.\n"
+"\n"
+"  -m, --memory=MB         RAM of the guest (default 128)\n"
+"  -b, --block=FILE[,ro]   a disk, from an image file or a block device; the\n"
+"                          first is the guest's /dev/vda, and so on\n"
+"  -n, --net=TAP[,ip=A.B.C.D/LEN][,mac=XX:XX:XX:XX:XX:XX]\n"
+"                          a network card on the host's interface TAP, which is\n"
+"                          made if it is not there; ip= gives the host's end an\n"
+"                          address and brings it up; mac= is the guest's own\n"
+"  -r, --rng               a source of random numbers\n"
+"  -i, --initrd=FILE       initial RAM disk\n"
+"      --device=PATH       use PATH instead of /dev/lguest\n"
+"  -h, --help              show this\n"
+"  -V, --version           show the version\n"
+"\n"
+"Exit status: 0 when the guest powers off, 1 when it or the Launcher fails.\n"
+"A guest that reboots is started again from its files.\n";
+
+/*
+ * The one way out, for whichever thread finds that it is time: the first
+ * comer's message is shown and the lock is never given back.
+ */
+void quit(int status, const char *fmt, ...)
+{
+	static pthread_mutex_t only_once = PTHREAD_MUTEX_INITIALIZER;
+	char message[1024];
+	va_list args;
+
+	/* Before anything can change errno, which "%m" shows. */
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+
+	pthread_mutex_lock(&only_once);
+	terminal_restore();
+	fprintf(stderr, "lguest: %s\n", message);
+	/* Not exit(): other threads still use what it would tear down. */
+	_exit(status);
+}
+
+/* Or the first file we open would take the place of the missing one. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+		if (fd < 0)
+			die("/dev/null: %m");
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+}
+
+static __u64 parse_memory(const char *arg)
+{
+	char *end;
+	unsigned long mb = strtoul(arg, &end, 10);
+
+	if (*arg < '0' || *arg > '9' || *end || !mb || mb > MAX_MEMORY_MB)
+		die("--memory=%s: want a number of megabytes from 1 to %u", arg,
+		    MAX_MEMORY_MB);
+	return (__u64)mb << 20;
+}
+
+static char *join_words(char **words)
+{
+	size_t len = 1;
+	char *line, *p;
+
+	for (char **w = words; *w; w++)
+		len += strlen(*w) + 1;
+	line = calloc(1, len);
+	if (!line)
+		die("no memory for the command line");
+	p = line;
+	for (char **w = words; *w; w++)
+		p += sprintf(p, "%s%s", w == words ? "" : " ", *w);
+	return line;
+}
+
+int main(int argc, char **argv)
+{
+	enum { OPT_DEVICE = 256 };
+	static const char short_options[] = "+m:b:n:ri:hV";
+	static const struct option options[] = {
+		{ "memory", required_argument, NULL, 'm' },
+		{ "block", required_argument, NULL, 'b' },
+		{ "net", required_argument, NULL, 'n' },
+		{ "rng", no_argument, NULL, 'r' },
+		{ "initrd", required_argument, NULL, 'i' },
+		{ "device", required_argument, NULL, OPT_DEVICE },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ }
+	};
+	const char *device = "/dev/lguest", *initrd = NULL;
+	__u64 memory = (__u64)DEFAULT_MEMORY_MB << 20;
+	__u32 start;
+	int c;
+
+	open_standard_files();
+
+	/* Devices live just above RAM, so its size has to be known first. */
+	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
+		switch (c) {
+		case 'm':
+			memory = parse_memory(optarg);
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return 0;
+		case 'V':
+			puts("lguest " LAUNCHER_VERSION);
+			return 0;
+		case '?':
+			fputs("Try 'lguest --help'.\n", stderr);
+			return 1;
+		}
+	}
+	if (optind == argc) {
+		fputs(usage, stderr);
+		return 1;
+	}
+
+	guest_memory_create(memory);
+	bus_create();
+	console_create();
+
+	optind = 0;
+	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
+		switch (c) {
+		case 'b':
+			block_create(optarg);
+			break;
+		case 'n':
+			net_create(optarg);
+			break;
+		case 'r':
+			rng_create();
+			break;
+		case 'i':
+			initrd = optarg;
+			break;
+		case OPT_DEVICE:
+			device = optarg;
+			break;
+		}
+	}
+
+	start = load_guest(argv[optind], initrd, join_words(argv + optind + 1));
+	guest_initialize(device, start);
+	bus_attach();
+	terminal_start();
+	guest_run(argv);
+}

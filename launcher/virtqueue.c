@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Virtqueues: each is a ring of requests, served by a thread of its own so that
+ * a slow disk or a silent keyboard holds up nothing else.
+ *
+ * The guest runs at the same time as these threads, and writes to the rings as
+ * it pleases. Nothing in them is believed: an index, address or length is read
+ * once, checked, and only then used. A guest that talks nonsense is stopped.
+ */
+#include "launcher.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+void vq_bad_guest(const struct virtqueue *vq, const char *fmt, ...)
+{
+	char what[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	die("%s, queue %u: the guest's request makes no sense: %s",
+	    vq->dev->name, (unsigned int)(vq - vq->dev->vq), what);
+}
+
+void vq_init(struct virtqueue *vq, struct device *dev, unsigned int irq)
+{
+	size_t len = vring_size(vq->num, LGUEST_VRING_ALIGN);
+
+	vq->dev = dev;
+	vq->irq = irq;
+	vring_init(&vq->vring, vq->num, guest_alloc_device_pages(len),
+		   LGUEST_VRING_ALIGN);
+}
+
+/*
+ * Once for the life of the guest, as the module keeps what it was given. A kick
+ * before the device is started waits in the eventfd and does no harm.
+ */
+void vq_attach(struct virtqueue *vq)
+{
+	vq->eventfd = eventfd(0, EFD_CLOEXEC);
+	if (vq->eventfd < 0)
+		die("%s: cannot make an eventfd: %m", vq->dev->name);
+	guest_attach_eventfd(guest_address(vq->vring.desc), vq->eventfd);
+}
+
+static void *vq_thread(void *arg)
+{
+	struct virtqueue *vq = arg;
+
+	vq->serve(vq);
+	return NULL;
+}
+
+void vq_start(struct virtqueue *vq)
+{
+	vq->stop = false;
+	vq->used_unannounced = false;
+	vq->last_avail = 0;
+	vq->used_idx = 0;
+	errno = pthread_create(&vq->thread, NULL, vq_thread, vq);
+	if (errno)
+		die("%s: cannot start a thread: %m", vq->dev->name);
+}
+
+/*
+ * The thread ends when it would next go to sleep. The guest does not run in the
+ * meantime, so it can't keep it busy.
+ */
+void vq_stop(struct virtqueue *vq)
+{
+	__atomic_store_n(&vq->stop, true, __ATOMIC_RELEASE);
+	if (eventfd_write(vq->eventfd, 1))
+		die("%s: cannot stop a thread: %m", vq->dev->name);
+	pthread_join(vq->thread, NULL);
+}
+
+static bool vq_stopping(struct virtqueue *vq)
+{
+	return __atomic_load_n(&vq->stop, __ATOMIC_ACQUIRE);
+}
+
+static void vq_wait_kick(struct virtqueue *vq)
+{
+	eventfd_t count;
+
+	if (eventfd_read(vq->eventfd, &count) && errno != EINTR)
+		die("%s: cannot wait for the guest: %m", vq->dev->name);
+}
+
+/* Requests that the guest made and we have not taken yet */
+static __u16 vq_backlog(struct virtqueue *vq)
+{
+	/* Acquire: its entry in the ring is read after the index. */
+	return __atomic_load_n(&vq->vring.avail->idx, __ATOMIC_ACQUIRE) -
+		vq->last_avail;
+}
+
+static void vq_set_used_flags(struct virtqueue *vq, __u16 flags)
+{
+	__atomic_store_n(&vq->vring.used->flags, flags, __ATOMIC_RELAXED);
+}
+
+/* Sleep until there is a request; false if there won't be any more. */
+static bool vq_wait_request(struct virtqueue *vq)
+{
+	vq_interrupt(vq);
+	for (;;) {
+		vq_set_used_flags(vq, 0);
+		/*
+		 * Pairs with the guest's barrier between adding a request and
+		 * looking at that flag: either it kicks us or we see it here.
+		 */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (vq_backlog(vq))
+			break;
+		if (vq_stopping(vq))
+			return false;
+		vq_wait_kick(vq);
+	}
+	/* We look by ourselves before we sleep again. */
+	vq_set_used_flags(vq, VRING_USED_F_NO_NOTIFY);
+	return true;
+}
+
+static struct vring_desc vq_read_desc(const struct vring_desc *desc)
+{
+	struct vring_desc copy = {
+		.addr = READ_ONCE(desc->addr),
+		.len = READ_ONCE(desc->len),
+		.flags = READ_ONCE(desc->flags),
+		.next = READ_ONCE(desc->next),
+	};
+
+	return copy;
+}
+
+static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
+{
+	const struct vring_desc *table = vq->vring.desc;
+	unsigned int count = vq->num, i = chain->head, n = 0;
+	struct vring_desc desc;
+
+	chain->out_num = 0;
+	chain->in_num = 0;
+	do {
+		if (i >= count)
+			vq_bad_guest(vq, "descriptor %u of %u", i, count);
+		desc = vq_read_desc(&table[i]);
+		i = desc.next;
+
+		if (desc.flags & VRING_DESC_F_INDIRECT) {
+			/* All of the chain, or the rest, is in another table. */
+			if (table != vq->vring.desc)
+				vq_bad_guest(vq, "nested indirect descriptor");
+			if (desc.flags & VRING_DESC_F_NEXT)
+				vq_bad_guest(vq, "chained indirect descriptor");
+			table = guest_ram(desc.addr, desc.len);
+			if (!table || !desc.len || desc.len % sizeof(desc))
+				vq_bad_guest(vq, "indirect table at %#llx of %u bytes",
+					     desc.addr, desc.len);
+			count = desc.len / sizeof(desc);
+			i = 0;
+			desc.flags = VRING_DESC_F_NEXT;
+			continue;
+		}
+
+		if (n == VQ_MAX_ENTRIES)
+			vq_bad_guest(vq, "chain without end");
+		chain->iov[n].iov_base = guest_ram(desc.addr, desc.len);
+		chain->iov[n].iov_len = desc.len;
+		if (!chain->iov[n].iov_base)
+			vq_bad_guest(vq, "buffer at %#llx of %u bytes",
+				     desc.addr, desc.len);
+		n++;
+		if (desc.flags & VRING_DESC_F_WRITE)
+			chain->in_num++;
+		else if (chain->in_num)
+			vq_bad_guest(vq, "output behind input");
+		else
+			chain->out_num++;
+	} while (desc.flags & VRING_DESC_F_NEXT);
+
+	chain->out = chain->iov;
+	chain->in = chain->iov + chain->out_num;
+}
+
+/* Take the next request; false when the device is to stop. */
+bool vq_next(struct virtqueue *vq, struct vq_chain *chain)
+{
+	__u16 backlog;
+
+	if (!vq_backlog(vq) && !vq_wait_request(vq))
+		return false;
+	backlog = vq_backlog(vq);
+	if (backlog > vq->num)
+		vq_bad_guest(vq, "%u requests in a ring of %u", backlog, vq->num);
+	chain->head = READ_ONCE(vq->vring.avail->ring[vq->last_avail % vq->num]);
+	vq->last_avail++;
+	vq_walk_chain(vq, chain);
+	return true;
+}
+
+/* Give a request back, with @len bytes written to its buffers. */
+void vq_used(struct virtqueue *vq, const struct vq_chain *chain, __u32 len)
+{
+	struct vring_used *used = vq->vring.used;
+
+	used->ring[vq->used_idx % vq->num].id = chain->head;
+	used->ring[vq->used_idx % vq->num].len = len;
+	vq->used_idx++;
+	/* Release: buffers and entry are there before the index says so. */
+	__atomic_store_n(&used->idx, vq->used_idx, __ATOMIC_RELEASE);
+	vq->used_unannounced = true;
+}
+
+/*
+ * Tell the guest what we gave back. An interrupt is dear, so vq_next() does it
+ * only once there is nothing left to do; call it before any other sleep.
+ */
+void vq_interrupt(struct virtqueue *vq)
+{
+	if (!vq->used_unannounced)
+		return;
+	vq->used_unannounced = false;
+	/*
+	 * Pairs with the guest's barrier between allowing interrupts and
+	 * looking for used requests: either it sees them or we see the flag.
+	 */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!(READ_ONCE(vq->vring.avail->flags) & VRING_AVAIL_F_NO_INTERRUPT))
+		guest_interrupt(vq->irq);
+}
+
+/* Sleep until @fd can be read; false when the device is to stop. */
+bool vq_wait_input(struct virtqueue *vq, int fd)
+{
+	struct pollfd wait[] = {
+		{ .fd = vq->eventfd, .events = POLLIN },
+		{ .fd = fd, .events = POLLIN },
+	};
+
+	vq_interrupt(vq);
+	while (!vq_stopping(vq)) {
+		if (poll(wait, ARRAY_SIZE(wait), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			die("%s: cannot wait for input: %m", vq->dev->name);
+		}
+		if (wait[0].revents)
+			vq_wait_kick(vq);
+		if (wait[1].revents)
+			return true;
+	}
+	return false;
+}
+
+__u64 iov_length(const struct iovec *iov, unsigned int num)
+{
+	__u64 len = 0;
+
+	for (unsigned int i = 0; i < num; i++)
+		len += iov[i].iov_len;
+	return len;
+}
+
+/* Move up to @len bytes between the front of @iov and a buffer, or nowhere. */
+static size_t iov_move(struct iovec *iov, unsigned int num, void *dst,
+		       const void *src, size_t len)
+{
+	size_t done = 0;
+
+	for (unsigned int i = 0; i < num && done < len; i++) {
+		size_t n = iov[i].iov_len;
+
+		if (n > len - done)
+			n = len - done;
+		if (dst)
+			memcpy((char *)dst + done, iov[i].iov_base, n);
+		if (src)
+			memcpy(iov[i].iov_base, (const char *)src + done, n);
+		iov[i].iov_base = (char *)iov[i].iov_base + n;
+		iov[i].iov_len -= n;
+		done += n;
+	}
+	return done;
+}
+
+size_t iov_read(struct iovec *iov, unsigned int num, void *dst, size_t len)
+{
+	return iov_move(iov, num, dst, NULL, len);
+}
+
+size_t iov_write(struct iovec *iov, unsigned int num, const void *src,
+		 size_t len)
+{
+	return iov_move(iov, num, NULL, src, len);
+}
+
+void iov_skip(struct iovec *iov, unsigned int num, size_t len)
+{
+	iov_move(iov, num, NULL, NULL, len);
+}

@@ -290,7 +290,8 @@ static bool held_back(struct lguest *lg)
 
 static void note_pending(struct lguest *lg, bool pending)
 {
-	if (lg->told_pending != pending &&
+	/* The guest may have cleared it itself; that it never sets. */
+	if ((pending || lg->told_pending) &&
 	    lg_data_set_irq_pending(lg, pending))
 		lg->told_pending = pending;
 }

@@ -124,6 +124,7 @@ void lg_wake(struct lguest *lg);
 
 static inline bool lg_is_dead(struct lguest *lg)
 {
+	/* Pairs with die(). */
 	return smp_load_acquire(&lg->dead);
 }
 

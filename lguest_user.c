@@ -91,6 +91,7 @@ static int make_guest(struct lguest *lg, const unsigned long *words)
 		return err;
 	}
 	lg->task = get_task_struct(current);
+	/* Pairs with is_initialized(). */
 	smp_store_release(&lg->initialized, true);
 	return 0;
 }

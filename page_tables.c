@@ -299,7 +299,7 @@ static void make_room(struct lguest *lg)
 
 static void out_of_memory(struct lguest *lg)
 {
-	lg_kill(lg, "the host has no memory for shadow page tables");
+	lg_kill(lg, "the host has no memory left for it");
 }
 
 /*
@@ -377,10 +377,13 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		if (IS_ERR(page)) {
 			if (effort == FILL_IF_THERE)
 				return 0;
-			if (fatal_signal_pending(current))
-				return -EINTR;
-			lg_kill(lg, "guest memory at %#x is gone: the Launcher took it away (error %ld)",
-				map->gfn << PAGE_SHIFT, PTR_ERR(page));
+			if (PTR_ERR(page) == -EFAULT ||
+			    PTR_ERR(page) == -EHWPOISON)
+				lg_kill(lg, "guest memory at %#x is gone: its Launcher took it",
+					map->gfn << PAGE_SHIFT);
+			else if (PTR_ERR(page) == -ENOMEM)
+				out_of_memory(lg);
+			/* Otherwise a signal came first: the guest tries again. */
 			return -EINTR;
 		}
 		entry = ((u64)page_to_pfn(page) << PAGE_SHIFT) |
@@ -433,11 +436,12 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
 	if (cr3 == LG_IDENTITY) {
 		map->gfn = gva >> PAGE_SHIFT;
 		map->identity = true;
-		map->pde = map->pte = LG_PTE_PRESENT | LG_PTE_WRITE |
-				      LG_PTE_DIRTY | LG_PTE_ACCESSED;
+		map->pde = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_ACCESSED |
+			   LG_PTE_DIRTY;
+		map->pte = map->pde;
 		map->present = map->gfn < lg->pfn_limit;
 		if (!map->present)
-			lg_kill(lg, "touched %#x, beyond its memory, before it had page tables (eip %#llx)",
+			lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)",
 				gva, lg->regs->eip);
 		return map->present;
 	}

@@ -96,7 +96,7 @@ struct lg_root {
  */
 struct lg_mmu {
 	struct mmu_notifier notifier;
-	spinlock_t lock;
+	spinlock_t lock;	/* leaf entries, links, seq */
 	unsigned long seq;
 	unsigned int invalidations;
 	wait_queue_head_t settled;

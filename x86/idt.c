@@ -18,7 +18,7 @@
 #include "../cpu.h"
 #include "x86.h"
 
-static gate_desc *idt;
+static struct gate_struct *idt;
 static bool has_syscall_gate;
 
 static void set_gate(unsigned int vector, const char *handler, unsigned int dpl,
@@ -26,7 +26,7 @@ static void set_gate(unsigned int vector, const char *handler, unsigned int dpl,
 {
 	unsigned long address = (unsigned long)handler;
 
-	idt[vector] = (gate_desc) {
+	idt[vector] = (struct gate_struct) {
 		.offset_low = address,
 		.segment = __KERNEL_CS,
 		.bits = {
@@ -48,11 +48,11 @@ static void set_stub(unsigned int vector, unsigned int dpl, unsigned int ist)
 /* The host gives 0x80 to processes, so hardware never has it. */
 static bool host_reserves_syscall(void)
 {
-	const gate_desc *host_idt;
+	const struct gate_struct *host_idt;
 	struct desc_ptr idtr;
 
 	store_idt(&idtr);
-	host_idt = (const gate_desc *)idtr.address;
+	host_idt = (const struct gate_struct *)idtr.address;
 	return host_idt[LG_VECTOR_SYSCALL].bits.p &&
 	       host_idt[LG_VECTOR_SYSCALL].bits.dpl == 3;
 }
@@ -66,7 +66,7 @@ int lg_idt_init(void)
 {
 	unsigned int i;
 
-	idt = (gate_desc *)get_zeroed_page(GFP_KERNEL);
+	idt = (struct gate_struct *)get_zeroed_page(GFP_KERNEL);
 	if (!idt)
 		return -ENOMEM;
 
@@ -102,7 +102,7 @@ void lg_idt_exit(void)
  */
 void lg_idt_get(struct desc_ptr *idtr)
 {
-	idtr->size = LG_IDT_ENTRIES * sizeof(gate_desc) - 1;
+	idtr->size = LG_IDT_ENTRIES * sizeof(struct gate_struct) - 1;
 	idtr->address = (unsigned long)idt;
 }
 

@@ -7,8 +7,7 @@
 
 #define FIELD(name, field) OFFSET(SW_##name, lg_switch, field)
 
-void lg_offsets(void);
-void lg_offsets(void)
+static void __used lg_offsets(void)
 {
 	FIELD(EAX, regs.eax);
 	FIELD(EBX, regs.ebx);

@@ -264,10 +264,11 @@ void lg_vcpu_enter(struct lguest *lg)
 	if (breakpoints)
 		set_debugreg(0UL, 7);
 
-	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tables. */
 	WRITE_ONCE(vcpu->cpu, smp_processor_id());
+	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tables. */
 	smp_mb();
 	lg_switch_to_guest(sw);
+	/* Whoever sees us out may free what we used. */
 	smp_store_release(&vcpu->cpu, -1);
 
 	if (breakpoints)

@@ -37,7 +37,12 @@ static bool bad_address(struct lguest *lg, u32 gpa, u32 len)
 	return true;
 }
 
-static void memory_gone(struct lguest *lg, u32 gpa)
+/**
+ * lg_memory_gone() - end a guest whose memory the Launcher unmapped
+ * @lg: the guest; its own task calls
+ * @gpa: guest-physical address of what it needed
+ */
+void lg_memory_gone(struct lguest *lg, u32 gpa)
 {
 	lg_kill(lg, "guest memory at %#x is gone: the Launcher took it away",
 		gpa);
@@ -58,7 +63,7 @@ bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len)
 	if (!bad_address(lg, gpa, len)) {
 		if (!copy_from_user(to, guest_address(lg, gpa), len))
 			return true;
-		memory_gone(lg, gpa);
+		lg_memory_gone(lg, gpa);
 	}
 	memset(to, 0, len);
 	return false;
@@ -80,7 +85,7 @@ bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len)
 		return false;
 	if (!copy_to_user(guest_address(lg, gpa), from, len))
 		return true;
-	memory_gone(lg, gpa);
+	lg_memory_gone(lg, gpa);
 	return false;
 }
 

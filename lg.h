@@ -129,6 +129,7 @@ static inline bool lg_is_dead(struct lguest *lg)
 }
 
 /* guest_memory.c: what the host reads and writes of the guest */
+void lg_memory_gone(struct lguest *lg, u32 gpa);
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
 bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len);
 bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len);

@@ -379,8 +379,7 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 				return 0;
 			if (PTR_ERR(page) == -EFAULT ||
 			    PTR_ERR(page) == -EHWPOISON)
-				lg_kill(lg, "guest memory at %#x is gone: its Launcher took it",
-					map->gfn << PAGE_SHIFT);
+				lg_memory_gone(lg, map->gfn << PAGE_SHIFT);
 			else if (PTR_ERR(page) == -ENOMEM)
 				out_of_memory(lg);
 			/* Otherwise a signal came first: the guest tries again. */

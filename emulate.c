@@ -101,6 +101,34 @@ static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
 	return true;
 }
 
+/*
+ * mov from a debug register, which a guest's kernel does to print its state
+ * when it has an oops: they are as after a reset (SDM volume 3, table 9-1), a
+ * guest can't set them.
+ */
+static bool read_debug_register(struct lguest *lg, struct insn *insn)
+{
+	static const u32 reset[8] = {
+		[4] = 0xffff0ff0, [5] = 0x400, [6] = 0xffff0ff0, [7] = 0x400,
+	};
+	struct lg_regs *regs = lg->regs;
+	u32 *const operands[8] = {
+		&regs->eax, &regs->ecx, &regs->edx, &regs->ebx,
+		NULL, &regs->ebp, &regs->esi, &regs->edi,
+	};
+	u32 at = lg_segment_base(lg, regs->cs) + regs->eip + insn->len;
+	u8 rest[2];
+
+	if (!lg_read_linear(lg, at, rest, sizeof(rest)) || rest[0] != 0x21)
+		return false;
+	insn->len += sizeof(rest);
+	if ((rest[1] & 7) == 4)
+		regs->esp = reset[rest[1] >> 3 & 7];
+	else
+		*operands[rest[1] & 7] = reset[rest[1] >> 3 & 7];
+	return true;
+}
+
 /**
  * lg_emulate_insn() - do what a privileged instruction should have
  * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
@@ -137,6 +165,10 @@ bool lg_emulate_insn(struct lguest *lg)
 	case 0x6c: case 0x6d:			/* ins */
 	case 0x6e: case 0x6f:			/* outs */
 		if (!string_io(lg, &insn, size, insn.opcode < 0x6e, &again))
+			return false;
+		break;
+	case 0x0f:
+		if (!read_debug_register(lg, &insn))
 			return false;
 		break;
 	default:

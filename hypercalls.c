@@ -41,18 +41,20 @@ static void do_shutdown(struct lguest *lg, u32 gpa, u32 how)
 	u64 left = ((u64)lg->pfn_limit << PAGE_SHIFT);
 	u32 len;
 
-	/* The message may end where memory does. */
+	/* Nobody reads the message of a restart; guests may pass none. */
+	if (how == LGUEST_SHUTDOWN_RESTART) {
+		lg_restart(lg);
+		return;
+	}
+
+	/* It may end where memory does. */
 	left = gpa < left ? left - gpa : 0;
 	len = min_t(u64, left, SHUTDOWN_MESSAGE_LEN);
 	if (!len) {
 		lg_kill(lg, "bad shutdown message at %#x", gpa);
 		return;
 	}
-	if (!lg_read(lg, gpa, message, len))
-		return;
-	if (how == LGUEST_SHUTDOWN_RESTART)
-		lg_restart(lg);
-	else
+	if (lg_read(lg, gpa, message, len))
 		lg_kill(lg, "CRASH: %s", message);
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef BOOT_H
+#define BOOT_H
+
+#include "types.h"
+
+#define BOOT_MARK	0xb007b007
+
+/* What boot-early.c found while linear addresses were physical ones. */
+struct boot_probe {
+	u32 size;
+	u32 good, bad;
+	u32 device;
+	u32 port;
+};
+
+extern struct boot_probe boot_probe;
+
+#endif /* BOOT_H */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The lguest bus and its legacy virtqueues, as much of them as a small guest
+ * needs: one buffer a descriptor, no features.
+ */
+#ifndef GUEST_VIRTIO_H
+#define GUEST_VIRTIO_H
+
+#include <linux/lguest_launcher.h>
+
+#include "types.h"
+
+#define VIRTIO_CONSOLE		3
+
+struct vring_desc {
+	u64 addr;
+	u32 len;
+	u16 flags;
+	u16 next;
+};
+
+#define VRING_DESC_WRITE	2
+
+struct vring_avail {
+	u16 flags;
+	u16 idx;
+	u16 ring[];
+};
+
+struct vring_used {
+	u16 flags;
+	u16 idx;
+	struct {
+		u32 id;
+		u32 len;
+	} ring[];
+};
+
+#define VRING_USED_NO_NOTIFY	1
+
+struct virtqueue {
+	u16 num;
+	u16 irq;
+	u16 last_used;
+	u32 pfn;
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+};
+
+/* The first device of that type, or NULL. */
+struct lguest_device_desc *virtio_find(u8 type);
+/* Reset the device and accept no features. */
+void virtio_reset(struct lguest_device_desc *dev);
+bool virtio_queue(struct lguest_device_desc *dev, u32 index,
+		  struct virtqueue *vq);
+/* The Launcher begins to serve the queues. */
+void virtio_start(struct lguest_device_desc *dev);
+
+/* Offer a buffer; its descriptor is the caller's to keep track of. */
+void vq_add(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
+	    u16 flags);
+void vq_kick(struct virtqueue *vq);
+/* A descriptor that the Launcher is done with. */
+bool vq_used(struct virtqueue *vq, u16 *desc, u32 *len);
+
+#endif /* GUEST_VIRTIO_H */

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Deaths before LGUEST_INIT. The rest is in shutdown.c.
+ */
+#include "early.h"
+#include "hypercall.h"
+#include "shutdown.h"
+
+static void touch(u32 addr)
+{
+	asm volatile("movl (%0), %%eax" : : "r"(addr) : "eax", "memory");
+}
+
+void guest_early(void)
+{
+	const char *word = early_command_line();
+
+	if (word_is(word, "early-hypercall"))
+		hcall0(LHCALL_FLUSH_ASYNC);
+	if (word_is(word, "early-shutdown"))
+		hcall2(LHCALL_SHUTDOWN, 0, SHUTDOWN_POWEROFF);
+	if (word_is(word, "early-beyond"))
+		touch(0x60000000);
+	if (word_is(word, "early-top"))
+		touch(0xfffff000);
+	if (word_is(word, "early-trap"))
+		asm volatile("ud2");
+	if (word_is(word, "early-spin"))
+		for (;;)
+			barrier();
+	if (word_is(word, "init-beyond"))
+		hcall1(LHCALL_LGUEST_INIT, 0x60000000);
+	if (word_is(word, "init-wrap"))
+		hcall1(LHCALL_LGUEST_INIT, 0xfffffff0);
+}

@@ -133,23 +133,27 @@ static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 }
 
 /* Hand a trap to the guest's own handler; without one the guest dies. */
-static void reflect(struct lguest *lg, u32 vector, u32 error_code)
+static void enter_gate(struct lguest *lg, u32 vector, const u32 *error_code)
 {
-	bool has_code = vector < TRAPS && BIT(vector) & WITH_ERROR_CODE;
 	struct lg_regs *regs = lg->regs;
 	bool masks_irqs;
 	u32 eip;
 
-	if (!lg_gate_handler(&lg->idt[vector], &eip, &masks_irqs)) {
-		if (vector == TRAP_PF)
-			lg_kill(lg, "unhandled trap %u at %#llx (cr2 %#x, error code %#x)",
-				vector, regs->eip, regs->cr2, error_code);
-		else
-			lg_kill(lg, "unhandled trap %u at %#llx (error code %#x)",
-				vector, regs->eip, error_code);
-		return;
-	}
-	enter_handler(lg, eip, masks_irqs, has_code ? &error_code : NULL);
+	if (lg_gate_handler(&lg->idt[vector], &eip, &masks_irqs))
+		enter_handler(lg, eip, masks_irqs, error_code);
+	else if (vector == TRAP_PF)
+		lg_kill(lg, "unhandled trap %u at %#llx (cr2 %#x, error code %#x)",
+			vector, regs->eip, regs->cr2, regs->error_code);
+	else
+		lg_kill(lg, "unhandled trap %u at %#llx (error code %#x)",
+			vector, regs->eip, error_code ? *error_code : 0);
+}
+
+static void reflect(struct lguest *lg, u32 vector, u32 error_code)
+{
+	bool has_code = vector < TRAPS && BIT(vector) & WITH_ERROR_CODE;
+
+	enter_gate(lg, vector, has_code ? &error_code : NULL);
 }
 
 /*
@@ -169,8 +173,9 @@ static bool software_interrupt(struct lguest *lg)
 		reflect(lg, TRAP_GP, insn[1] * 8 | ERROR_CODE_IDT);
 		return true;
 	}
+	/* Whatever its number, an interrupt pushes no error code. */
 	regs->eip = (u32)regs->eip + sizeof(insn);
-	reflect(lg, insn[1], 0);
+	enter_gate(lg, insn[1], NULL);
 	return true;
 }
 
@@ -461,9 +466,10 @@ static enum hrtimer_restart clock_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Its interrupt has brought the guest out, which was the point. */
+/* Its interrupt brings the guest out, or the wake does if it has moved. */
 static enum hrtimer_restart irq_window_opened(struct hrtimer *timer)
 {
+	lg_wake(container_of(timer, struct lguest, irq_window));
 	return HRTIMER_NORESTART;
 }
 

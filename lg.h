@@ -74,6 +74,7 @@ struct lguest {
 	bool initialized;		/* store-release after all below */
 	struct task_struct *task;
 	struct xarray eventfds;		/* by the address notified */
+	unsigned int eventfd_count;	/* under its lock */
 
 	/* The guest's memory: the Launcher's, at @base. */
 	struct mm_struct *mm;
@@ -98,7 +99,6 @@ struct lguest {
 	u32 data;			/* gpa */
 	const struct lg_data_layout *layout;	/* NULL before LGUEST_INIT */
 	u32 kernel_address;
-	u32 syscall_vector;
 	u32 noirq_start, noirq_end;
 	unsigned int ring_next;
 

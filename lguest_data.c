@@ -98,7 +98,6 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
 	lg->noirq_end = words[lg->layout->noirq_end];
 	if (lg->layout->noirq_start == lg->layout->noirq_end)
 		lg->noirq_end++;
-	lg->syscall_vector = words[lg->layout->syscall_vector];
 	lg_set_kernel_address(lg, words[lg->layout->kernel_address]);
 	lg->data = gpa;
 

@@ -241,7 +241,7 @@ struct lguest *lg_create(void)
 	if (!lg)
 		return NULL;
 	mutex_init(&lg->init_lock);
-	xa_init(&lg->eventfds);
+	xa_init_flags(&lg->eventfds, XA_FLAGS_ACCOUNT);
 	init_waitqueue_head(&lg->wait);
 	lg_init_interrupts(lg);
 	return lg;

@@ -11,6 +11,30 @@
 #include "compat.h"
 #include "lg.h"
 
+/* More than any Launcher has virtqueues; a bound on what one can hold. */
+#define EVENTFDS_MAX	4096
+
+/* 0 with what was there before in *old, or a negative error. */
+static int store(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
+		 struct eventfd_ctx **old)
+{
+	int err = 0;
+
+	xa_lock(&lg->eventfds);
+	*old = xa_load(&lg->eventfds, address);
+	if (!*old && lg->eventfd_count >= EVENTFDS_MAX) {
+		err = -ENOMEM;
+	} else {
+		*old = __xa_store(&lg->eventfds, address, ctx,
+				  GFP_KERNEL_ACCOUNT);
+		err = xa_err(*old);
+	}
+	if (!err && !*old)
+		lg->eventfd_count++;
+	xa_unlock(&lg->eventfds);
+	return err;
+}
+
 /**
  * lg_tie_eventfd() - LHREQ_EVENTFD
  * @lg: the guest
@@ -27,16 +51,17 @@
 int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd)
 {
 	struct eventfd_ctx *ctx, *old;
+	int err;
 
 	if (!address || address > U32_MAX)
 		return -EINVAL;
 	ctx = eventfd_ctx_fdget(fd);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
-	old = xa_store(&lg->eventfds, address, ctx, GFP_KERNEL_ACCOUNT);
-	if (xa_is_err(old)) {
+	err = store(lg, address, ctx, &old);
+	if (err) {
 		eventfd_ctx_put(ctx);
-		return xa_err(old);
+		return err;
 	}
 	if (old)
 		eventfd_ctx_put(old);

@@ -745,9 +745,9 @@ int lg_mmu_init(struct lguest *lg)
 
 	spin_lock_init(&mmu->lock);
 	init_waitqueue_head(&mmu->settled);
-	xa_init_flags(&mmu->leaves, XA_FLAGS_ALLOC1);
-	xa_init(&mmu->heads);
-	xa_init(&mmu->by_gpa);
+	xa_init_flags(&mmu->leaves, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&mmu->heads, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&mmu->by_gpa, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&mmu->roots);
 	/*
 	 * A process of the guest takes some 7 tables. This is room for

@@ -4,8 +4,8 @@
  *
  * This text is mapped at the same address in the host and in every guest. The
  * host's GDT, TSS, and the stacks which that TSS names are mapped in guests
- * too, at their own addresses and frames: what a kernel with page-table
- * isolation leaves mapped for its processes, and no more. So TR never changes
+ * too, by the host's own tables: what a kernel with page-table isolation
+ * leaves mapped for its processes. So TR never changes
  * and no translation differs between the worlds for which the TLB could keep a
  * global entry. The IDT does change, first on the way in and last on the way
  * out: between, on the seam, every interruption comes here and not to the
@@ -26,6 +26,8 @@
  *	.Lout_done		the host
  */
 #include <linux/linkage.h>
+#include <asm/alternative.h>
+#include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
@@ -248,7 +250,7 @@ SYM_CODE_START(lg_switcher_syscall)
 	movl	SW(SYSCALL_SS), %eax
 	mov	%rax, FRAME_SS(%rsp)
 .Lsyscall_check:
-	/* From here an NMI comes back to this check: see .Lseam. */
+	/* From here on an NMI returns to this check: see SEAM_HANDLER. */
 	cmpw	$0, SW(NMI_PENDING)
 	jne	.Lsyscall_nmi
 	mov	SW(SCRATCH_RBX), %rbx
@@ -282,28 +284,26 @@ SYM_CODE_START(\name)
 	.byte	0xf3, 0x0f, 0x1e, 0xfa		/* endbr64 */
 	testb	$3, FRAME_CS(%rsp)
 	jnz	.Lfrom_guest_\vector
+	/* One word and no more: the next is the host's "NMI executing". */
 	push	%rax
-	push	%rbx
-	mov	16 + FRAME_RIP(%rsp), %rax
-	lea	.Lin_guest(%rip), %rbx
-	cmp	%rbx, %rax
+	lea	.Lin_guest(%rip), %rax
+	cmp	%rax, 8 + FRAME_RIP(%rsp)
 	jb	.Lhost_cr3_\vector
-	lea	.Lin_end(%rip), %rbx
-	cmp	%rbx, %rax
+	lea	.Lin_end(%rip), %rax
+	cmp	%rax, 8 + FRAME_RIP(%rsp)
 	jb	.Lentering_\vector
-	lea	.Lout_host(%rip), %rbx
-	cmp	%rbx, %rax
+	lea	.Lout_host(%rip), %rax
+	cmp	%rax, 8 + FRAME_RIP(%rsp)
 	jae	.Lhost_cr3_\vector
 	movb	$1, \pending + LG_SWITCH_VA
-	lea	.Lsyscall_check(%rip), %rbx
-	cmp	%rbx, %rax
-	jb	.Lback_\vector
 	lea	.Lsyscall_iret(%rip), %rax
-	cmp	%rax, 16 + FRAME_RIP(%rsp)
+	cmp	%rax, 8 + FRAME_RIP(%rsp)
 	ja	.Lback_\vector
-	mov	%rbx, 16 + FRAME_RIP(%rsp)
+	lea	.Lsyscall_check(%rip), %rax
+	cmp	%rax, 8 + FRAME_RIP(%rsp)
+	jb	.Lback_\vector
+	mov	%rax, 8 + FRAME_RIP(%rsp)
 .Lback_\vector:
-	pop	%rbx
 	pop	%rax
 	iretq
 .Lhost_cr3_\vector:
@@ -351,6 +351,7 @@ SYM_CODE_START_LOCAL(lg_switcher_exit)
 	movl	$PRED_CMD_IBPB, %eax
 	xorl	%edx, %edx
 	wrmsr
+	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
 3:	lidt	SW_HOST_IDTR(%rdi)
 .Lout_done:
 	pop	%r15

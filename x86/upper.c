@@ -5,12 +5,14 @@
  *
  *	switcher text	read-only	at the module's own address
  *	guests' IDT	read-only	at its address in the host
- *	per CPU: GDT	read-only	at the host's address, the host's frames
- *	    TSS		read-only	likewise
- *	    stacks	writable	likewise: entry, #DF, NMI, #DB, #MC
+ *	cpu_entry_area	the host's	every CPU's GDT, TSS, and stacks
  *	lg_switch	writable	at LG_SWITCH_VA, each guest its own
  *
- * All but the last is built once, when the module is loaded, and shared. A
+ * The cpu_entry_area comes whole, by the host's own table: it is what the
+ * kernel leaves mapped for its processes where it isolates page tables, and
+ * what the CPU itself writes to at any time, as for the PMU's records, is there.
+ *
+ * All but lg_switch is built once, when the module is loaded, and shared. A
  * guest has copies of the few tables on the way to its lg_switch.
  */
 #include <linux/gfp.h>
@@ -30,8 +32,9 @@
 
 u64 lg_pte_encryption;
 
-/* The shared top-level table. */
+/* The shared top-level table, and its entry that leads to tables not ours. */
 static u64 *shared;
+static u64 *entry_area;
 
 static int top_shift(void)
 {
@@ -53,61 +56,56 @@ static u64 *alloc_upper(gfp_t flags)
 	return (u64 *)get_zeroed_page(flags);
 }
 
-/* One page of the host's, at its own address. */
-static int map_page(unsigned long va, u64 flags)
+/* The shared entry for an address, at the level where it spans 1 << @to. */
+static u64 *make_entry(unsigned long va, int to)
 {
 	u64 *table = shared;
 	int shift;
 
-	for (shift = top_shift(); shift > PAGE_SHIFT; shift -= 9) {
+	for (shift = top_shift(); shift > to; shift -= 9) {
 		u64 *entry = &table[(va >> shift) % LG_TABLE_ENTRIES];
 
 		if (!*entry) {
 			u64 *child = alloc_upper(GFP_KERNEL);
 
 			if (!child)
-				return -ENOMEM;
+				return NULL;
 			*entry = table_entry(child);
 		}
 		table = child_of(*entry);
 	}
+	return &table[(va >> to) % LG_TABLE_ENTRIES];
+}
+
+/* Pages of the host's, at their own addresses. */
+static int map_range(const char *start, const char *end, u64 flags)
+{
+	const char *page;
+
 	if (!(__supported_pte_mask & _PAGE_NX))
 		flags &= ~LG_PTE_NX;
-	table[(va >> PAGE_SHIFT) % LG_TABLE_ENTRIES] =
-		(slow_virt_to_phys((void *)va) & PAGE_MASK) |
-		lg_pte_encryption | flags;
+	for (page = start; page < end; page += PAGE_SIZE) {
+		u64 *entry = make_entry((unsigned long)page, PAGE_SHIFT);
+
+		if (!entry)
+			return -ENOMEM;
+		*entry = (slow_virt_to_phys((void *)page) & PAGE_MASK) |
+			 lg_pte_encryption | flags;
+	}
 	return 0;
 }
 
-static int map_range(const void *start, unsigned long size, u64 flags)
+/* The top-level or, with 5 levels, next entry that leads to it. */
+static int map_cpu_entry_area(void)
 {
-	unsigned long va = (unsigned long)start & PAGE_MASK;
-	unsigned long end = (unsigned long)start + size;
-	int err = 0;
+	pgd_t *pgd = pgd_offset_pgd(__va(read_cr3_pa()), CPU_ENTRY_AREA_BASE);
+	p4d_t *p4d = p4d_offset(pgd, CPU_ENTRY_AREA_BASE);
 
-	for (; va < end && !err; va += PAGE_SIZE)
-		err = map_page(va, flags);
-	return err;
-}
-
-/* The TSS's I/O bitmap stays out: a guest has no ports. */
-static int map_cpu(int cpu)
-{
-	struct cpu_entry_area *cea = get_cpu_entry_area(cpu);
-	struct cea_exception_stacks *stacks = &cea->estacks;
-
-	return map_range(cea->gdt, sizeof(cea->gdt), UPPER_RO) ?:
-	       map_range(&cea->tss, PAGE_SIZE, UPPER_RO) ?:
-	       map_range(&cea->entry_stack_page,
-			 sizeof(cea->entry_stack_page), UPPER_RW) ?:
-	       map_range(stacks->DF_stack, sizeof(stacks->DF_stack),
-			 UPPER_RW) ?:
-	       map_range(stacks->NMI_stack, sizeof(stacks->NMI_stack),
-			 UPPER_RW) ?:
-	       map_range(stacks->DB_stack, sizeof(stacks->DB_stack),
-			 UPPER_RW) ?:
-	       map_range(stacks->MCE_stack, sizeof(stacks->MCE_stack),
-			 UPPER_RW);
+	entry_area = make_entry(CPU_ENTRY_AREA_BASE, P4D_SHIFT);
+	if (!entry_area)
+		return -ENOMEM;
+	*entry_area = p4d_val(*p4d);
+	return 0;
 }
 
 static void free_tree(u64 *table, int shift)
@@ -131,20 +129,19 @@ static void free_tree(u64 *table, int shift)
 int lg_upper_init(void)
 {
 	struct desc_ptr idtr;
-	int cpu, err;
+	const char *idt;
+	int err;
 
 	lg_pte_encryption = sme_me_mask;
 	lg_idt_get(&idtr);
+	idt = (const char *)idtr.address;
 	shared = alloc_upper(GFP_KERNEL);
 	if (!shared)
 		return -ENOMEM;
 
-	err = map_range(lg_switcher_start, lg_switcher_end - lg_switcher_start,
-			UPPER_TEXT) ?:
-	      map_range((void *)idtr.address, PAGE_SIZE, UPPER_RO);
-	for_each_possible_cpu(cpu) {
-		err = err ?: map_cpu(cpu);
-	}
+	err = map_range(lg_switcher_start, lg_switcher_end, UPPER_TEXT) ?:
+	      map_range(idt, idt + PAGE_SIZE, UPPER_RO) ?:
+	      map_cpu_entry_area();
 	if (err)
 		lg_upper_exit();
 	return err;
@@ -155,6 +152,9 @@ int lg_upper_init(void)
  */
 void lg_upper_exit(void)
 {
+	if (entry_area)
+		*entry_area = 0;
+	entry_area = NULL;
 	free_tree(shared, top_shift());
 	shared = NULL;
 }

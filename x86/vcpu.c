@@ -351,6 +351,15 @@ u32 lg_cpu_tsc_khz(void)
 	return tsc_khz;
 }
 
+/* CPUs whose buffers show what passed through them; VERW overwrites those. */
+static bool leaks_buffers(void)
+{
+	return boot_cpu_has(X86_FEATURE_MD_CLEAR) &&
+	       (boot_cpu_has_bug(X86_BUG_MDS) || boot_cpu_has_bug(X86_BUG_TAA) ||
+		boot_cpu_has_bug(X86_BUG_MMIO_STALE_DATA) ||
+		boot_cpu_has_bug(X86_BUG_RFDS));
+}
+
 /**
  * lg_vcpu_init() - the CPU's side of a new guest
  * @lg: the guest
@@ -382,8 +391,7 @@ int lg_vcpu_init(struct lguest *lg)
 	sw->self = sw;
 	sw->barrier = ibpb && boot_cpu_has(X86_FEATURE_IBPB) &&
 		      boot_cpu_has_bug(X86_BUG_SPECTRE_V2);
-	sw->clear_buffers = boot_cpu_has_bug(X86_BUG_MDS) &&
-			    boot_cpu_has(X86_FEATURE_MD_CLEAR);
+	sw->clear_buffers = leaks_buffers();
 	lg_idt_get(&sw->guest_idtr);
 	sw->guest_gdtr.size = sizeof(sw->gdt) - 1;
 	sw->guest_gdtr.address = LG_SWITCH_VA + offsetof(struct lg_switch, gdt);

@@ -10,6 +10,7 @@
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 
 #include "compat.h"
 #include "cpu.h"
@@ -404,6 +405,7 @@ void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 		lg_kill(lg, "bad IDT entry %u", nr);
 		return;
 	}
+	nr = array_index_nospec(nr, LG_IDT_ENTRIES);
 	/* NMI, double fault, spurious irq and hypercall stay the host's. */
 	if (nr == 2 || nr == TRAP_DF || nr == TRAP_SPURIOUS ||
 	    nr == LG_VECTOR_HYPERCALL)

@@ -6,6 +6,7 @@
  */
 #include <linux/bits.h>
 #include <linux/kernel.h>
+#include <linux/nospec.h>
 #include <linux/string.h>
 
 #include "cpu.h"
@@ -99,6 +100,7 @@ void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 		lg_kill(lg, "bad GDT entry %u", nr);
 		return;
 	}
+	nr = array_index_nospec(nr, LG_GDT_ENTRIES);
 	if (nr && !is_host_entry(nr))
 		set_entry(lg, nr, desc);
 	lg_vcpu_update_syscall(lg);
@@ -127,7 +129,8 @@ static const struct lg_desc *descriptor_of(struct lguest *lg, u32 selector)
 {
 	u32 nr = (selector & 0xffff) / sizeof(struct lg_desc);
 
-	return &lg->gdt[nr < LG_GDT_ENTRIES ? nr : 0];
+	/* Outside of the table, the null descriptor: masked, nr is 0. */
+	return &lg->gdt[array_index_nospec(nr, LG_GDT_ENTRIES)];
 }
 
 /**

@@ -354,6 +354,10 @@ SYM_CODE_START_LOCAL(lg_switcher_exit)
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
 3:	lidt	SW_HOST_IDTR(%rdi)
 .Lout_done:
+	/* The last of the guest's values, lest the host guess with them. */
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	xorl	%esi, %esi
 	pop	%r15
 	pop	%r14
 	pop	%r13

@@ -333,6 +333,8 @@ static bool deliver_irq(struct lguest *lg)
 		return false;
 	}
 	if (held_back(lg)) {
+		/* Not for want of irq_enabled, so the guest need not ask. */
+		note_pending(lg, false);
 		await_irq_window(lg);
 		return false;
 	}

@@ -65,7 +65,8 @@ int lg_check_geometry(unsigned long base, unsigned long pages,
 		return -EINVAL;
 	if (start > U32_MAX || !PAGE_ALIGNED(base))
 		return -EINVAL;
-	if (!access_ok((void __user *)base, pages << PAGE_SHIFT))
+	/* TASK_SIZE is that of the calling process: 4 GiB for a 32-bit one. */
+	if (base > TASK_SIZE || pages << PAGE_SHIFT > TASK_SIZE - base)
 		return -EINVAL;
 	return 0;
 }

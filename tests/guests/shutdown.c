@@ -446,6 +446,8 @@ void guest_main(void)
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
 		if (!word_is(word, deaths[i].word))
 			continue;
+		/* Said again after each restart. */
+		printf("# %s\n", deaths[i].word);
 		deaths[i].die();
 		panic("survived %s", deaths[i].word);
 	}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The Launcher with the demo guest on a terminal, as a person uses it: wait
+ * for the prompt, type, read the answer.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+#include <sys/wait.h>
+#include "test.h"
+
+#define PROMPT	"lguest> "
+
+static char *launcher, *demo;
+
+/* One Launcher on its terminal, and what it has said since the last look */
+static pid_t pid;
+static int tty;
+static char said[1 << 16];
+static size_t len;
+
+static void launch(char *command_line)
+{
+	char *argv[] = { launcher, demo, command_line, NULL };
+
+	fflush(stdout);
+	pid = forkpty(&tty, NULL, NULL, NULL);
+	need(pid >= 0);
+	if (!pid) {
+		execv(launcher, argv);
+		_exit(127);
+	}
+}
+
+/* Whatever comes within that time; false at the end of it */
+static bool listen_for(int ms)
+{
+	struct pollfd p = { .fd = tty, .events = POLLIN };
+	ssize_t n;
+
+	if (poll(&p, 1, ms) <= 0 || len + 1 == sizeof(said))
+		return false;
+	n = read(tty, said + len, sizeof(said) - 1 - len);
+	if (n <= 0)
+		return false;
+	len += n;
+	said[len] = '\0';
+	return true;
+}
+
+static bool is_alive(void)
+{
+	siginfo_t info = { 0 };
+
+	need(!waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT));
+	return !info.si_pid;
+}
+
+/* What is heard up to text is forgotten; for want of it, shown. */
+static bool hear(const char *text)
+{
+	double end = now() + 30;
+	char *p, *line;
+
+	while (!(p = strstr(said, text))) {
+		if (listen_for(100) || (now() < end && is_alive()))
+			continue;
+		printf("# no \"%s\" in what it said:\n", text);
+		for (line = strtok(said, "\r\n"); line;
+		     line = strtok(NULL, "\r\n"))
+			printf("#   %s\n", line);
+		len = 0;
+		said[0] = '\0';
+		return false;
+	}
+	p += strlen(text);
+	len -= p - said;
+	memmove(said, p, len + 1);
+	return true;
+}
+
+static void type(const char *text)
+{
+	need(write(tty, text, strlen(text)) == (ssize_t)strlen(text));
+}
+
+static int exit_status(void)
+{
+	double end = now() + 20;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		if (now() > end) {
+			kill(pid, SIGKILL);
+			return -1;
+		}
+		/* Or it might wait for us to make room. */
+		listen_for(20);
+	}
+	while (listen_for(100))
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void answers(void)
+{
+	launch(NULL);
+	need(hear(PROMPT));
+	type("nonesuch\r");
+	expect(hear("nonesuch"));
+	expect(hear("no command \"nonesuch\""));
+	need(hear(PROMPT));
+	type("time\r");
+	expect(hear(" UTC"));
+	need(hear(PROMPT));
+	type("memory\r");
+	need(hear(PROMPT));
+	type("help\r");
+	expect(hear("poweroff"));
+	need(hear(PROMPT));
+	type("poweroff\r");
+	expect(exit_status() == 0);
+	expect(strstr(said, "powered off"), "%s", said);
+}
+
+static void many_lines(void)
+{
+	int i;
+
+	launch(NULL);
+	need(hear(PROMPT));
+	for (i = 0; i < 50; i++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "none%d\r", i);
+		type(line);
+		snprintf(line, sizeof(line), "no command \"none%d\"", i);
+		if (!expect(hear(line)))
+			break;
+	}
+	type("poweroff\r");
+	expect(exit_status() == 0);
+}
+
+static void reboots(void)
+{
+	int i;
+
+	launch(NULL);
+	for (i = 0; i < 3; i++) {
+		need(hear("demo guest"));
+		need(hear(PROMPT));
+		type("reboot\r");
+	}
+	need(hear("demo guest"));
+	need(hear(PROMPT));
+	type("poweroff\r");
+	expect(exit_status() == 0);
+}
+
+static void crash_is_told(void)
+{
+	launch(NULL);
+	need(hear(PROMPT));
+	type("crash of a kind\r");
+	expect(exit_status() == 1);
+	expect(strstr(said, "CRASH: of a kind"), "%s", said);
+}
+
+static void keys_are_the_guests(void)
+{
+	struct termios was, is;
+
+	need(!openpty(&tty, &(int){ 0 }, NULL, NULL, NULL));
+	need(!tcgetattr(tty, &was));
+	close(tty);
+
+	launch(NULL);
+	need(hear(PROMPT));
+	need(!tcgetattr(tty, &is));
+	expect(!(is.c_lflag & (ICANON | ECHO | ISIG)));
+	expect(!(is.c_iflag & ICRNL));
+	/* Interrupt, suspend, quit, end of file: none of that here */
+	type("\003");
+	type("\032\034\004");
+	type("\r");
+	need(hear(PROMPT));
+	type("time\r");
+	expect(hear(" UTC"));
+	need(hear(PROMPT));
+	type("poweroff\r");
+	expect(exit_status() == 0);
+	need(!tcgetattr(tty, &is));
+	expect(is.c_lflag == was.c_lflag);
+	expect(is.c_iflag == was.c_iflag);
+}
+
+/* A guest that hears nothing can still be left. */
+static void three_interrupts_end_it(void)
+{
+	launch(NULL);
+	need(hear(PROMPT));
+	type("spin forever\r");
+	expect(hear("spinning"));
+	sleep_ms(300);
+	type("\003\003\003");
+	expect(exit_status() == 1);
+}
+
+static void without_a_terminal(void)
+{
+	int out[2], status;
+
+	need(!pipe(out));
+	fflush(stdout);
+	pid = fork();
+	need(pid >= 0);
+	if (!pid) {
+		dup2(open("/dev/null", O_RDONLY), 0);
+		dup2(out[1], 1);
+		execl(launcher, launcher, demo, "nonesuch;poweroff", NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	tty = out[0];
+	expect(hear("no command \"nonesuch\""));
+	need(wait_for(pid, &status, 20));
+	expect(WIFEXITED(status) && !WEXITSTATUS(status), "%#x", status);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case cases[] = {
+		CASE(answers),
+		CASE(many_lines),
+		CASE(reboots),
+		CASE(crash_is_told),
+		CASE(keys_are_the_guests),
+		CASE(three_interrupts_end_it),
+		CASE(without_a_terminal),
+	};
+
+	if (argc != 3) {
+		fprintf(stderr, "Usage: %s LAUNCHER DEMO-GUEST\n", argv[0]);
+		return 2;
+	}
+	launcher = argv[1];
+	demo = argv[2];
+	return RUN_CASES(cases);
+}

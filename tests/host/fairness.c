@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest that never gives up its processor of its own accord may not take
+ * anything from the rest of the host: not time, not ticks, not NMIs.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <linux/lguest_launcher.h>
+#include "test.h"
+
+#define CPU	1	/* where everything happens; the case itself is on 0 */
+
+/* Each of these checks its registers all the time, and says if one changed. */
+#define VIGIL								\
+	"mov $0xc0ffee01, %ecx\nmov $0xc0ffee02, %edx\n"		\
+	"mov $0xc0ffee03, %esi\nmov $0xc0ffee04, %edi\n"		\
+	"mov $0xc0ffee05, %ebp\nmov $0x9000, %esp\n"
+#define CHECK								\
+	"cmp $0xc0ffee01, %ecx\njne 8f\ncmp $0xc0ffee02, %edx\njne 8f\n" \
+	"cmp $0xc0ffee03, %esi\njne 8f\ncmp $0xc0ffee04, %edi\njne 8f\n" \
+	"cmp $0xc0ffee05, %ebp\njne 8f\ncmp $0x9000, %esp\njne 8f\n"	\
+	"incl 0x3000\n"
+#define ALARM	"8:" G_NOTIFY(0xbad000) G_FOREVER
+
+GUEST(spin, G_INIT VIGIL "1:" CHECK "jmp 1b\n" ALARM);
+/* In and out all the time, though never as far as the Launcher */
+GUEST(kick, G_INIT VIGIL "1:" G_NOTIFY(0x111000) CHECK "jmp 1b\n" ALARM);
+/* Two faults a round that the host settles by itself */
+GUEST(fault, G_INIT VIGIL "1: in $0x70, %al\ncli\n" CHECK "jmp 1b\n" ALARM);
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	need(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static void run_guest(void *arg)
+{
+	struct guest *g = arg;
+	unsigned long addr = 0;
+	ssize_t n;
+
+	pin(CPU);
+	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
+		      CODE) > 0);
+	need(!lg_write(g->fd, LHREQ_EVENTFD, 0x111000, eventfd(0, 0)));
+	/* It never has a reason to come back. */
+	n = read(g->fd, &addr, sizeof(addr));
+	expect(false, "the guest returned %zd (%m), %#lx", n, addr);
+}
+
+static pid_t launch(struct guest *g, const char *code, const char *end)
+{
+	pid_t pid;
+
+	g->mem = guest_memory(code, end, MAP_SHARED);
+	g->fd = lg_open();
+	pid = spawn(run_guest, g);
+	need(pid > 0);
+	need(counts(g));
+	return pid;
+}
+
+static void burn(void *unused)
+{
+	(void)unused;
+	pin(CPU);
+	for (;;)
+		;
+}
+
+/* A process that only computes, instead of a guest */
+static pid_t burner(void)
+{
+	pid_t pid = spawn(burn, NULL);
+
+	need(pid > 0);
+	sleep_ms(20);
+	return pid;
+}
+
+static double cpu_time(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	need(!clock_getcpuclockid(pid, &clock));
+	need(!clock_gettime(clock, &ts));
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* What /proc/interrupts has counted on CPU in the line that starts with name */
+static long interrupts(const char *name)
+{
+	FILE *f = fopen("/proc/interrupts", "r");
+	char line[512];
+	long n = -1;
+
+	need(f);
+	while (fgets(line, sizeof(line), f)) {
+		char *p = line + strspn(line, " ");
+
+		if (strncmp(p, name, strlen(name)))
+			continue;
+		/* CPU 0 first */
+		strtol(p + strlen(name), &p, 10);
+		n = strtol(p, NULL, 10);
+	}
+	fclose(f);
+	need(n >= 0);
+	return n;
+}
+
+static void share(const char *code, const char *end)
+{
+	struct guest g;
+	pid_t guest, host;
+	double mine, its;
+
+	pin(0);
+	guest = launch(&g, code, end);
+	host = burner();
+	mine = cpu_time(host);
+	its = cpu_time(guest);
+	sleep_ms(3000);
+	mine = cpu_time(host) - mine;
+	its = cpu_time(guest) - its;
+	printf("# process %.2f s, guest %.2f s\n", mine, its);
+	expect(mine + its > 1.5);
+	expect(mine > 0.4 * (mine + its) && mine < 0.6 * (mine + its));
+	kill(guest, SIGKILL);
+	kill(host, SIGKILL);
+}
+
+static void spinning_guest_shares(void)
+{
+	share(spin, spin_end);
+}
+
+static void kicking_guest_shares(void)
+{
+	share(kick, kick_end);
+}
+
+static void faulting_guest_shares(void)
+{
+	share(fault, fault_end);
+}
+
+static double ticks(void)
+{
+	long was = interrupts("LOC:");
+	double start = now();
+
+	sleep_ms(2000);
+	return (interrupts("LOC:") - was) / (now() - start);
+}
+
+/* Every tick of the host's clock finds its way out of the guest. */
+static void ticks_arrive(void)
+{
+	double alone, with;
+	struct guest g;
+	pid_t pid;
+
+	pin(0);
+	pid = burner();
+	alone = ticks();
+	kill(pid, SIGKILL);
+	pid = launch(&g, spin, spin_end);
+	with = ticks();
+	kill(pid, SIGKILL);
+	printf("# %.0f per second under a process, %.0f under a guest\n",
+	       alone, with);
+	need(alone > 20);
+	expect(with > 0.8 * alone && with < 1.25 * alone);
+}
+
+static void doze(void *arg)
+{
+	volatile unsigned int *naps = arg;
+	struct timespec ms = { 0, 1000000 };
+
+	pin(CPU);
+	for (;;) {
+		nanosleep(&ms, NULL);
+		++*naps;
+	}
+}
+
+/* Who sleeps on the guest's processor is woken in time. */
+static void sleepers_wake(void)
+{
+	volatile unsigned int *naps;
+	struct guest g;
+	unsigned int n;
+
+	pin(0);
+	naps = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	need(naps != MAP_FAILED);
+	launch(&g, spin, spin_end);
+	need(spawn(doze, (void *)naps) > 0);
+	sleep_ms(500);
+	n = *naps;
+	sleep_ms(2000);
+	n = *naps - n;
+	printf("# %u naps of 1 ms in 2 s\n", n);
+	/* One per tick, at HZ 100, on a machine that stalls half the time */
+	expect(n > 100);
+}
+
+static int send_nmis(int count)
+{
+	char order[32];
+	int fd, len, n;
+
+	fd = open("/sys/module/nmi_storm/parameters/send", O_WRONLY);
+	need(fd >= 0);
+	len = sprintf(order, "%d %d", CPU, count);
+	n = write(fd, order, len);
+	close(fd);
+	return n == len ? 0 : -1;
+}
+
+static void storm(const char *code, const char *end)
+{
+	enum { NMIS = 5000 };
+	struct guest g;
+	long was, is;
+	int status;
+	pid_t pid;
+
+	pin(0);
+	pid = launch(&g, code, end);
+	was = interrupts("NMI:");
+	expect(!send_nmis(NMIS), "%m");
+	is = interrupts("NMI:");
+	expect(is - was == NMIS, "%ld", is - was);
+	expect(counts(&g));
+	need(waitpid(pid, &status, WNOHANG) == 0);
+	kill(pid, SIGKILL);
+}
+
+static void nmis_while_spinning(void)
+{
+	storm(spin, spin_end);
+}
+
+static void nmis_between_hypercalls(void)
+{
+	storm(kick, kick_end);
+}
+
+static void nmis_between_faults(void)
+{
+	storm(fault, fault_end);
+}
+
+int main(void)
+{
+	static const struct test_case cases[] = {
+		CASE(spinning_guest_shares),
+		CASE(kicking_guest_shares),
+		CASE(faulting_guest_shares),
+		CASE(ticks_arrive),
+		CASE(sleepers_wake),
+		CASE(nmis_while_spinning),
+		CASE(nmis_between_hypercalls),
+		CASE(nmis_between_faults),
+	};
+
+	return RUN_CASES(cases);
+}

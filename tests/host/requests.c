@@ -1,0 +1,463 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Every request /dev/lguest knows, and what it refuses. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <linux/lguest_launcher.h>
+#include "test.h"
+
+/* What no kernel header names for user space */
+#ifndef ERESTART
+#define ERESTART 85
+#endif
+
+#define WORD	sizeof(unsigned long)
+
+GUEST(spin, G_FOREVER);
+GUEST(notify, G_INIT "1:" G_NOTIFY(0x123000) G_NOTIFY(0x456000) "jmp 1b");
+GUEST(bad_hypercall, G_INIT G_HCALL(7777, 0) G_FOREVER);
+GUEST(no_init, G_NOTIFY(0x123000) G_FOREVER);
+GUEST(bye, G_INIT "mov $1, %ecx\n" G_HCALL(2, 0x1100) G_FOREVER
+      "\n.org bye + 0x100\n.asciz \"so long\"");
+GUEST(again, G_INIT "mov $2, %ecx\n" G_HCALL(2, 0x1100) G_FOREVER
+      "\n.org again + 0x100\n.asciz \"once more\"");
+GUEST(kick, G_INIT G_NOTIFY(0x111000) G_NOTIFY(0x111000) G_NOTIFY(0x222000)
+      G_NOTIFY(0x111000) G_NOTIFY(0x333000) G_FOREVER);
+/* The first byte beyond its 4 MiB, and the last one inside */
+GUEST(outside, "mov %eax, 0x3ffffc\nmov %eax, 0x400000\n" G_FOREVER);
+
+/* A pointer of which only the first @n bytes can be read or written */
+static char *cut_off(size_t n)
+{
+	char *p = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	need(p != MAP_FAILED);
+	need(!munmap(p + 4096, 4096));
+	return p + 4096 - n;
+}
+
+static int not_an_eventfd(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	need(fd >= 0);
+	return fd;
+}
+
+static void initialize(void)
+{
+	struct guest g;
+
+	guest_start(&g, spin);
+	expect_errno(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
+			      PAGES, CODE), EBUSY);
+}
+
+static void initialize_bad_pointer(void)
+{
+	char *mem = guest_memory(spin, spin_end, MAP_PRIVATE);
+	unsigned long words[] = { LHREQ_INITIALIZE, (unsigned long)mem, PAGES,
+				  CODE };
+	int fd = lg_open();
+	size_t n;
+	char *p;
+
+	expect_errno(write(fd, NULL, sizeof(words)), EFAULT);
+	expect_errno(write(fd, (void *)-4096L, sizeof(words)), EFAULT);
+	for (n = 0; n < sizeof(words); n += WORD) {
+		p = cut_off(n);
+		memcpy(p, words, n);
+		expect_errno(write(fd, p, sizeof(words)), EFAULT);
+	}
+	/* None of that may have left half a guest behind. */
+	expect(write(fd, words, sizeof(words)) > 0);
+}
+
+/* Words that the Launcher did not pass are not the host's to read. */
+static void initialize_too_short(void)
+{
+	char *mem = guest_memory(spin, spin_end, MAP_PRIVATE);
+	unsigned long words[] = { LHREQ_INITIALIZE, (unsigned long)mem, PAGES,
+				  CODE };
+	int fd = lg_open();
+	size_t n;
+
+	for (n = 0; n < sizeof(words); n++) {
+		expect(write(fd, words, n) < 0, "%zu bytes", n);
+		expect(errno == EINVAL || errno == EFAULT, "%zu bytes: %m", n);
+	}
+	expect(write(fd, words, sizeof(words)) > 0);
+}
+
+#ifdef __x86_64__
+/* Five levels of page tables give user space more. */
+static unsigned long user_end(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	unsigned long end = 0x7ffffffff000UL;
+	char word[64];
+
+	need(f);
+	while (fscanf(f, "%63s", word) == 1)
+		if (!strcmp(word, "la57"))
+			end = 0xfffffffffff000UL;
+	fclose(f);
+	return end;
+}
+#endif
+
+static void initialize_bad_geometry(void)
+{
+	unsigned long base, top = -1UL & ~4095UL;
+	int fd = lg_open();
+
+	base = (unsigned long)guest_memory(spin, spin_end, MAP_PRIVATE);
+#define refuse(base, pages) \
+	expect_errno(lg_write(fd, LHREQ_INITIALIZE, base, pages, CODE), EINVAL)
+	refuse(base + 1, PAGES);
+	refuse(base + 2048, PAGES);
+	refuse(base, 0);
+	/* Around the end of the address space, by sum and by product */
+	refuse(top, 1);
+	refuse(top, 2);
+	refuse(base, -1UL);
+	refuse(base, (ULONG_MAX >> 12) + 2);
+	/* User space ends below these. */
+	refuse(top - 4096UL * PAGES, PAGES);
+#ifdef __x86_64__
+	refuse(user_end() - 4096, PAGES);
+	refuse(user_end(), PAGES);
+	refuse(0xffff888000000000UL, PAGES);
+	/* A guest has no more than 32 bits. */
+	refuse(base, 0x100001);
+	refuse(base, 0x100000000UL + PAGES);
+#else
+	refuse(0xfff00000, PAGES);
+	refuse(base, 0x100001);
+#endif
+#undef refuse
+	expect(lg_write(fd, LHREQ_INITIALIZE, base, PAGES, CODE) > 0);
+}
+
+static void refuse_unknown(int fd)
+{
+	expect_errno(lg_write(fd, LHREQ_GETDMA, 0, 0, 0), EINVAL);
+	expect_errno(lg_write(fd, LHREQ_BREAK, 0, 0, 0), EINVAL);
+	expect_errno(lg_write(fd, 5, 0, 0, 0), EINVAL);
+	expect_errno(lg_write(fd, 0x7fffffff, 0, 0, 0), EINVAL);
+	expect_errno(lg_write(fd, -1UL, 0, 0, 0), EINVAL);
+#ifdef __x86_64__
+	/* The whole word counts. */
+	expect_errno(lg_write(fd, 0x100000000UL | LHREQ_IRQ, 1), EINVAL);
+#endif
+	expect_errno(write(fd, NULL, WORD), EFAULT);
+	expect(write(fd, &(unsigned long){ LHREQ_IRQ }, 0) < 0);
+	expect(write(fd, &(unsigned long){ LHREQ_IRQ }, WORD - 1) < 0);
+}
+
+static void unknown_requests(void)
+{
+	struct guest g;
+
+	refuse_unknown(lg_open());
+	guest_start(&g, spin);
+	refuse_unknown(g.fd);
+}
+
+static void before_initialize(void)
+{
+	int fd = lg_open(), efd = eventfd(0, 0);
+	char buf[64];
+
+	expect_errno(read(fd, buf, sizeof(buf)), EINVAL);
+	expect_errno(lg_write(fd, LHREQ_IRQ, 1), EINVAL);
+	expect_errno(lg_write(fd, LHREQ_EVENTFD, 0x123000, efd), EINVAL);
+}
+
+static void irq(void)
+{
+	struct guest g;
+	unsigned long i;
+	char *p;
+
+	guest_start(&g, spin);
+	for (i = 0; i < 32; i++)
+		expect(!lg_write(g.fd, LHREQ_IRQ, i), "irq %lu", i);
+	expect_errno(lg_write(g.fd, LHREQ_IRQ, 32), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_IRQ, 33), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_IRQ, -1UL), EINVAL);
+#ifdef __x86_64__
+	expect_errno(lg_write(g.fd, LHREQ_IRQ, 0x100000001UL), EINVAL);
+#endif
+	p = cut_off(WORD);
+	*(unsigned long *)p = LHREQ_IRQ;
+	expect_errno(write(g.fd, p, 2 * WORD), EFAULT);
+}
+
+static void eventfd_request(void)
+{
+	int efd = eventfd(0, 0), null = not_an_eventfd();
+	struct guest g;
+	size_t n;
+	char *p;
+
+	guest_start(&g, spin);
+	expect_errno(lg_write(g.fd, LHREQ_EVENTFD, 0, efd), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_EVENTFD, 0x123000, -1), EBADF);
+	expect_errno(lg_write(g.fd, LHREQ_EVENTFD, 0x123000, 1000), EBADF);
+	expect_errno(lg_write(g.fd, LHREQ_EVENTFD, 0x123000, null), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_EVENTFD, 0x123000, g.fd), EINVAL);
+	for (n = WORD; n <= 2 * WORD; n += WORD) {
+		p = cut_off(n);
+		memcpy(p, (unsigned long[]){ LHREQ_EVENTFD, 0x123000 }, n);
+		expect_errno(write(g.fd, p, 3 * WORD), EFAULT);
+	}
+	expect(!lg_write(g.fd, LHREQ_EVENTFD, 0x123000, efd));
+	expect(!lg_write(g.fd, LHREQ_EVENTFD, 0x456000, efd));
+}
+
+static void notify_returns_address(void)
+{
+	unsigned long buf[8];
+	struct guest g;
+	int i;
+
+	guest_start(&g, notify);
+	for (i = 0; i < 100; i++) {
+		memset(buf, 0xee, sizeof(buf));
+		if (!expect(read(g.fd, buf, sizeof(buf)) == (ssize_t)WORD) ||
+		    !expect(buf[0] == (i & 1 ? 0x456000 : 0x123000),
+			    "round %d: %#lx", i, buf[0]))
+			break;
+		expect(buf[1] == (unsigned long)0xeeeeeeeeeeeeeeeeULL);
+	}
+}
+
+/* Neither a buffer that faults nor one too small may cost the guest a kick. */
+static void notify_is_not_lost(void)
+{
+	unsigned long addr = 0;
+	struct guest g;
+
+	guest_start(&g, notify);
+	expect_errno(read(g.fd, NULL, WORD), EFAULT);
+	expect_errno(read(g.fd, cut_off(0), WORD), EFAULT);
+	expect_errno(read(g.fd, cut_off(WORD - 1), WORD), EFAULT);
+	expect(read(g.fd, &addr, WORD) == (ssize_t)WORD);
+	expect(addr == 0x123000, "%#lx", addr);
+	expect(read(g.fd, &addr, 1) < 0);
+	expect(read(g.fd, &addr, WORD) == (ssize_t)WORD);
+	expect(addr == 0x456000, "%#lx", addr);
+}
+
+static void notify_eventfd(void)
+{
+	int one = eventfd(0, EFD_NONBLOCK), two = eventfd(0, EFD_NONBLOCK);
+	unsigned long addr = 0;
+	struct guest g;
+	uint64_t n;
+
+	guest_start(&g, kick);
+	need(!lg_write(g.fd, LHREQ_EVENTFD, 0x111000, one));
+	need(!lg_write(g.fd, LHREQ_EVENTFD, 0x222000, two));
+	expect_errno(read(one, &n, 8), EAGAIN);
+	expect_errno(read(two, &n, 8), EAGAIN);
+	/* Only the last of five kicks is for the Launcher. */
+	expect(read(g.fd, &addr, sizeof(addr)) == (ssize_t)WORD);
+	expect(addr == 0x333000, "%#lx", addr);
+	expect(read(one, &n, 8) == 8 && n == 3, "%llu", (long long)n);
+	expect(read(two, &n, 8) == 8 && n == 1, "%llu", (long long)n);
+}
+
+static void expect_eperm(void *arg)
+{
+	char buf[64];
+
+	expect_errno(read(*(int *)arg, buf, sizeof(buf)), EPERM);
+}
+
+static void *expect_eperm_thread(void *arg)
+{
+	expect_eperm(arg);
+	return NULL;
+}
+
+static void read_is_the_owners(void)
+{
+	unsigned long addr;
+	struct guest g;
+	pthread_t t;
+	int status;
+
+	guest_start(&g, notify);
+	expect(wait_for(spawn(expect_eperm, &g.fd), &status, 10) && !status);
+	need(!pthread_create(&t, NULL, expect_eperm_thread, &g.fd));
+	need(!pthread_join(t, NULL));
+	expect(read(g.fd, &addr, sizeof(addr)) == (ssize_t)WORD);
+}
+
+static void interrupt_and_tie(void *arg)
+{
+	int fd = *(int *)arg;
+
+	expect(!lg_write(fd, LHREQ_IRQ, 5));
+	expect(!lg_write(fd, LHREQ_EVENTFD, 0x123000, eventfd(0, 0)));
+}
+
+/* Launchers serve their virtqueues in other processes. */
+static void irq_and_eventfd_are_anyones(void)
+{
+	struct guest g;
+	int status;
+
+	guest_start(&g, spin);
+	expect(wait_for(spawn(interrupt_and_tie, &g.fd), &status, 10) &&
+	       !status);
+}
+
+static void one_vcpu(void)
+{
+	unsigned long irq[] = { LHREQ_IRQ, 1 };
+	char *mem = guest_memory(notify, notify_end, MAP_PRIVATE);
+	unsigned long init[] = { LHREQ_INITIALIZE, (unsigned long)mem, PAGES,
+				 CODE };
+	unsigned long addr;
+	int fd = lg_open();
+
+	expect_errno(pwrite(fd, init, sizeof(init), 1), EINVAL);
+	expect(pwrite(fd, init, sizeof(init), 0) > 0);
+	expect_errno(pwrite(fd, irq, sizeof(irq), 1), EINVAL);
+	expect_errno(pwrite(fd, irq, sizeof(irq), 4096), EINVAL);
+	expect(!pwrite(fd, irq, sizeof(irq), 0));
+	expect_errno(pread(fd, &addr, sizeof(addr), 1), EINVAL);
+	expect(pread(fd, &addr, sizeof(addr), 0) == (ssize_t)WORD);
+	/* Requests do not move the offset: it is not one. */
+	expect(!write(fd, irq, sizeof(irq)));
+	expect(read(fd, &addr, sizeof(addr)) == (ssize_t)WORD);
+	expect(lseek(fd, 0, SEEK_CUR) <= 0);
+}
+
+static void dead_guest(void)
+{
+	int efd = eventfd(0, 0), i;
+	char buf[256], reason[256];
+	struct guest g;
+	size_t len;
+
+	guest_start(&g, bad_hypercall);
+	strcpy(reason, expect_death(&g));
+	/* As a number a person can find in the list of hypercalls */
+	expect(strstr(reason, "7777") || strstr(reason, "1e61"), "%s", reason);
+	len = strlen(reason) + 1;
+	for (i = 0; i < 5; i++) {
+		memset(buf, 'x', sizeof(buf));
+		expect(read(g.fd, buf, sizeof(buf)) == (ssize_t)len);
+		expect(!memcmp(buf, reason, len));
+	}
+	/* A short buffer gets what it holds, perhaps with a NUL, no more. */
+	memset(buf, 'x', sizeof(buf));
+	expect(read(g.fd, buf, 3) == 3);
+	expect(!memcmp(buf, reason, 2));
+	expect(!buf[2] || buf[2] == reason[2]);
+	expect(buf[3] == 'x');
+	expect_errno(read(g.fd, NULL, sizeof(buf)), EFAULT);
+	expect(read(g.fd, buf, sizeof(buf)) == (ssize_t)len);
+
+	expect_errno(lg_write(g.fd, LHREQ_IRQ, 1), ENOENT);
+	expect_errno(lg_write(g.fd, LHREQ_EVENTFD, 0x123000, efd), ENOENT);
+	expect_errno(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
+			      PAGES, CODE), EBUSY);
+	expect_errno(lg_write(g.fd, 5, 0, 0, 0), EINVAL);
+}
+
+static void hypercall_before_init(void)
+{
+	struct guest g;
+
+	guest_start(&g, no_init);
+	expect_death(&g);
+}
+
+static void memory_ends(void)
+{
+	const char *reason;
+	struct guest g;
+
+	guest_start(&g, outside);
+	*(int *)(g.mem + 0x3ffffc) = -1;
+	reason = expect_death(&g);
+	expect(strstr(reason, "400000"), "%s", reason);
+	expect(!*(int *)(g.mem + 0x3ffffc));
+}
+
+static void entry_outside(void)
+{
+	char *mem = guest_memory(spin, spin_end, MAP_PRIVATE);
+	struct guest g = { .fd = lg_open(), .mem = mem };
+
+	/* Whether it is refused at once or dies at once is all the same. */
+	if (lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)mem, PAGES,
+		     0x400000) > 0)
+		expect_death(&g);
+	else
+		expect(errno == EINVAL, "%m");
+}
+
+static void power_off(void)
+{
+	struct guest g;
+	const char *reason;
+
+	guest_start(&g, bye);
+	reason = expect_death(&g);
+	expect(!strcmp(reason, "CRASH: so long"), "%s", reason);
+}
+
+static void restart(void)
+{
+	unsigned long addr;
+	struct guest g;
+
+	guest_start(&g, again);
+	expect_errno(read(g.fd, &addr, sizeof(addr)), ERESTART);
+}
+
+int main(void)
+{
+	static const struct test_case cases[] = {
+		CASE(initialize),
+		CASE(initialize_bad_pointer),
+		CASE(initialize_too_short),
+		CASE(initialize_bad_geometry),
+		CASE(unknown_requests),
+		CASE(before_initialize),
+		CASE(irq),
+		CASE(eventfd_request),
+		CASE(notify_returns_address),
+		CASE(notify_is_not_lost),
+		CASE(notify_eventfd),
+		CASE(read_is_the_owners),
+		CASE(irq_and_eventfd_are_anyones),
+		CASE(one_vcpu),
+		CASE(dead_guest),
+		CASE(hypercall_before_init),
+		CASE(memory_ends),
+		CASE(entry_outside),
+		CASE(power_off),
+		CASE(restart),
+	};
+
+	return RUN_CASES(cases);
+}

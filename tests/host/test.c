@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <linux/lguest_launcher.h>
+#include "test.h"
+
+#define EXIT_SKIP	4
+
+static bool case_failed;
+
+bool expect_at(const char *file, int line, bool good, const char *cond,
+	       const char *fmt, ...)
+{
+	va_list ap;
+
+	if (good)
+		return true;
+	case_failed = true;
+	printf("# %s:%d: expected %s", file, line, cond);
+	if (*fmt) {
+		printf(": ");
+		va_start(ap, fmt);
+		vprintf(fmt, ap);
+		va_end(ap);
+	}
+	printf("\n");
+	return false;
+}
+
+void expect_errno_at(const char *file, int line, long ret, int err,
+		     const char *call)
+{
+	int got = errno;
+
+	if (ret >= 0)
+		expect_at(file, line, false, call, "to fail, it returned %ld",
+			  ret);
+	else if (got != err)
+		expect_at(file, line, false, call, "to say %s, it said %s",
+			  strerrorname_np(err), strerrorname_np(got));
+}
+
+void case_end(void)
+{
+	fflush(stdout);
+	_exit(case_failed);
+}
+
+void skip(const char *why)
+{
+	printf("# skipped: %s\n", why);
+	fflush(stdout);
+	_exit(EXIT_SKIP);
+}
+
+int run_cases(const struct test_case *cases, int n)
+{
+	int i, status, bad = 0;
+	double end;
+	pid_t pid;
+
+	/* Orphans of a case are ours to wait for. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+
+	printf("KTAP version 1\n1..%d\n", n);
+	for (i = 0; i < n; i++) {
+		fflush(stdout);
+		pid = fork();
+		if (!pid) {
+			/* With all that it starts, a group to be killed */
+			setpgid(0, 0);
+			cases[i].run();
+			case_end();
+		}
+		if (!wait_for(pid, &status, CASE_SECONDS)) {
+			printf("# no end after %d s\n", CASE_SECONDS);
+			kill(-pid, SIGKILL);
+			if (!wait_for(pid, &status, 10)) {
+				/* Nothing that follows would mean anything. */
+				printf("not ok %d %s # cannot be killed\n",
+				       i + 1, cases[i].name);
+				return 1;
+			}
+		}
+		/* What it has left behind is in nobody's way from here on. */
+		kill(-pid, SIGKILL);
+		for (end = now() + 10; waitpid(-pid, NULL, WNOHANG) >= 0;) {
+			if (now() > end) {
+				printf("# left a process that cannot be killed\n");
+				status = 1;
+				break;
+			}
+			sleep_ms(2);
+		}
+		if (WIFSIGNALED(status))
+			printf("# killed by signal %d\n", WTERMSIG(status));
+		if (status == W_EXITCODE(EXIT_SKIP, 0)) {
+			printf("ok %d %s # SKIP\n", i + 1, cases[i].name);
+			continue;
+		}
+		bad += status != 0;
+		printf("%s %d %s\n", status ? "not ok" : "ok", i + 1,
+		       cases[i].name);
+	}
+	return bad != 0;
+}
+
+double now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+void sleep_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+bool wait_for(pid_t pid, int *status, double seconds)
+{
+	double end = now() + seconds;
+
+	for (;;) {
+		if (waitpid(pid, status, WNOHANG) == pid)
+			return true;
+		if (now() > end)
+			return false;
+		sleep_ms(5);
+	}
+}
+
+pid_t spawn(void (*fn)(void *), void *arg)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	case_failed = false;
+	fn(arg);
+	case_end();
+}
+
+int lg_open(void)
+{
+	int fd = open("/dev/lguest", O_RDWR);
+
+	need(fd >= 0);
+	return fd;
+}
+
+ssize_t lg_write_words(int fd, const unsigned long *words, size_t bytes)
+{
+	return write(fd, words, bytes);
+}
+
+char *guest_memory(const char *code, const char *end, int mmap_flags)
+{
+	char *mem = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+			 mmap_flags | MAP_ANONYMOUS, -1, 0);
+
+	need(mem != MAP_FAILED);
+	need(end - code <= 4096);
+	memcpy(mem + CODE, code, end - code);
+	/* Page offset and system call vector, as 3.2 and later lay them out */
+	*(unsigned int *)(mem + DATA + 1384) = 0xc0000000;
+	*(unsigned int *)(mem + DATA + 1388) = 0x80;
+	return mem;
+}
+
+void guest_start_flags(struct guest *g, const char *code, const char *end,
+		       int mmap_flags)
+{
+	g->mem = guest_memory(code, end, mmap_flags);
+	g->fd = lg_open();
+	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
+		      CODE) > 0);
+}
+
+bool counts(struct guest *g)
+{
+	unsigned int was = counter(g);
+	double end = now() + 10;
+
+	while (counter(g) == was) {
+		if (now() > end)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
+}
+
+const char *expect_death(struct guest *g)
+{
+	static char reason[256];
+	ssize_t n;
+
+	expect_errno(read(g->fd, reason, sizeof(reason)), ENOENT);
+	n = read(g->fd, reason, sizeof(reason));
+	need(n > 1);
+	need(memchr(reason, '\0', n) == reason + n - 1);
+	return reason;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef LG_TEST_H
+#define LG_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Test cases, KTAP out. Each case runs in a process of its own, so that
+ * whatever it leaves open goes away with it and whatever it hangs in costs
+ * only itself: it is a failure after CASE_SECONDS.
+ */
+#define CASE_SECONDS	60
+
+struct test_case {
+	const char *name;
+	void (*run)(void);
+};
+
+int run_cases(const struct test_case *cases, int n);
+#define CASE(fn)	{ #fn, fn }
+#define RUN_CASES(cases) \
+	run_cases(cases, sizeof(cases) / sizeof((cases)[0]))
+
+/* A failed expectation fails its case, which goes on. */
+#define expect(cond, ...) \
+	expect_at(__FILE__, __LINE__, cond, #cond, "" __VA_ARGS__)
+bool expect_at(const char *file, int line, bool good, const char *cond,
+	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* The call has to fail, and with that errno. */
+#define expect_errno(call, err) \
+	expect_errno_at(__FILE__, __LINE__, call, err, #call)
+void expect_errno_at(const char *file, int line, long ret, int err,
+		     const char *call);
+/* What has to work for the case to make sense: ends it otherwise. */
+#define need(cond) \
+	((void)(expect_at(__FILE__, __LINE__, cond, #cond, "%m") || \
+		(case_end(), 0)))
+void case_end(void) __attribute__((noreturn));
+void skip(const char *why) __attribute__((noreturn));
+
+double now(void);
+void sleep_ms(int ms);
+/* waitpid() for at most that long: false if the process is still there */
+bool wait_for(pid_t pid, int *status, double seconds);
+/* A process of the case; its exit status is 0 if its expectations held. */
+pid_t spawn(void (*fn)(void *), void *arg);
+
+/*
+ * A guest. Its memory is PAGES pages; code is copied to and entered at CODE.
+ * DATA is struct lguest_data, filled in as a guest would, and COUNTER a page
+ * of its own for the guest to write to.
+ */
+#define PAGES		1024
+#define CODE		0x1000
+#define DATA		0x2000
+#define COUNTER		0x3000
+
+struct guest {
+	int fd;
+	char *mem;
+};
+
+/* GUEST(name, "instructions"): 32-bit code at C file level */
+#ifdef __x86_64__
+#define HOST_CODE ".code64\n"
+#else
+#define HOST_CODE ".code32\n"
+#endif
+#define GUEST(name, text)						\
+	extern const char name[], name ## _end[];			\
+	asm(".pushsection .rodata\n.code32\n" #name ":\n" text "\n"	\
+	    #name "_end:\n" HOST_CODE ".popsection\n")
+
+/* Pieces of guest code */
+#define G_HCALL(nr, ebx) \
+	"mov $" #nr ", %eax\nmov $" #ebx ", %ebx\nint $0x1f\n"
+#define G_INIT		G_HCALL(1, 0x2000)
+#define G_NOTIFY(addr)	G_HCALL(17, addr)
+#define G_FOREVER	"9: jmp 9b\n"
+
+int lg_open(void);
+/* One request of up to four words */
+#define lg_write(fd, ...) \
+	lg_write_words(fd, (unsigned long[]){ __VA_ARGS__ }, \
+		       sizeof((unsigned long[]){ __VA_ARGS__ }))
+ssize_t lg_write_words(int fd, const unsigned long *words, size_t bytes);
+/* Memory only, with the code in it, or a guest that has been initialized */
+char *guest_memory(const char *code, const char *end, int mmap_flags);
+void guest_start_flags(struct guest *g, const char *code, const char *end,
+		       int mmap_flags);
+#define guest_start(g, code) \
+	guest_start_flags(g, code, code ## _end, MAP_PRIVATE)
+#define counter(g)	(*(volatile unsigned int *)((g)->mem + COUNTER))
+/* Wait until the guest has counted on; false if it does not within 10 s */
+bool counts(struct guest *g);
+/* read() has to say that the guest is dead; its reason is returned. */
+const char *expect_death(struct guest *g);
+
+#endif

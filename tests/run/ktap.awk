@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+# Many result streams in, one KTAP document and its totals out. A stream is,
+# for every program, "# begin NAME", the program's own KTAP, "# end NAME STATUS",
+# and "# done" after the last. What is missing counts as a failure: a program
+# that ends badly, runs no test or not all it planned, a stream that breaks off.
+# Only leaves are counted, not the summary line of a subtest.
+
+function flaw(text)
+{
+	if (name == "")
+		name = file
+	body = body "    # " text "\n"
+	flaws++
+}
+
+function close_program()
+{
+	for (d in plan)
+		if (plan[d] != seen[d])
+			flaw("planned " plan[d] " tests, saw " seen[d])
+	if (!planned)
+		flaw("no plan")
+	if (!leaves)
+		flaw("no test was run")
+	# A flaw is a failed test of its own, unless one has failed already
+	# and the program's exit status only says the same.
+	if (flaws)
+		failed += flaws
+	document = document body (flaws || bad ? "not ok " : "ok ") ++programs \
+		" - " name "\n"
+	open_program("")
+}
+
+function open_program(n)
+{
+	name = n
+	body = n == "" ? "" : "    # Subtest: " n "\n"
+	flaws = bad = leaves = planned = 0
+	last = -1
+	split("", plan)
+	split("", seen)
+}
+
+function close_stream()
+{
+	if (name != "") {
+		flaw("did not end")
+		close_program()
+	}
+	if (file != "" && !done) {
+		sub(/\.results$/, "", file)
+		name = file
+		planned = leaves = 1
+		flaw("the machine did not finish")
+		close_program()
+	}
+	done = 0
+}
+
+BEGIN { open_program("") }
+
+FNR == 1 {
+	close_stream()
+	file = FILENAME
+	began[file] = 1
+}
+
+{ sub(/\r$/, "") }
+
+/^# begin / {
+	if (name != "") {
+		flaw("did not end")
+		close_program()
+	}
+	open_program($3)
+	next
+}
+
+/^# done$/ {
+	done = 1
+	next
+}
+
+name == "" { next }
+
+/^# end / {
+	if ($4 != 0 && !bad)
+		flaw("exit status " $4)
+	if ($5 != "")
+		flaw("host log not clean")
+	close_program()
+	next
+}
+
+{ body = body "    " $0 "\n" }
+
+/^ *1\.\.[0-9]+/ {
+	d = match($0, /[^ ]/)
+	plan[d] = substr($1, 4) + 0
+	seen[d] = 0
+	planned = 1
+	next
+}
+
+/^ *(not )?ok / {
+	d = match($0, /[^ ]/)
+	seen[d]++
+	if (last > d) {
+		# The summary of what came before, one level down
+		for (i in plan)
+			if (i + 0 > d) {
+				if (plan[i] != seen[i])
+					flaw("planned " plan[i] " tests, saw " seen[i])
+				delete plan[i]
+				delete seen[i]
+			}
+	} else {
+		leaves++
+		if (/ # SKIP/)
+			skipped++
+		else if ($1 == "ok")
+			passed++
+		else {
+			failed++
+			bad++
+		}
+	}
+	last = d
+}
+
+END {
+	close_stream()
+	for (i = 1; i < ARGC; i++) {
+		file = ARGV[i]
+		done = file in began
+		close_stream()
+	}
+	printf "KTAP version 1\n1..%d\n%s", programs, document
+	if (skipped)
+		printf "# %d skipped\n", skipped
+	printf "%d passed, %d failed\n", passed, failed
+	exit !passed || failed
+}

@@ -1,0 +1,110 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make test-kunit: the generic half and its KUnit suites in a User Mode Linux
+# kernel, made of the source of the stock kernel. Needs no virtual machine.
+
+. "$(dirname "$0")/lib.sh"
+
+kunit=$top/tests/kunit
+
+# Most of the source is for other machines; none of that is in this kernel.
+unpack_source() {
+	unpack_deb "linux-source-${kver%%.0-*}=$kpkg" "$1/deb"
+	tar -C "$1" -xJf "$1"/deb/usr/src/linux-source-*.tar.xz \
+		--strip-components=1 --exclude='*/Documentation/*.*' \
+		--exclude='*/arch/[a-tvwyz]*.[chS]' --exclude='*.dts*' \
+		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*.[ch]' \
+		--exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
+		--exclude='*/drivers/staging/*.[ch]' --exclude='*/tools/testing'
+	rm -rf "$1/deb"
+}
+
+uml_make() {
+	make -C "$1" -j"$jobs" ARCH=um KCONFIG_ALLCONFIG=config.lguest "$2"
+}
+
+# A kernel with an empty drivers/lguest, which the project is put into later
+make_uml() {
+	unpack_source "$1"
+	mkdir "$1/drivers/lguest"
+	cp "$kunit/Kconfig" "$1/drivers/lguest"
+	: >"$1/drivers/lguest/Kbuild"
+	cp "$kunit/config" "$1/config.lguest"
+	# shellcheck disable=SC2016 # $ is the last line
+	sed -i '$i source "drivers/lguest/Kconfig"' "$1/drivers/Kconfig"
+	echo 'obj-y += lguest/' >>"$1/drivers/Makefile"
+	uml_make "$1" allnoconfig
+	# What the configuration asks for and cannot get is dropped silently.
+	while read -r option; do
+		grep -qx "$option" "$1/.config" || die "no $option in this kernel"
+	done <"$1/config.lguest"
+	uml_make "$1" linux
+}
+
+# Only what has changed, or everything would be compiled anew
+copy_project() {
+	cd "$top"
+	find ./*.[ch] include tests/*_test.c tests/kunit/ -name '*.[ch]' \
+		! -name '*.mod.c' 2>/dev/null | while read -r f; do
+		mkdir -p "$1/$(dirname "$f")"
+		cmp -s "$f" "$1/$f" || cp "$f" "$1/$f"
+	done
+	cmp -s Kbuild "$1/Kbuild.module" || cp Kbuild "$1/Kbuild.module"
+	cmp -s tests/kunit/Kbuild "$1/Kbuild" || cp tests/kunit/Kbuild "$1/Kbuild"
+	# And what is no longer there
+	cd "$1"
+	find . -name '*.[ch]' | while read -r f; do
+		[ -e "$top/$f" ] || rm "$f"
+	done
+}
+
+# The tree in the cache serves one at a time. Who did not come to the end may
+# have left half an object file behind.
+build_linux() (
+	exec 9>"$1/lock"
+	flock 9
+	if [ -e "$1/unfinished" ]; then
+		find "$1/drivers" -name '*.[oa]' -path '*/lguest/*' -delete
+		rm -f "$1/linux" "$1/vmlinux" "$1/vmlinux.o"
+	fi
+	: >"$1/unfinished"
+	copy_project "$1/drivers/lguest"
+	uml_make "$1" linux
+	cp "$1/linux" "$out/linux"
+	rm "$1/unfinished"
+)
+
+# Its log is a KTAP document, among other things.
+run_linux() {
+	status=0
+	TMPDIR=${TMPDIR:-/tmp} timeout 300 "$out/linux" mem=256M kunit.enable=1 \
+		kunit_shutdown=halt </dev/null >"$out/kunit.log" 2>&1 || status=$?
+	sed -i 's/\r$//; s/^\[ *[0-9.]*\] //' "$out/kunit.log"
+	if grep 'WARNING:\|BUG:\|Kernel panic' "$out/kunit.log" \
+	     >"$out/kunit.complaints"; then
+		status="$status dirty"
+	fi
+	echo '# begin kunit'
+	sed -n 's/^TAP version 14$/KTAP version 1/
+		/^ *\(KTAP\|1\.\.\|ok \|not ok \|#\)/p' "$out/kunit.log"
+	sed 's/^/# kernel log: /' "$out/kunit.complaints"
+	echo "# end kunit $status"
+	echo '# done'
+}
+
+# shellcheck disable=SC2086 # a list of words
+install_missing $pkgs_build flex bison bc xz-utils
+mkdir -p "$out"
+: >"$out/kunit.results"
+stock_version
+say "Building a UML kernel with the KUnit suites"
+trap 'tail -n 40 "$out/kunit.build.log" >&2' EXIT
+# Up to copy_project, this script decides what is in the cache.
+key=$(sed '/^# Only what/,$d' "$0"; cat "$kunit/Kconfig" "$kunit/config")
+uml=$(cached uml "$kpkg $(gcc --version) $key" \
+	make_uml 2>"$out/kunit.build.log")
+build_linux "$uml" >>"$out/kunit.build.log" 2>&1
+trap - EXIT
+say "Running the suites"
+run_linux >"$out/kunit.results"
+report kunit

@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make test: everything. KTAP on standard output, and in the end how many
+# passed and failed. Each stage leaves a stream of results in build/*.results,
+# and what its machine said in build/*.log.
+
+. "$(dirname "$0")/lib.sh"
+
+export ALL_STAGES=1
+mkdir -p "$out"
+for stage in kunit qemu bochs; do
+	"$run/test-$stage.sh" || say "test-$stage.sh failed"
+done
+ALL_STAGES=
+report kunit qemu qemu-max bochs

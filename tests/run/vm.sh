@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced after lib.sh: make an initramfs, boot QEMU with it.
+# shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
+
+pkgs_vm="$pkgs_build qemu-system-x86 busybox-static cpio"
+
+# add FILE [NAME-IN-INITRAMFS]: with the libraries it is linked to
+add() {
+	mkdir -p "$root/$(dirname "${2:-${1##*/}}")"
+	cp -L "$1" "$root/${2:-${1##*/}}"
+	ldd "$1" 2>/dev/null | grep -o '/[^ ]*' | while read -r lib; do
+		mkdir -p "$root$(dirname "$lib")"
+		cp -Lu "$lib" "$root$lib"
+	done
+}
+
+# new_initramfs JOB-FILE GUEST... / pack: the directory is $root, the archive
+# $root.cpio
+new_initramfs() {
+	root=$out/${1##*/}
+	rm -rf "$root" "$root.cpio"
+	mkdir -p "$root"
+	add /bin/busybox bin/busybox
+	add "$run/init" init
+	add "$1" job
+	add "$top/lg.ko"
+	add "$top/launcher/lguest" bin/lguest
+	shift
+	for g; do add "$g" "guests/${g##*/}"; done
+}
+
+# Not compressed: that would take longer than it saves.
+pack() {
+	strip -g "$root/lg.ko" "$root"/guests/*.elf
+	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$root.cpio"
+}
+
+# qemu ARGUMENT...: the machine that all of them are, of the processor $CPU, for
+# $limit seconds. Stops at the first sign of trouble instead of limping on.
+qemu() {
+	case ${ACCEL:=tcg} in
+	tcg)	model=${CPU:-Skylake-Server,check=off} ;;
+	*)	model=${CPU:-host} ;;
+	esac
+	${limit:+timeout -k 5 $limit} qemu-system-x86_64 -accel "$ACCEL" \
+		-cpu "$model" -smp 2 -nodefaults -display none -no-reboot \
+		-kernel "$stock/vmlinuz" -initrd "$root.cpio" \
+		-append "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 \
+hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
+tsc=nowatchdog ${append-}" "$@"
+}
+
+# vm NAME SECONDS: run the current initramfs unattended; its results go to
+# NAME.results, what it says to NAME.log.
+vm() {
+	say "Booting $1"
+	: >"$out/$1.results"
+	limit=$2
+	qemu -m 768 -serial "file:$out/$1.log" \
+		-serial "file:$out/$1.results" </dev/null >&2 || :
+	finished "$1"
+}
+
+finished() {
+	grep -qx '# done' "$out/$1.results" || {
+		say "$1 did not finish; the end of its log:"
+		tail -n 60 "$out/$1.log" >&2
+	}
+}

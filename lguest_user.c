@@ -6,6 +6,7 @@
  */
 #include <linux/compat.h>
 #include <linux/fs.h>
+#include <linux/limits.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -135,7 +136,12 @@ static ssize_t tie_eventfd(struct lguest *lg, const char __user *buf,
 	int err;
 
 	err = get_words(buf, size, words, 2);
-	return err ?: lg_tie_eventfd(lg, words[0], words[1]);
+	if (err)
+		return err;
+	/* Cut to an int, it might be a file of the caller's after all. */
+	if (words[1] > INT_MAX)
+		return -EBADF;
+	return lg_tie_eventfd(lg, words[0], words[1]);
 }
 
 /**

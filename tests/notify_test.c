@@ -85,6 +85,27 @@ static void one_eventfd_for_many_addresses(struct kunit *test)
 	sys_close(fd);
 }
 
+/* A Launcher cannot make the host hold more and more. */
+static void too_many(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	int fd = guest_eventfd(g);
+	unsigned int n = 0;
+	ssize_t ret;
+
+	do {
+		ret = tie(g, ++n, fd);
+	} while (!ret && n < 1 << 20);
+	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
+	KUNIT_EXPECT_GT(test, n, 1024);
+	KUNIT_EXPECT_TRUE(test, came_to_launcher(g, n));
+	/* Those it holds may still be replaced. */
+	KUNIT_EXPECT_EQ(test, tie(g, 1, fd), 0);
+	KUNIT_EXPECT_EQ(test, tie(g, n - 1, fd), 0);
+	KUNIT_EXPECT_FALSE(test, came_to_launcher(g, n - 1));
+	sys_close(fd);
+}
+
 /* All but the last reference to an eventfd are the guest's. */
 static unsigned int references(struct kunit *test, int fd)
 {
@@ -166,6 +187,7 @@ static struct kunit_case notify_cases[] = {
 	KUNIT_CASE(second_eventfd_replaces_the_first),
 	KUNIT_CASE(bad_eventfd_replaces_nothing),
 	KUNIT_CASE(closed_eventfd_stays),
+	KUNIT_CASE(too_many),
 	KUNIT_CASE(freed_with_the_guest),
 	{}
 };

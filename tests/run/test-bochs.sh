@@ -24,10 +24,8 @@ mkdir -p "$iso/boot/grub"
 cp "$stock/vmlinuz" "$iso"
 gzip -1 <"$root.cpio" >"$iso/initrd"
 cat >"$iso/boot/grub/grub.cfg" <<EOF
-	serial --unit=0; terminal_output serial; echo grub
 	linux /vmlinuz console=ttyS0 quiet panic=-1 oops=panic
 	initrd /initrd
-	echo boot
 	boot
 EOF
 grub-mkrescue -o "$out/bochs.iso" "$iso" >"$out/bochs.build.log" 2>&1

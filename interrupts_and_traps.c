@@ -105,6 +105,11 @@ static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 	frame[3] = (regs->eflags & ~FLAGS_IF) | irq_enabled;
 
 	if (cpl(lg) != LG_KERNEL_RPL) {
+		if (!lg->kernel_ss) {
+			lg_kill(lg, "trap or interrupt in ring %u at %#llx before any SET_STACK",
+				cpl(lg), regs->eip);
+			return false;
+		}
 		frame[4] = regs->esp;
 		frame[5] = regs->ss;
 		words += 2;

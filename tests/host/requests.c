@@ -36,6 +36,12 @@ GUEST(kick, G_INIT G_NOTIFY(0x111000) G_NOTIFY(0x111000) G_NOTIFY(0x222000)
       G_NOTIFY(0x111000) G_NOTIFY(0x333000) G_FOREVER);
 /* The first byte beyond its 4 MiB, and the last one inside */
 GUEST(outside, "mov %eax, 0x3ffffc\nmov %eax, 0x400000\n" G_FOREVER);
+/* To ring 3, where it faults at once, with a handler but no SET_STACK */
+GUEST(no_stack, "mov $0x8000, %esp\n" G_INIT
+      "mov $0xffff, %ecx\nmov $0x00cffa00, %edx\n" G_HCALL(18, 15)
+      "mov $0x00cff200, %edx\n" G_HCALL(18, 16)
+      "mov $0x00611000, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 14)
+      "push $0x83\npush $0x8000\npushf\npush $0x7b\npush $0x1000\niret\n");
 
 /* A pointer of which only the first @n bytes can be read or written */
 static char *cut_off(size_t n)
@@ -415,6 +421,17 @@ static void entry_outside(void)
 		expect(errno == EINVAL, "%m");
 }
 
+/* Whatever is at address 0, it is no stack. */
+static void ring3_without_stack(void)
+{
+	const char *reason;
+	struct guest g;
+
+	guest_start(&g, no_stack);
+	reason = expect_death(&g);
+	expect(strstr(reason, "SET_STACK"), "%s", reason);
+}
+
 static void power_off(void)
 {
 	struct guest g;
@@ -455,6 +472,7 @@ int main(void)
 		CASE(hypercall_before_init),
 		CASE(memory_ends),
 		CASE(entry_outside),
+		CASE(ring3_without_stack),
 		CASE(power_off),
 		CASE(restart),
 	};

@@ -18,6 +18,8 @@ struct lg_root;
 
 /* Added by the memory controller's encryption to every physical address. */
 extern u64 lg_pte_encryption;
+/* The bit of a paging entry that forbids to execute, or 0 without NX. */
+extern u64 lg_pte_nx;
 
 int lg_cpu_init(void);
 void lg_cpu_exit(void);

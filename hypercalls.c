@@ -58,6 +58,12 @@ static void do_shutdown(struct lguest *lg, u32 gpa, u32 how)
 		lg_kill(lg, "CRASH: %s", message);
 }
 
+/* Only a guest with entries of 8 bytes passes their upper half. */
+static u64 pte_of(struct lguest *lg, const struct lg_hcall *call)
+{
+	return call->arg3 | (lg->mmu.pae ? (u64)call->arg4 << 32 : 0);
+}
+
 static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
 {
 	if (!lg_data_ready(lg) && call->nr != LHCALL_LGUEST_INIT) {
@@ -100,8 +106,15 @@ static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
 	case LHCALL_HALT:
 		lg->halted = true;
 		break;
+	case LHCALL_SET_PMD:
+		if (lg->mmu.pae)
+			lg_set_pmd(lg, call->arg1, call->arg2);
+		else
+			lg_kill(lg, "hypercall %u (SET_PMD) from a guest without PAE tables",
+				call->nr);
+		break;
 	case LHCALL_SET_PTE:
-		lg_set_pte(lg, call->arg1, call->arg2, call->arg3);
+		lg_set_pte(lg, call->arg1, call->arg2, pte_of(lg, call));
 		break;
 	case LHCALL_SET_PGD:
 		lg_set_pgd(lg, call->arg1, call->arg2);
@@ -117,10 +130,6 @@ static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
 		break;
 	case LHCALL_LOAD_GDT_ENTRY:
 		lg_load_gdt_entry(lg, call->arg1, call->arg2, call->arg3);
-		break;
-	case LHCALL_SET_PMD:
-		lg_kill(lg, "hypercall %u (SET_PMD) from a guest without PAE tables",
-			call->nr);
 		break;
 	default:
 		lg_kill(lg, "bad hypercall %u", call->nr);

@@ -8,8 +8,9 @@
  * fault.
  *
  * A root covers 4 GiB: 4 directory pointers, directories of 512 entries, and
- * leaves of 512 entries. Both guest formats fit; an entry of a 2-level guest's
- * directory covers two of our leaves. From kernel_address up all tables of a
+ * leaves of 512 entries. Both guest formats (guest_tables.c) fit: it is the
+ * shape of a PAE guest's, and an entry of a 2-level guest's directory covers
+ * two of our leaves. From kernel_address up all tables of a
  * guest agree (ABI.md section 6), so directories up there exist once per guest.
  *
  * The vCPU's task alone makes, links and frees tables. Entries of leaves also
@@ -25,7 +26,6 @@
 #include "cpu.h"
 #include "lg.h"
 
-#define PDE_SPAN	BIT(22)		/* of a 2-level guest's directory */
 #define LEAF_SPAN	BIT(21)
 #define DIRECTORY_SHIFT	30
 
@@ -220,6 +220,23 @@ static void drop_private(struct lguest *lg, struct lg_root *root)
 	}
 }
 
+/*
+ * SET_PMD names a directory, not the root that it hangs off. Remember from
+ * which directory of the guest's each of ours is filled.
+ */
+static void note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
+			   u32 pd_gpa)
+{
+	unsigned int i = gva >> DIRECTORY_SHIFT;
+
+	if (root->pd_gpa[i] == pd_gpa)
+		return;
+	/* The guest's entry is ahead of its SET_PGD. */
+	if (!is_shared(lg, i) && root->pdpt[i] & LG_PTE_PRESENT)
+		drop_directory(lg, table_at(root->pdpt[i]));
+	root->pd_gpa[i] = pd_gpa;
+}
+
 static void free_root(struct lguest *lg, struct lg_root *root)
 {
 	unsigned int i;
@@ -339,7 +356,7 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		const struct lg_mapping *map, enum effort effort)
 {
 	struct lg_mmu *mmu = &lg->mmu;
-	u64 both = map->pde & map->pte;
+	u64 rights = lg_mapping_rights(map);
 	struct lg_leaf *leaf;
 	bool may_write, done;
 	struct page *page;
@@ -351,8 +368,9 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 	 * A page that the guest has not written yet stays read-only, so that
 	 * its first write shows and can be noted in the guest's dirty bit.
 	 */
-	may_write = both & LG_PTE_WRITE && map->pte & LG_PTE_DIRTY;
+	may_write = rights & LG_PTE_WRITE && map->pte & LG_PTE_DIRTY;
 
+	note_directory(lg, root, gva, map->pd_gpa);
 	leaf = make_leaf(lg, root, gva);
 	if (!leaf || lg_rmap_prepare(mmu, map->gfn)) {
 		out_of_memory(lg);
@@ -387,7 +405,7 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		}
 		entry = ((u64)page_to_pfn(page) << PAGE_SHIFT) |
 			lg_pte_encryption | LG_PTE_PRESENT | LG_PTE_ACCESSED |
-			(both & LG_PTE_USER);
+			(rights & (LG_PTE_USER | lg_pte_nx));
 		if (writable)
 			entry |= LG_PTE_WRITE | LG_PTE_DIRTY;
 
@@ -402,89 +420,6 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		put_page(page);
 	} while (!done);
 	return 0;
-}
-
-/* Entries that no host could honour kill the guest (ABI.md section 6). */
-static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
-{
-	if (!(entry & LG_PTE_PRESENT))
-		return true;
-	if (!(entry & LG_PTE_PSE) &&
-	    (entry & LG_PTE_PFN) >> PAGE_SHIFT < lg->pfn_limit)
-		return true;
-	lg_kill(lg, "bad page %s entry %#llx for address %#x", what, entry,
-		gva);
-	return false;
-}
-
-/**
- * lg_walk() - look an address up in the guest's own tables
- * @lg: the guest; its own task calls
- * @gva: guest linear address
- * @map: what they say
- *
- * Context: may sleep.
- * Return: true; false with the guest dead.
- */
-bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
-{
-	u32 cr3 = lg->mmu.root->gpa;
-	u32 entry;
-
-	memset(map, 0, sizeof(*map));
-	if (cr3 == LG_IDENTITY) {
-		map->gfn = gva >> PAGE_SHIFT;
-		map->identity = true;
-		map->pde = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_ACCESSED |
-			   LG_PTE_DIRTY;
-		map->pte = map->pde;
-		map->present = map->gfn < lg->pfn_limit;
-		if (!map->present)
-			lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)",
-				gva, lg->regs->eip);
-		return map->present;
-	}
-
-	map->pde_gpa = cr3 + gva / PDE_SPAN * sizeof(u32);
-	if (!lg_get_u32(lg, map->pde_gpa, &entry) ||
-	    !check_entry(lg, "directory", gva, entry))
-		return false;
-	map->pde = entry;
-	if (!(entry & LG_PTE_PRESENT))
-		return true;
-
-	map->pte_gpa = (entry & PAGE_MASK) +
-		       (gva >> PAGE_SHIFT) % 1024 * sizeof(u32);
-	if (!lg_get_u32(lg, map->pte_gpa, &entry) ||
-	    !check_entry(lg, "table", gva, entry))
-		return false;
-	map->pte = entry;
-	map->gfn = entry >> PAGE_SHIFT;
-	map->present = entry & LG_PTE_PRESENT;
-	return true;
-}
-
-/**
- * lg_mark_used() - set accessed and dirty bits in the guest's entries
- * @lg: the guest; its own task calls
- * @map: a present mapping from lg_walk(); its bits are updated too
- * @write: dirty, not only accessed
- *
- * Context: may sleep.
- * Return: true; false with the guest dead.
- */
-bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write)
-{
-	u64 pde = map->pde | LG_PTE_ACCESSED;
-	u64 pte = map->pte | LG_PTE_ACCESSED | (write ? LG_PTE_DIRTY : 0);
-
-	if (pde != map->pde && !lg_put_u32(lg, map->pde_gpa, pde))
-		return false;
-	if (pte != map->pte && !lg_put_u32(lg, map->pte_gpa, pte))
-		return false;
-	map->pde = pde;
-	map->pte = pte;
-	return true;
 }
 
 /**
@@ -503,7 +438,7 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 	bool user = *error_code & LG_PF_USER;
 	bool fetch = *error_code & LG_PF_FETCH;
 	struct lg_mapping map;
-	u64 both;
+	u64 rights;
 
 	if (*error_code & LG_PF_RESERVED) {
 		lg_kill(lg, "shadow page table broken at %#x", gva);
@@ -512,16 +447,19 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 	if (!lg_walk(lg, gva, &map))
 		return LG_FAULT_RETRY;
 
-	both = map.pde & map.pte;
-	if (!map.present || (write && !(both & LG_PTE_WRITE)) ||
-	    (user && !(both & LG_PTE_USER))) {
-		/* A 2-level guest has no NX, and so no fetch bit either. */
-		*error_code &= LG_PF_WRITE | LG_PF_USER;
+	rights = lg_mapping_rights(&map);
+	if (!map.present || (write && !(rights & LG_PTE_WRITE)) ||
+	    (user && !(rights & LG_PTE_USER)) ||
+	    (fetch && rights & lg_pte_nx)) {
+		*error_code &= LG_PF_WRITE | LG_PF_USER | LG_PF_FETCH;
+		/* Without NX there is no bit for a fetch either. */
+		if (!lg->mmu.pae || !lg_pte_nx)
+			*error_code &= ~LG_PF_FETCH;
 		if (map.present)
 			*error_code |= LG_PF_PRESENT;
 		return LG_FAULT_GUEST;
 	}
-	if (fetch && !user && both & LG_PTE_USER)
+	if (fetch && !user && rights & LG_PTE_USER)
 		lg->mmu.executes_user = true;
 
 	if (!lg_mark_used(lg, &map, write))
@@ -531,32 +469,6 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 		 write ? FILL_FOR_WRITE : FILL_FOR_READ))
 		return LG_FAULT_RETRY;
 	return LG_FAULT_FIXED;
-}
-
-/*
- * Which format a guest's tables have shows where the entry for its kernel's
- * address is present: at 4 bytes for every 4 MiB, or at 8 for every 1 GiB.
- */
-static bool check_format(struct lguest *lg, u32 cr3)
-{
-	u32 kernel = lg->kernel_address;
-	u32 pde, pdpte;
-
-	if (!lg_get_u32(lg, cr3 + kernel / PDE_SPAN * sizeof(u32), &pde))
-		return false;
-	if (pde & LG_PTE_PRESENT && !(pde & LG_PTE_PSE) &&
-	    pde >> PAGE_SHIFT < lg->pfn_limit && !(cr3 & ~PAGE_MASK))
-		return true;
-	if (!lg_get_u32(lg, cr3 + (kernel >> DIRECTORY_SHIFT) * sizeof(u64),
-			&pdpte))
-		return false;
-	if (pdpte & LG_PTE_PRESENT) {
-		lg_kill(lg, "the guest uses PAE page tables, which this host does not run yet");
-		return false;
-	}
-	lg_kill(lg, "page table at %#x does not map the kernel's address %#x",
-		cr3, kernel);
-	return false;
 }
 
 /**
@@ -572,16 +484,11 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 	struct lg_root *identity = NULL;
 	struct lg_root *root;
 
-	if (!lg_in_memory(lg, cr3 & PAGE_MASK, PAGE_SIZE)) {
-		lg_kill(lg, "page table at %#x is not in memory", cr3);
-		return;
-	}
 	if (mmu->root->gpa == LG_IDENTITY) {
-		if (!check_format(lg, cr3))
+		if (!lg_find_format(lg, cr3))
 			return;
 		identity = mmu->root;
-	} else if (cr3 & ~PAGE_MASK) {
-		lg_kill(lg, "page table at %#x is not aligned", cr3);
+	} else if (!lg_check_top(lg, cr3)) {
 		return;
 	}
 
@@ -651,13 +558,13 @@ static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
  *
  * Context: may sleep.
  */
-void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u32 pte)
+void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 {
 	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
 	struct lg_mapping map;
 	struct lg_root *root;
 
-	if (!check_entry(lg, "table", gva, pte))
+	if (!lg_check_entry(lg, "table", gva, pte))
 		return;
 	for (root = first_affected(lg, cr3, gva); root;
 	     root = next_affected(lg, root, gva)) {
@@ -682,27 +589,80 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u32 pte)
 		fill(lg, root, gva, &map, FILL_IF_THERE);
 }
 
+/* An entry of a 2-level guest's directory: it covers two of our leaves. */
+static void set_pde(struct lguest *lg, u32 cr3, u32 index)
+{
+	u32 gva = index * 2 * LEAF_SPAN;
+	struct lg_root *root;
+
+	for (root = first_affected(lg, cr3, gva); root;
+	     root = next_affected(lg, root, gva)) {
+		drop_leaf(lg, find_pde(lg, root, gva));
+		drop_leaf(lg, find_pde(lg, root, gva + LEAF_SPAN));
+	}
+}
+
+/* One of the four entries of a PAE guest's top-level table. */
+static void set_pdpte(struct lguest *lg, u32 cr3, u32 index)
+{
+	u32 gva = index << DIRECTORY_SHIFT;
+	struct lg_root *root;
+
+	for (root = first_affected(lg, cr3, gva); root;
+	     root = next_affected(lg, root, gva)) {
+		/* The first entry, and so the directory. */
+		u64 *pd = find_pde(lg, root, gva);
+
+		if (pd)
+			drop_directory(lg, pd);
+	}
+}
+
 /**
  * lg_set_pgd() - LHCALL_SET_PGD: one entry of a top-level table changed
  * @lg: the guest; its own task calls
  * @cr3: gpa of the table
- * @index: the entry, 0 to 1023
+ * @index: the entry, 0 to 1023, of a PAE guest 0 to 3
  *
  * Context: may sleep.
  */
 void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index)
 {
-	u32 gva = index * PDE_SPAN;
-	struct lg_root *root;
-
-	if (index >= 1024) {
+	if (index >= (lg->mmu.pae ? 4 : 1024))
 		lg_kill(lg, "page directory entry %u does not exist", index);
+	else if (lg->mmu.pae)
+		set_pdpte(lg, cr3, index);
+	else
+		set_pde(lg, cr3, index);
+}
+
+/**
+ * lg_set_pmd() - LHCALL_SET_PMD: one entry of a PAE guest's directory changed
+ * @lg: the guest; its own task calls
+ * @pd_gpa: gpa of the directory
+ * @index: the entry, 0 to 511
+ *
+ * Several roots may have that directory, at several places.
+ *
+ * Context: may sleep.
+ */
+void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
+{
+	struct lg_root *root;
+	unsigned int i;
+
+	if (index >= LG_TABLE_ENTRIES) {
+		lg_kill(lg, "page middle directory entry %u does not exist",
+			index);
 		return;
 	}
-	for (root = first_affected(lg, cr3, gva); root;
-	     root = next_affected(lg, root, gva)) {
-		drop_leaf(lg, find_pde(lg, root, gva));
-		drop_leaf(lg, find_pde(lg, root, gva + LEAF_SPAN));
+	list_for_each_entry(root, &lg->mmu.roots, list) {
+		for (i = 0; i < ARRAY_SIZE(root->pd_gpa); i++) {
+			u32 gva = (i << DIRECTORY_SHIFT) + index * LEAF_SPAN;
+
+			if (root->pd_gpa[i] == pd_gpa)
+				drop_leaf(lg, find_pde(lg, root, gva));
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ struct lg_leaf {
  * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
  * @list: in &lg_mmu.roots, most recently used first
  * @pdpt: the four directories below 4 GiB; the rest is never used
+ * @pd_gpa: the guest's directory that each is filled from, if it has PAE tables
  * @top: the tables above @pdpt, from the one that cr3 holds down
  * @levels: how many of @top there are
  */
@@ -73,6 +74,7 @@ struct lg_root {
 	u32 gpa;
 	struct list_head list;
 	u64 *pdpt;
+	u32 pd_gpa[4];
 	u64 *top[2];
 	unsigned int levels;
 };
@@ -89,6 +91,7 @@ struct lg_root {
  * @roots: shadows of top-level tables, most recently used first
  * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
  * @root: the one in use
+ * @pae: the guest's tables have PAE's format
  * @kernel_pd: directories wholly above kernel_address, shared by all roots
  * @tables: pages and leaves in use
  * @limit: how many there may be
@@ -105,6 +108,7 @@ struct lg_mmu {
 	struct list_head roots;
 	struct xarray by_gpa;
 	struct lg_root *root;
+	bool pae;
 	u64 *kernel_pd[4];
 	unsigned int tables;
 	unsigned int limit;
@@ -126,32 +130,38 @@ enum lg_fault {
 /**
  * struct lg_mapping - what the guest's own tables say of an address
  * @gfn: guest frame
+ * @pd_gpa: the directory, if it is a PAE guest's
  * @pde_gpa: where the directory entry lies
  * @pte_gpa: where the table entry lies
  * @pde: the directory entry
  * @pte: the table entry
  * @present: whether both are
- * @identity: no table at all yet
  */
 struct lg_mapping {
 	u32 gfn;
-	u32 pde_gpa, pte_gpa;
+	u32 pd_gpa, pde_gpa, pte_gpa;
 	u64 pde, pte;
 	bool present;
-	bool identity;
 };
 
 /* page_tables.c */
 int lg_mmu_init(struct lguest *lg);
 void lg_mmu_free(struct lguest *lg);
 enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code);
-bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
-bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
 void lg_set_kernel_address(struct lguest *lg, u32 address);
 void lg_new_page_table(struct lguest *lg, u32 cr3);
 void lg_flush_tlb(struct lguest *lg, bool all);
-void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u32 pte);
+void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte);
 void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index);
+void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
+
+/* guest_tables.c: the guest's own tables */
+bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
+u64 lg_mapping_rights(const struct lg_mapping *map);
+bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
+bool lg_check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry);
+bool lg_check_top(struct lguest *lg, u32 cr3);
+bool lg_find_format(struct lguest *lg, u32 cr3);
 
 /* rmap.c: from a guest frame to the shadow entries that map it */
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);

@@ -27,10 +27,11 @@
 
 #define UPPER_TABLE	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_ACCESSED)
 #define UPPER_TEXT	(LG_PTE_PRESENT | LG_PTE_ACCESSED)
-#define UPPER_RO	(UPPER_TEXT | LG_PTE_NX)
+#define UPPER_RO	(UPPER_TEXT | lg_pte_nx)
 #define UPPER_RW	(UPPER_RO | LG_PTE_WRITE | LG_PTE_DIRTY)
 
 u64 lg_pte_encryption;
+u64 lg_pte_nx;
 
 /* The shared top-level table, and its entry that leads to tables not ours. */
 static u64 *shared;
@@ -82,8 +83,6 @@ static int map_range(const char *start, const char *end, u64 flags)
 {
 	const char *page;
 
-	if (!(__supported_pte_mask & _PAGE_NX))
-		flags &= ~LG_PTE_NX;
 	for (page = start; page < end; page += PAGE_SIZE) {
 		u64 *entry = make_entry((unsigned long)page, PAGE_SHIFT);
 
@@ -133,6 +132,7 @@ int lg_upper_init(void)
 	int err;
 
 	lg_pte_encryption = sme_me_mask;
+	lg_pte_nx = __supported_pte_mask & _PAGE_NX;
 	lg_idt_get(&idtr);
 	idt = (const char *)idtr.address;
 	shared = alloc_upper(GFP_KERNEL);

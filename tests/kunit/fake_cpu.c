@@ -12,6 +12,7 @@
 
 /* In every entry, so that one without it, or one that keeps it, shows. */
 u64 lg_pte_encryption = BIT_ULL(47);
+u64 lg_pte_nx = LG_PTE_NX;
 
 unsigned int fake_cpu_budget = UINT_MAX;
 unsigned int fake_cpu_allocated;

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's own page tables, which no CPU ever walks (ABI.md section 6).
+ * There are two formats, by the build of the guest's kernel: 2-level, with
+ * entries of 4 bytes for 4 MiB and 4 KiB; and PAE, with entries of 8 bytes for
+ * 1 GiB, 2 MiB and 4 KiB, and NX (SDM volume 3, sections 4.3 and 4.4). Nothing
+ * announces which a guest has. The first table that it hands over shows it.
+ *
+ * An entry is read once, checked, and used as read. Bits that a format does not
+ * have read as 0.
+ */
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "cpu.h"
+#include "lg.h"
+
+#define PDE_SHIFT_2LEVEL	22
+#define PDPTE_SHIFT		30
+#define PDPT_SIZE		32	/* and alignment: 4 entries */
+
+/* SDM volume 3, table 4-8: what must be 0 in an entry for 1 GiB, but PSE. */
+#define PDPTE_RESERVED	(LG_PTE_WRITE | LG_PTE_USER | LG_PTE_ACCESSED | \
+			 LG_PTE_DIRTY)
+/* Tables 4-9 to 4-11: beyond any physical address. */
+#define PAE_RESERVED	GENMASK_ULL(62, 52)
+
+static bool is_sane(struct lguest *lg, u64 entry)
+{
+	return !(entry & (LG_PTE_PSE | PAE_RESERVED)) &&
+	       (entry & LG_PTE_PFN) >> PAGE_SHIFT < lg->pfn_limit;
+}
+
+/**
+ * lg_check_entry() - whether an entry is one that this host can honour
+ * @lg: the guest; its own task calls
+ * @what: the level, for the reason
+ * @gva: what it is for
+ * @entry: the entry
+ *
+ * Return: true; false with the guest dead, for a present entry that maps a
+ * large page or leads out of memory.
+ */
+bool lg_check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
+{
+	if (!(entry & LG_PTE_PRESENT) || is_sane(lg, entry))
+		return true;
+	lg_kill(lg, "bad page %s entry %#llx for address %#x", what, entry,
+		gva);
+	return false;
+}
+
+static u32 entry_size(struct lguest *lg)
+{
+	return lg->mmu.pae ? sizeof(u64) : sizeof(u32);
+}
+
+static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
+{
+	*entry = 0;
+	return lg_read(lg, gpa, entry, entry_size(lg));
+}
+
+static bool walk_identity(struct lguest *lg, u32 gva, struct lg_mapping *map)
+{
+	map->gfn = gva >> PAGE_SHIFT;
+	map->pde = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_ACCESSED |
+		   LG_PTE_DIRTY;
+	map->pte = map->pde;
+	map->present = map->gfn < lg->pfn_limit;
+	if (!map->present)
+		lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)",
+			gva, lg->regs->eip);
+	return map->present;
+}
+
+/**
+ * lg_walk() - look an address up in the guest's own tables
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address
+ * @map: what they say
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
+{
+	u32 size = entry_size(lg);
+	u32 entries = PAGE_SIZE / size;
+	u32 table = lg->mmu.root->gpa;
+	u64 pdpte;
+
+	memset(map, 0, sizeof(*map));
+	if (table == LG_IDENTITY)
+		return walk_identity(lg, gva, map);
+
+	if (lg->mmu.pae) {
+		if (!read_entry(lg, table + (gva >> PDPTE_SHIFT) * size,
+				&pdpte) ||
+		    !lg_check_entry(lg, "directory pointer", gva, pdpte))
+			return false;
+		if (!(pdpte & LG_PTE_PRESENT))
+			return true;
+		table = pdpte & LG_PTE_PFN;
+		map->pd_gpa = table;
+	}
+
+	map->pde_gpa = table +
+		(gva >> (PAGE_SHIFT + ilog2(entries))) % entries * size;
+	if (!read_entry(lg, map->pde_gpa, &map->pde) ||
+	    !lg_check_entry(lg, "directory", gva, map->pde))
+		return false;
+	if (!(map->pde & LG_PTE_PRESENT))
+		return true;
+
+	table = map->pde & LG_PTE_PFN;
+	map->pte_gpa = table + (gva >> PAGE_SHIFT) % entries * size;
+	if (!read_entry(lg, map->pte_gpa, &map->pte) ||
+	    !lg_check_entry(lg, "table", gva, map->pte))
+		return false;
+	map->gfn = (map->pte & LG_PTE_PFN) >> PAGE_SHIFT;
+	map->present = map->pte & LG_PTE_PRESENT;
+	return true;
+}
+
+/**
+ * lg_mapping_rights() - what a mapping allows: of both levels, the less
+ * @map: a present mapping from lg_walk()
+ *
+ * Return: %LG_PTE_WRITE, %LG_PTE_USER and %LG_PTE_NX as they hold for the page.
+ */
+u64 lg_mapping_rights(const struct lg_mapping *map)
+{
+	return (map->pde & map->pte & (LG_PTE_WRITE | LG_PTE_USER)) |
+	       ((map->pde | map->pte) & LG_PTE_NX);
+}
+
+/**
+ * lg_mark_used() - set accessed and dirty bits in the guest's entries
+ * @lg: the guest; its own task calls
+ * @map: a present mapping from lg_walk(); its bits are updated too
+ * @write: dirty, not only accessed
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write)
+{
+	u64 pde = map->pde | LG_PTE_ACCESSED;
+	u64 pte = map->pte | LG_PTE_ACCESSED | (write ? LG_PTE_DIRTY : 0);
+
+	/* In both formats these bits are in the first four bytes. */
+	if (pde != map->pde && !lg_put_u32(lg, map->pde_gpa, pde))
+		return false;
+	if (pte != map->pte && !lg_put_u32(lg, map->pte_gpa, pte))
+		return false;
+	map->pde = pde;
+	map->pte = pte;
+	return true;
+}
+
+/**
+ * lg_check_top() - whether an address can be that of a top-level table
+ * @lg: the guest; its own task calls
+ * @cr3: what the guest hands over
+ *
+ * Return: true; false with the guest dead.
+ */
+bool lg_check_top(struct lguest *lg, u32 cr3)
+{
+	u32 size = lg->mmu.pae ? PDPT_SIZE : PAGE_SIZE;
+
+	if (cr3 % size) {
+		lg_kill(lg, "page table at %#x is not aligned", cr3);
+		return false;
+	}
+	if (!lg_in_memory(lg, cr3, size)) {
+		lg_kill(lg, "page table at %#x is not in memory", cr3);
+		return false;
+	}
+	return true;
+}
+
+/**
+ * lg_find_format() - tell which format a guest's tables have
+ * @lg: the guest; its own task calls
+ * @cr3: the first top-level table that it hands over
+ *
+ * That table maps kernel_address, so the entry for it is present: the one of
+ * 4 bytes for every 4 MiB, or the one of 8 for every 1 GiB. Sets &lg_mmu.pae.
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_find_format(struct lguest *lg, u32 cr3)
+{
+	u32 kernel = lg->kernel_address;
+	u64 entry;
+
+	lg->mmu.pae = false;
+	if (PAGE_ALIGNED(cr3) && lg_in_memory(lg, cr3, PAGE_SIZE)) {
+		if (!read_entry(lg, cr3 + (kernel >> PDE_SHIFT_2LEVEL) *
+				entry_size(lg), &entry))
+			return false;
+		if (entry & LG_PTE_PRESENT && is_sane(lg, entry))
+			return true;
+	}
+
+	lg->mmu.pae = true;
+	if (!lg_check_top(lg, cr3) ||
+	    !read_entry(lg, cr3 + (kernel >> PDPTE_SHIFT) * entry_size(lg),
+			&entry))
+		return false;
+	if (entry & LG_PTE_PRESENT && !(entry & PDPTE_RESERVED) &&
+	    is_sane(lg, entry))
+		return true;
+	lg_kill(lg, "page table at %#x does not map the kernel's address %#x",
+		cr3, kernel);
+	return false;
+}

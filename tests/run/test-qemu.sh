@@ -18,6 +18,7 @@ new_initramfs "$run/job-qemu" "$guests"/*.elf
 for p in "$top"/tests/host/build/*; do
 	[ ! -f "$p" ] || add "$p" "tests/${p##*/}"
 done
+mv "$root/tests/scheduler_hook.ko" "$root"
 add "$run/shutdown-cases" tests/shutdown-cases
 add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
 echo "${TESTS:-*}" >"$root/wanted"

@@ -90,19 +90,17 @@ static void run_guest(struct lguest *lg)
 	lg_handle_trap(lg);
 }
 
-static int run_until_done(struct lguest *lg, u32 *notify)
+static int run_until_done(struct lguest *lg)
 {
 	int err;
 
 	for (;;) {
-		if (lg->hcall_pending && !lg->notify_pending && !lg_is_dead(lg))
+		if (lg->hcall_pending && !lg->pending.trap && !lg_is_dead(lg))
 			lg_do_hypercalls(lg);
 		if (lg_is_dead(lg))
 			return lg->dead;
-		if (lg->notify_pending) {
-			*notify = lg->notify_address;
-			return 1;
-		}
+		if (lg->pending.trap)
+			return 0;
 		err = must_leave();
 		if (err)
 			return err;
@@ -124,20 +122,22 @@ static int run_until_done(struct lguest *lg, u32 *notify)
 /**
  * lg_run() - run a guest until there is something to tell its Launcher
  * @lg: the guest; its own task calls
- * @notify: the address of a NOTIFY that no eventfd took; it stays pending
- *	until the caller clears &lguest.notify_pending
+ *
+ * That is a NOTIFY that no eventfd took or, for Launchers that ask for these,
+ * an access to a port or device page. It stays in &lguest.pending until the
+ * caller clears that.
  *
  * Context: may sleep.
- * Return: 1 with @notify set; -ENOENT or -ERESTART if the guest died just now;
+ * Return: 0 with something pending; -ENOENT or -ERESTART if the guest died just now;
  * -ERESTARTSYS or -ERESTARTNOINTR for a signal, after which the next call goes
  * on where the guest was.
  */
-int lg_run(struct lguest *lg, u32 *notify)
+int lg_run(struct lguest *lg)
 {
 	int ret;
 
 	lg_vcpu_load(lg);
-	ret = run_until_done(lg, notify);
+	ret = run_until_done(lg);
 	lg_vcpu_put(lg);
 	return ret;
 }

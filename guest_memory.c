@@ -122,7 +122,8 @@ static bool translate(struct lguest *lg, u32 gva, bool write, u32 *gpa)
 {
 	struct lg_mapping map;
 
-	if (!lg_walk(lg, gva, &map) || !map.present)
+	if (!lg_walk(lg, gva, &map) || !map.present ||
+	    map.gfn >= lg->pfn_limit)
 		return false;
 	if (write && !(map.pde & map.pte & LG_PTE_WRITE))
 		return false;

@@ -27,29 +27,35 @@
 /* Tables 4-9 to 4-11: beyond any physical address. */
 #define PAE_RESERVED	GENMASK_ULL(62, 52)
 
-static bool is_sane(struct lguest *lg, u64 entry)
+static bool is_sane(u64 entry, u32 limit)
 {
 	return !(entry & (LG_PTE_PSE | PAE_RESERVED)) &&
-	       (entry & LG_PTE_PFN) >> PAGE_SHIFT < lg->pfn_limit;
+	       (entry & LG_PTE_PFN) >> PAGE_SHIFT < limit;
 }
 
-/**
- * lg_check_entry() - whether an entry is one that this host can honour
- * @lg: the guest; its own task calls
- * @what: the level, for the reason
- * @gva: what it is for
- * @entry: the entry
- *
- * Return: true; false with the guest dead, for a present entry that maps a
- * large page or leads out of memory.
- */
-bool lg_check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
+/* Of present entries, those kill that no host could honour. */
+static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry,
+			u32 limit)
 {
-	if (!(entry & LG_PTE_PRESENT) || is_sane(lg, entry))
+	if (!(entry & LG_PTE_PRESENT) || is_sane(entry, limit))
 		return true;
 	lg_kill(lg, "bad page %s entry %#llx for address %#x", what, entry,
 		gva);
 	return false;
+}
+
+/**
+ * lg_check_pte() - whether an entry for a page is one that we can honour
+ * @lg: the guest; its own task calls
+ * @gva: the address it maps
+ * @pte: the entry
+ *
+ * Return: true; false with the guest dead, if it is present and has PSE set or
+ * maps what is neither memory nor a device page.
+ */
+bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte)
+{
+	return check_entry(lg, "table", gva, pte, lg->device_limit);
 }
 
 static u32 entry_size(struct lguest *lg)
@@ -80,7 +86,7 @@ static bool walk_identity(struct lguest *lg, u32 gva, struct lg_mapping *map)
  * lg_walk() - look an address up in the guest's own tables
  * @lg: the guest; its own task calls
  * @gva: guest linear address
- * @map: what they say
+ * @map: what they say; @gfn may be of a device page
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -99,7 +105,8 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
 	if (lg->mmu.pae) {
 		if (!read_entry(lg, table + (gva >> PDPTE_SHIFT) * size,
 				&pdpte) ||
-		    !lg_check_entry(lg, "directory pointer", gva, pdpte))
+		    !check_entry(lg, "directory pointer", gva, pdpte,
+				 lg->pfn_limit))
 			return false;
 		if (!(pdpte & LG_PTE_PRESENT))
 			return true;
@@ -110,7 +117,7 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
 	map->pde_gpa = table +
 		(gva >> (PAGE_SHIFT + ilog2(entries))) % entries * size;
 	if (!read_entry(lg, map->pde_gpa, &map->pde) ||
-	    !lg_check_entry(lg, "directory", gva, map->pde))
+	    !check_entry(lg, "directory", gva, map->pde, lg->pfn_limit))
 		return false;
 	if (!(map->pde & LG_PTE_PRESENT))
 		return true;
@@ -118,7 +125,7 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
 	table = map->pde & LG_PTE_PFN;
 	map->pte_gpa = table + (gva >> PAGE_SHIFT) % entries * size;
 	if (!read_entry(lg, map->pte_gpa, &map->pte) ||
-	    !lg_check_entry(lg, "table", gva, map->pte))
+	    !lg_check_pte(lg, gva, map->pte))
 		return false;
 	map->gfn = (map->pte & LG_PTE_PFN) >> PAGE_SHIFT;
 	map->present = map->pte & LG_PTE_PRESENT;
@@ -204,7 +211,7 @@ bool lg_find_format(struct lguest *lg, u32 cr3)
 		if (!read_entry(lg, cr3 + (kernel >> PDE_SHIFT_2LEVEL) *
 				entry_size(lg), &entry))
 			return false;
-		if (entry & LG_PTE_PRESENT && is_sane(lg, entry))
+		if (entry & LG_PTE_PRESENT && is_sane(entry, lg->pfn_limit))
 			return true;
 	}
 
@@ -214,7 +221,7 @@ bool lg_find_format(struct lguest *lg, u32 cr3)
 			&entry))
 		return false;
 	if (entry & LG_PTE_PRESENT && !(entry & PDPTE_RESERVED) &&
-	    is_sane(lg, entry))
+	    is_sane(entry, lg->pfn_limit))
 		return true;
 	lg_kill(lg, "page table at %#x does not map the kernel's address %#x",
 		cr3, kernel);

@@ -124,8 +124,9 @@ static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
 		break;
 	case LHCALL_NOTIFY:
 		if (!lg_signal_eventfd(lg, call->arg1)) {
-			lg->notify_address = call->arg1;
-			lg->notify_pending = true;
+			memset(&lg->pending, 0, sizeof(lg->pending));
+			lg->pending.trap = LG_VECTOR_HYPERCALL;
+			lg->pending.addr = call->arg1;
 		}
 		break;
 	case LHCALL_LOAD_GDT_ENTRY:
@@ -147,7 +148,7 @@ static void drain_ring(struct lguest *lg)
 		if (!lg_data_ring_take(lg, &call, &empty) || empty)
 			return;
 		do_hypercall(lg, &call);
-		if (lg->notify_pending || lg_is_dead(lg))
+		if (lg->pending.trap || lg_is_dead(lg))
 			return;
 	}
 }
@@ -173,7 +174,7 @@ void lg_do_hypercalls(struct lguest *lg)
 
 	if (lg_data_ready(lg)) {
 		drain_ring(lg);
-		if (lg->notify_pending || lg_is_dead(lg))
+		if (lg->pending.trap || lg_is_dead(lg))
 			return;
 	}
 	lg->hcall_pending = false;

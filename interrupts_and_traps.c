@@ -23,8 +23,8 @@
 #define TRAP_NM		7
 #define TRAP_DF		8
 #define TRAP_TS		10
-#define TRAP_GP		13
-#define TRAP_PF		14
+#define TRAP_GP		LG_TRAP_GP
+#define TRAP_PF		LG_TRAP_PF
 #define TRAP_SPURIOUS	15
 #define TRAP_AC		17
 #define TRAPS		32
@@ -189,7 +189,8 @@ static void general_protection(struct lguest *lg, u32 error_code)
 {
 	if (error_code & ERROR_CODE_IDT && software_interrupt(lg))
 		return;
-	if (!error_code && cpl(lg) == LG_KERNEL_RPL && lg_emulate_insn(lg))
+	if (!error_code && cpl(lg) == LG_KERNEL_RPL &&
+	    (lg_defer_port_access(lg) || lg_emulate_insn(lg)))
 		return;
 	if (!lg_is_dead(lg))
 		reflect(lg, TRAP_GP, error_code);
@@ -291,6 +292,29 @@ void lg_handle_trap(struct lguest *lg)
 	default:
 		reflect(lg, regs->vector, regs->error_code);
 	}
+}
+
+/**
+ * lg_inject_trap() - LHREQ_TRAP: the guest's own handler takes a trap
+ * @lg: the guest; its own task calls
+ * @vector: the trap; a page fault is the one that was pending last
+ *
+ * Context: may sleep.
+ * Return: 0; -EINVAL if there is no such trap or the guest has no handler for
+ * it; -ENOENT if the guest died of it.
+ */
+int lg_inject_trap(struct lguest *lg, unsigned long vector)
+{
+	if (vector >= TRAPS)
+		return -EINVAL;
+	vector = array_index_nospec(vector, TRAPS);
+	if (!(lg->idt[vector].high & GATE_PRESENT))
+		return -EINVAL;
+	if (vector != TRAP_PF)
+		reflect(lg, vector, 0);
+	else if (lg_data_set_cr2(lg, lg->regs->cr2))
+		reflect(lg, TRAP_PF, lg->pf_error_code);
+	return lg_is_dead(lg) ? -ENOENT : 0;
 }
 
 static bool held_back(struct lguest *lg)

@@ -11,6 +11,7 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+#include "include/uapi/linux/lguest_launcher.h"
 #include "shadow.h"
 
 #define LG_IRQS			32	/* irq n is the guest's vector 32 + n */
@@ -23,6 +24,10 @@
 #define LG_VECTOR_HYPERCALL	0x1f
 #define LG_VECTOR_IRQ_BASE	0x20
 #define LG_VECTOR_SYSCALL	0x80
+
+/* Traps that Launchers are told of, by their numbers. */
+#define LG_TRAP_GP		13
+#define LG_TRAP_PF		14
 
 /* Selectors a guest starts with: entries 12 and 13, ring 1. */
 #define LG_KERNEL_CS		0x61
@@ -80,6 +85,7 @@ struct lguest {
 	struct mm_struct *mm;
 	unsigned long base;
 	u32 pfn_limit;
+	u32 device_limit;		/* end of the device pages above it */
 	struct lg_mmu mmu;
 
 	/* Death: @reason is written before @dead is set, never after. */
@@ -102,10 +108,13 @@ struct lguest {
 	u32 noirq_start, noirq_end;
 	unsigned int ring_next;
 
-	/* A hypercall or NOTIFY under way: survives a return to the Launcher. */
+	/* What is under way: survives a return to the Launcher. */
 	bool hcall_pending;
-	bool notify_pending;
-	u32 notify_address;
+	struct lguest_pending pending;	/* for read(2), unless .trap is 0 */
+	u32 pf_error_code;		/* of the page fault in @pending */
+	bool wants_records;		/* this read(2) takes all of @pending */
+	bool reg_wanted;		/* the next takes @reg_value */
+	u32 reg_value;
 
 	/* Interrupts: any CPU sets bits, the vCPU clears them. */
 	unsigned long irqs_pending;
@@ -117,7 +126,7 @@ struct lguest {
 };
 
 /* core.c: the run loop, and the end of a guest */
-int lg_run(struct lguest *lg, u32 *notify);
+int lg_run(struct lguest *lg);
 __printf(2, 3) void lg_kill(struct lguest *lg, const char *fmt, ...);
 void lg_restart(struct lguest *lg);
 void lg_wake(struct lguest *lg);
@@ -165,6 +174,7 @@ bool lg_drop_selector(struct lguest *lg, u32 error_code);
 
 /* interrupts_and_traps.c */
 void lg_handle_trap(struct lguest *lg);
+int lg_inject_trap(struct lguest *lg, unsigned long vector);
 void lg_deliver_irqs(struct lguest *lg);
 bool lg_irqs_are_new(struct lguest *lg);
 void lg_set_irq(struct lguest *lg, unsigned int irq);
@@ -180,6 +190,12 @@ unsigned int lg_gate_dpl(const struct lg_desc *gate);
 bool lg_emulate_insn(struct lguest *lg);
 bool lg_is_vmcall(struct lguest *lg);
 
+/* launcher_io.c: ports and device pages that the Launcher emulates */
+int lg_get_reg(struct lguest *lg, unsigned long offset);
+int lg_set_reg(struct lguest *lg, unsigned long offset, u32 value);
+bool lg_defer_port_access(struct lguest *lg);
+void lg_defer_device_access(struct lguest *lg, u32 gpa, u32 error_code);
+
 /* notify.c: eventfds in place of returns to the Launcher */
 int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd);
 bool lg_signal_eventfd(struct lguest *lg, u32 address);
@@ -187,7 +203,7 @@ void lg_free_eventfds(struct lguest *lg);
 
 /* lguest_user.c: /dev/lguest */
 int lg_check_geometry(unsigned long base, unsigned long pages,
-		      unsigned long start);
+		      unsigned long start, unsigned long device_pages);
 struct lguest *lg_create(void);
 void lg_destroy(struct lguest *lg);
 ssize_t lg_request(struct lguest *lg, const char __user *buf, size_t size);

@@ -15,10 +15,10 @@
 #include <linux/uaccess.h>
 
 #include "cpu.h"
-#include "include/uapi/linux/lguest_launcher.h"
 #include "lg.h"
 
 #define INITIALIZE_WORDS	3
+#define REQUEST_WORDS_MAX	(INITIALIZE_WORDS + 1)
 
 /* A word is an unsigned long of the process that calls. */
 static size_t word_size(void)
@@ -30,7 +30,7 @@ static size_t word_size(void)
 static int get_words(const char __user *buf, size_t size, unsigned long *words,
 		     unsigned int count)
 {
-	u32 small[INITIALIZE_WORDS];
+	u32 small[REQUEST_WORDS_MAX];
 	unsigned int i;
 
 	if (size < count * word_size())
@@ -56,13 +56,16 @@ static bool is_initialized(struct lguest *lg)
  * @base: the Launcher's address of gpa 0
  * @pages: how many pages
  * @start: entry point
+ * @device_pages: where the device pages above @pages end
  *
  * Return: 0 or -EINVAL.
  */
 int lg_check_geometry(unsigned long base, unsigned long pages,
-		      unsigned long start)
+		      unsigned long start, unsigned long device_pages)
 {
 	if (!pages || pages > BIT(32) >> PAGE_SHIFT)
+		return -EINVAL;
+	if (device_pages < pages || device_pages > BIT(32) >> PAGE_SHIFT)
 		return -EINVAL;
 	if (start > U32_MAX || !PAGE_ALIGNED(base))
 		return -EINVAL;
@@ -76,11 +79,12 @@ static int make_guest(struct lguest *lg, const unsigned long *words)
 {
 	int err;
 
-	err = lg_check_geometry(words[0], words[1], words[2]);
+	err = lg_check_geometry(words[0], words[1], words[2], words[3]);
 	if (err)
 		return err;
 	lg->base = words[0];
 	lg->pfn_limit = words[1];
+	lg->device_limit = words[3];
 
 	err = lg_vcpu_init(lg);
 	if (err)
@@ -98,10 +102,24 @@ static int make_guest(struct lguest *lg, const unsigned long *words)
 	return 0;
 }
 
+/* The fourth word is of Launchers from 4.0 on; before, there were three. */
+static int get_geometry(const char __user *buf, size_t size,
+			unsigned long *words)
+{
+	int err;
+
+	if (size == REQUEST_WORDS_MAX * word_size())
+		return get_words(buf, size, words, REQUEST_WORDS_MAX);
+	err = get_words(buf, size, words, INITIALIZE_WORDS);
+	if (!err)
+		words[3] = words[1];
+	return err;
+}
+
 static ssize_t initialize(struct lguest *lg, const char __user *buf,
 			  size_t size)
 {
-	unsigned long words[INITIALIZE_WORDS];
+	unsigned long words[REQUEST_WORDS_MAX];
 	int err;
 
 	if (mutex_lock_interruptible(&lg->init_lock))
@@ -109,8 +127,7 @@ static ssize_t initialize(struct lguest *lg, const char __user *buf,
 	if (lg->initialized)
 		err = -EBUSY;
 	else
-		err = get_words(buf, size, words, INITIALIZE_WORDS) ?:
-		      make_guest(lg, words);
+		err = get_geometry(buf, size, words) ?: make_guest(lg, words);
 	mutex_unlock(&lg->init_lock);
 	return err ?: INITIALIZE_WORDS * word_size();
 }
@@ -144,6 +161,28 @@ static ssize_t tie_eventfd(struct lguest *lg, const char __user *buf,
 	return lg_tie_eventfd(lg, words[0], words[1]);
 }
 
+/* The guest's task alone may touch the vCPU, and while it is out. */
+static ssize_t access_vcpu(struct lguest *lg, unsigned long req,
+			   const char __user *buf, size_t size)
+{
+	unsigned long words[2];
+	int err;
+
+	if (current != lg->task || current->mm != lg->mm)
+		return -EPERM;
+	err = get_words(buf, size, words, req == LHREQ_SETREG ? 2 : 1);
+	if (err)
+		return err;
+	switch (req) {
+	case LHREQ_GETREG:
+		return lg_get_reg(lg, words[0]);
+	case LHREQ_SETREG:
+		return lg_set_reg(lg, words[0], words[1]);
+	default:
+		return lg_inject_trap(lg, words[0]);
+	}
+}
+
 /**
  * lg_request() - one write(2) to the device: a request and its words
  * @lg: the open file's guest, or what is to become one
@@ -167,14 +206,20 @@ ssize_t lg_request(struct lguest *lg, const char __user *buf, size_t size)
 
 	if (req == LHREQ_INITIALIZE)
 		return initialize(lg, buf, size);
-	if (req != LHREQ_IRQ && req != LHREQ_EVENTFD)
+	if (req > LHREQ_TRAP || req == LHREQ_GETDMA || req == LHREQ_BREAK)
 		return -EINVAL;
 	if (!is_initialized(lg))
 		return -EINVAL;
 	if (lg_is_dead(lg))
 		return -ENOENT;
-	return req == LHREQ_IRQ ? raise_irq(lg, buf, size) :
-				  tie_eventfd(lg, buf, size);
+	switch (req) {
+	case LHREQ_IRQ:
+		return raise_irq(lg, buf, size);
+	case LHREQ_EVENTFD:
+		return tie_eventfd(lg, buf, size);
+	default:
+		return access_vcpu(lg, req, buf, size);
+	}
 }
 
 static ssize_t lg_device_write(struct file *file, const char __user *buf,
@@ -197,18 +242,41 @@ static ssize_t read_reason(struct lguest *lg, char __user *buf, size_t size)
 	return len;
 }
 
-static int put_word(char __user *buf, u32 word)
+static int put_word(char __user *buf, u32 word, size_t size)
 {
-	if (word_size() == sizeof(u32))
+	if (size == sizeof(u32))
 		return put_user(word, (u32 __user *)buf);
 	return put_user((unsigned long)word, (unsigned long __user *)buf);
+}
+
+/* Of 32 bits, but Launchers may read a word instead. */
+static ssize_t read_reg(struct lguest *lg, char __user *buf, size_t size)
+{
+	size_t len = min(size, word_size());
+
+	if (len != sizeof(u32) && len != word_size())
+		return -EINVAL;
+	if (put_word(buf, lg->reg_value, len))
+		return -EFAULT;
+	lg->reg_wanted = false;
+	return len;
+}
+
+static ssize_t read_pending(struct lguest *lg, char __user *buf)
+{
+	size_t len = lg->wants_records ? sizeof(lg->pending) : word_size();
+
+	if (lg->wants_records ? copy_to_user(buf, &lg->pending, len) != 0 :
+				put_word(buf, lg->pending.addr, len) != 0)
+		return -EFAULT;		/* and still pending */
+	lg->pending.trap = 0;
+	return len;
 }
 
 static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 			      loff_t *offset)
 {
 	struct lguest *lg = file->private_data;
-	u32 notify;
 	int ret;
 
 	if (*offset || !is_initialized(lg))
@@ -223,16 +291,17 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 	/* After an exec the task is the same, but its memory is not. */
 	if (current->mm != lg->mm)
 		return -EPERM;
+	if (lg->reg_wanted)
+		return read_reg(lg, buf, size);
 	if (size < word_size())
 		return -EINVAL;
 
-	ret = lg_run(lg, &notify);
-	if (ret < 0)
-		return ret;
-	if (put_word(buf, notify))
-		return -EFAULT;		/* and still pending */
-	lg->notify_pending = false;
-	return word_size();
+	lg->wants_records = size == sizeof(struct lguest_pending);
+	/* What only a record can tell happens again if it finds no room. */
+	if (!lg->wants_records && lg->pending.trap != LG_VECTOR_HYPERCALL)
+		lg->pending.trap = 0;
+	ret = lg_run(lg);
+	return ret < 0 ? ret : read_pending(lg, buf);
 }
 
 /**

@@ -422,6 +422,18 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 	return 0;
 }
 
+/* What the CPU would have pushed had it walked the guest's own tables. */
+static u32 guest_error_code(struct lguest *lg, u32 error_code,
+			    const struct lg_mapping *map)
+{
+	u32 kept = LG_PF_WRITE | LG_PF_USER;
+
+	/* Without NX there is no bit for a fetch either. */
+	if (lg->mmu.pae && lg_pte_nx)
+		kept |= LG_PF_FETCH;
+	return (error_code & kept) | (map->present ? LG_PF_PRESENT : 0);
+}
+
 /**
  * lg_page_fault() - find out what a page fault in the guest means
  * @lg: the guest; its own task calls
@@ -451,12 +463,7 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 	if (!map.present || (write && !(rights & LG_PTE_WRITE)) ||
 	    (user && !(rights & LG_PTE_USER)) ||
 	    (fetch && rights & lg_pte_nx)) {
-		*error_code &= LG_PF_WRITE | LG_PF_USER | LG_PF_FETCH;
-		/* Without NX there is no bit for a fetch either. */
-		if (!lg->mmu.pae || !lg_pte_nx)
-			*error_code &= ~LG_PF_FETCH;
-		if (map.present)
-			*error_code |= LG_PF_PRESENT;
+		*error_code = guest_error_code(lg, *error_code, &map);
 		return LG_FAULT_GUEST;
 	}
 	if (fetch && !user && rights & LG_PTE_USER)
@@ -464,6 +471,12 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 
 	if (!lg_mark_used(lg, &map, write))
 		return LG_FAULT_RETRY;
+	if (map.gfn >= lg->pfn_limit) {
+		lg_defer_device_access(lg, map.gfn << PAGE_SHIFT |
+				       offset_in_page(gva),
+				       guest_error_code(lg, *error_code, &map));
+		return LG_FAULT_RETRY;
+	}
 	make_room(lg);
 	if (fill(lg, lg->mmu.root, gva, &map,
 		 write ? FILL_FOR_WRITE : FILL_FOR_READ))
@@ -564,7 +577,7 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 	struct lg_mapping map;
 	struct lg_root *root;
 
-	if (!lg_check_entry(lg, "table", gva, pte))
+	if (!lg_check_pte(lg, gva, pte))
 		return;
 	for (root = first_affected(lg, cr3, gva); root;
 	     root = next_affected(lg, root, gva)) {
@@ -585,7 +598,7 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 	if (pte & LG_PTE_PRESENT && pte & LG_PTE_ACCESSED &&
 	    (root->gpa == cr3 || is_kernel(lg, gva)) &&
 	    find_leaf(lg, root, gva) && lg_walk(lg, gva, &map) &&
-	    map.present && map.pte == pte)
+	    map.present && map.pte == pte && map.gfn < lg->pfn_limit)
 		fill(lg, root, gva, &map, FILL_IF_THERE);
 }
 

@@ -119,7 +119,8 @@ struct lg_mmu {
  * enum lg_fault - what became of a page fault
  * @LG_FAULT_FIXED: the shadow was behind; run the instruction again
  * @LG_FAULT_GUEST: the guest's own, to be reflected
- * @LG_FAULT_RETRY: a signal came first, or the guest is dead
+ * @LG_FAULT_RETRY: a signal came first, the guest is dead, or it is up to the
+ *	Launcher
  */
 enum lg_fault {
 	LG_FAULT_FIXED,
@@ -159,7 +160,7 @@ void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
 bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
 u64 lg_mapping_rights(const struct lg_mapping *map);
 bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
-bool lg_check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry);
+bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte);
 bool lg_check_top(struct lguest *lg, u32 cr3);
 bool lg_find_format(struct lguest *lg, u32 cr3);
 

@@ -187,23 +187,21 @@ static void call_notify(struct lguest *lg)
 static void run_returns_each_notify(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	u32 notify;
 
 	g->lg->vcpu->run = call_notify;
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg, &notify), 1);
-	KUNIT_EXPECT_EQ(test, notify, 0x1000);
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), 0);
+	KUNIT_EXPECT_EQ(test, g->lg->pending.addr, 0x1000);
 	/* It stays until the Launcher has it. */
-	notify = 0;
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg, &notify), 1);
-	KUNIT_EXPECT_EQ(test, notify, 0x1000);
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), 0);
+	KUNIT_EXPECT_EQ(test, g->lg->pending.addr, 0x1000);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
-	g->lg->notify_pending = false;
+	g->lg->pending.trap = 0;
 	guest_ring_add(g, 0, NOTIFY, 0x123, 0, 0);
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg, &notify), 1);
-	KUNIT_EXPECT_EQ(test, notify, 0x123);
-	g->lg->notify_pending = false;
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg, &notify), 1);
-	KUNIT_EXPECT_EQ(test, notify, 0x2000);
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), 0);
+	KUNIT_EXPECT_EQ(test, g->lg->pending.addr, 0x123);
+	g->lg->pending.trap = 0;
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), 0);
+	KUNIT_EXPECT_EQ(test, g->lg->pending.addr, 0x2000);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 2);
 	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->loaded);
 }
@@ -217,11 +215,10 @@ static void call_99(struct lguest *lg)
 static void run_ends_with_the_guest(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	u32 notify;
 
 	g->lg->vcpu->run = call_99;
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg, &notify), -ENOENT);
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg, &notify), -ENOENT);
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ENOENT);
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ENOENT);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
 	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->loaded);
 }
@@ -229,12 +226,11 @@ static void run_ends_with_the_guest(struct kunit *test)
 static void run_ends_for_a_signal(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	u32 notify;
 	int ret;
 
 	g->lg->vcpu->run = call_notify;
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
-	ret = lg_run(g->lg, &notify);
+	ret = lg_run(g->lg);
 	clear_tsk_thread_flag(current, TIF_SIGPENDING);
 	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
@@ -243,7 +239,7 @@ static void run_ends_for_a_signal(struct kunit *test)
 	/* Not even a HALT holds it. */
 	guest_hypercall(g, HALT, 0, 0, 0);
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
-	ret = lg_run(g->lg, &notify);
+	ret = lg_run(g->lg);
 	clear_tsk_thread_flag(current, TIF_SIGPENDING);
 	KUNIT_EXPECT_EQ(test, ret, -ERESTARTSYS);
 	KUNIT_EXPECT_TRUE(test, g->lg->halted);
@@ -252,13 +248,12 @@ static void run_ends_for_a_signal(struct kunit *test)
 static void clock_ends_halt(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	u32 notify;
 
 	guest_hypercall(g, LOAD_IDT_ENTRY, 32, 0x611234, 0x8e00);
 	guest_hypercall(g, SET_CLOCKEVENT, 1000000, 0, 0);
 	guest_hypercall(g, HALT, 0, 0, 0);
 	g->lg->vcpu->run = call_notify;
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg, &notify), 1);
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), 0);
 	KUNIT_EXPECT_FALSE(test, g->lg->halted);
 	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, 0x1234);
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);

@@ -273,13 +273,13 @@ static u32 next_notify(struct guest *g)
 {
 	u32 address = 0;
 
-	if (!g->lg->hcall_pending && !g->lg->notify_pending)
+	if (!g->lg->hcall_pending && !g->lg->pending.trap)
 		return 0;
-	if (!g->lg->notify_pending)
+	if (!g->lg->pending.trap)
 		lg_do_hypercalls(g->lg);
-	if (g->lg->notify_pending)
-		address = g->lg->notify_address;
-	g->lg->notify_pending = false;
+	if (g->lg->pending.trap)
+		address = g->lg->pending.addr;
+	g->lg->pending.trap = 0;
 	return address;
 }
 

@@ -16,10 +16,10 @@ static bool came_to_launcher(struct guest *g, u32 address)
 	bool pending;
 
 	guest_hypercall(g, NOTIFY, address, 0, 0);
-	pending = g->lg->notify_pending;
+	pending = g->lg->pending.trap;
 	if (pending)
-		KUNIT_EXPECT_EQ(g->test, g->lg->notify_address, address);
-	g->lg->notify_pending = false;
+		KUNIT_EXPECT_EQ(g->test, g->lg->pending.addr, address);
+	g->lg->pending.trap = 0;
 	return pending;
 }
 

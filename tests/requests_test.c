@@ -47,12 +47,23 @@ static void initialize_twice(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-static void initialize_with_more_words(struct kunit *test)
+static void initialize_with_device_pages(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_INITIALIZE, g->memory,
 					    PAGES, CODE, 0x1234), 3 * WORD);
+	KUNIT_EXPECT_EQ(test, g->lg->pfn_limit, PAGES);
+	KUNIT_EXPECT_EQ(test, g->lg->device_limit, 0x1234);
+}
+
+static void initialize_with_more_words(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_INITIALIZE, g->memory,
+					    PAGES, CODE, 0x1234, 0), 3 * WORD);
+	KUNIT_EXPECT_EQ(test, g->lg->device_limit, PAGES);
 }
 
 static void initialize_without_host_memory(struct kunit *test)
@@ -75,6 +86,7 @@ struct geometry_case {
 	const char *name;
 	unsigned long base, pages, start;
 	int err;
+	unsigned long device_pages;	/* 0 for none */
 };
 
 static const struct geometry_case geometry_cases[] = {
@@ -93,6 +105,11 @@ static const struct geometry_case geometry_cases[] = {
 	{ "base in the kernel", 1UL << 63, 1, 0, -EINVAL },
 	{ "base non-canonical", 1UL << 60, 1, 0, -EINVAL },
 	{ "end wraps", -0x2000UL, 3, 0, -EINVAL },
+	{ "a device page", 0x40000000, 5, 0, 0, 6 },
+	{ "devices up to 4 GiB", 0x40000000, 5, 0, 0, 0x100000 },
+	{ "devices in memory", 0x40000000, 5, 0, -EINVAL, 4 },
+	{ "devices beyond 4 GiB", 0x40000000, 5, 0, -EINVAL, 0x100001 },
+	{ "devices without end", 0x40000000, 5, 0, -EINVAL, ~0UL },
 };
 
 static void describe(const struct geometry_case *c, char *desc)
@@ -107,11 +124,14 @@ static void geometry(struct kunit *test)
 	const struct geometry_case *c = test->param_value;
 	struct guest *g = test->priv;
 
-	KUNIT_EXPECT_EQ(test, lg_check_geometry(c->base, c->pages, c->start),
+	KUNIT_EXPECT_EQ(test, lg_check_geometry(c->base, c->pages, c->start,
+						c->device_pages ?: c->pages),
 			c->err);
-	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_INITIALIZE, c->base,
-					    c->pages, c->start),
-			c->err ?: 3 * WORD);
+	KUNIT_EXPECT_EQ(test, c->device_pages ?
+			guest_request(g, LHREQ_INITIALIZE, c->base, c->pages,
+				      c->start, c->device_pages) :
+			guest_request(g, LHREQ_INITIALIZE, c->base, c->pages,
+				      c->start), c->err ?: 3 * WORD);
 	KUNIT_EXPECT_EQ(test, g->lg->initialized, !c->err);
 	/* A mistake is not the end of the file. */
 	if (c->err)
@@ -119,7 +139,7 @@ static void geometry(struct kunit *test)
 }
 
 static const unsigned long bad_requests[] = {
-	LHREQ_GETDMA, LHREQ_BREAK, 5, 6, 1UL << 32, ~0UL,
+	LHREQ_GETDMA, LHREQ_BREAK, 8, 9, 1UL << 32, ~0UL,
 };
 
 static void unknown_requests(struct kunit *test)
@@ -146,6 +166,9 @@ static void requests_before_initialize(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_IRQ, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_EVENTFD, 0x1000, fd),
 			-EINVAL);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_GETREG, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_SETREG, 0, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_TRAP, 13), -EINVAL);
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
 	sys_close(fd);
 }
@@ -157,6 +180,7 @@ struct short_case {
 
 static const struct short_case short_cases[] = {
 	{ LHREQ_INITIALIZE, 3 }, { LHREQ_IRQ, 1 }, { LHREQ_EVENTFD, 2 },
+	{ LHREQ_GETREG, 1 }, { LHREQ_SETREG, 2 }, { LHREQ_TRAP, 1 },
 };
 
 static void describe_short(const struct short_case *c, char *desc)
@@ -262,6 +286,9 @@ static void dead_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_IRQ, 1), -ENOENT);
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_EVENTFD, 0x1000, fd),
 			-ENOENT);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_GETREG, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_SETREG, 0, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_TRAP, 13), -ENOENT);
 	KUNIT_EXPECT_EQ(test, initialize(g), -EBUSY);
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_BREAK, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
@@ -281,6 +308,7 @@ static void long_reason_is_cut(struct kunit *test)
 static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(initialize_sets_the_boot_state),
 	KUNIT_CASE(initialize_twice),
+	KUNIT_CASE(initialize_with_device_pages),
 	KUNIT_CASE(initialize_with_more_words),
 	KUNIT_CASE(initialize_without_host_memory),
 	KUNIT_CASE_PARAM(geometry, geometry_gen_params),

@@ -36,6 +36,20 @@ GUEST(kick, G_INIT G_NOTIFY(0x111000) G_NOTIFY(0x111000) G_NOTIFY(0x222000)
       G_NOTIFY(0x111000) G_NOTIFY(0x333000) G_FOREVER);
 /* The first byte beyond its 4 MiB, and the last one inside */
 GUEST(outside, "mov %eax, 0x3ffffc\nmov %eax, 0x400000\n" G_FOREVER);
+/* What comes in by a port goes out by a NOTIFY. */
+GUEST(port, G_INIT "mov $0xcfc, %edx\nin %dx, %eax\nmov %eax, %ebx\n"
+      "mov $17, %eax\nint $0x1f\nout %al, $0x80\n" G_NOTIFY(0x456000)
+      G_FOREVER);
+/* A handler for #GP, which notifies its error code */
+GUEST(refused, "mov $0x8000, %esp\n" G_INIT
+      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 13)
+      "in $0x61, %al\n" G_FOREVER
+      "\n.org refused + 0x100\npop %ebx\nmov $17, %eax\nint $0x1f\n"
+      G_FOREVER);
+/* Its tables map 0xa000 to the page behind its memory. */
+GUEST(device, G_INIT G_HCALL(4, 0x5000)
+      "mov $0x1234, %ecx\nmov %ecx, 0xa044\nmov 0xa048, %ebx\n"
+      "mov $17, %eax\nint $0x1f\n" G_FOREVER);
 /* To ring 3, where it faults at once, with a handler but no SET_STACK */
 GUEST(no_stack, "mov $0x8000, %esp\n" G_INIT
       "mov $0xffff, %ecx\nmov $0x00cffa00, %edx\n" G_HCALL(18, 15)
@@ -161,7 +175,7 @@ static void refuse_unknown(int fd)
 {
 	expect_errno(lg_write(fd, LHREQ_GETDMA, 0, 0, 0), EINVAL);
 	expect_errno(lg_write(fd, LHREQ_BREAK, 0, 0, 0), EINVAL);
-	expect_errno(lg_write(fd, 5, 0, 0, 0), EINVAL);
+	expect_errno(lg_write(fd, 8, 0, 0, 0), EINVAL);
 	expect_errno(lg_write(fd, 0x7fffffff, 0, 0, 0), EINVAL);
 	expect_errno(lg_write(fd, -1UL, 0, 0, 0), EINVAL);
 #ifdef __x86_64__
@@ -385,7 +399,7 @@ static void dead_guest(void)
 	expect_errno(lg_write(g.fd, LHREQ_EVENTFD, 0x123000, efd), ENOENT);
 	expect_errno(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
 			      PAGES, CODE), EBUSY);
-	expect_errno(lg_write(g.fd, 5, 0, 0, 0), EINVAL);
+	expect_errno(lg_write(g.fd, 8, 0, 0, 0), EINVAL);
 }
 
 static void hypercall_before_init(void)
@@ -419,6 +433,163 @@ static void entry_outside(void)
 		expect_death(&g);
 	else
 		expect(errno == EINVAL, "%m");
+}
+
+/* Offsets in struct user_regs_struct of i386, whatever we are */
+enum { EBX = 0, ECX = 4, EDX = 8, EAX = 24, EIP = 48, CS = 52, FLAGS = 56 };
+
+static unsigned int get_reg(struct guest *g, unsigned long offset)
+{
+	unsigned int val;
+
+	need(!lg_write(g->fd, LHREQ_GETREG, offset));
+	need(read(g->fd, &val, sizeof(val)) == sizeof(val));
+	return val;
+}
+
+static void set_reg(struct guest *g, unsigned long offset, unsigned int val)
+{
+	need(!lg_write(g->fd, LHREQ_SETREG, offset, val));
+}
+
+/* The next record has to be that one. */
+static struct lguest_pending record(struct guest *g, int trap,
+				    unsigned int addr)
+{
+	struct lguest_pending p;
+
+	need(read(g->fd, &p, sizeof(p)) == sizeof(p));
+	expect(p.trap == trap, "%d", p.trap);
+	expect(p.addr == addr, "%#x", p.addr);
+	return p;
+}
+
+static void ports_are_the_launchers(void)
+{
+	struct lguest_pending p;
+	struct guest g;
+
+	guest_start(&g, port);
+	p = record(&g, 13, 0);
+	expect(p.insn[0] == 0xed && p.insn[1] == 0x89, "%#x %#x", p.insn[0],
+	       p.insn[1]);
+	expect(get_reg(&g, EDX) == 0xcfc);
+	expect((get_reg(&g, CS) & 3) == 1);
+	expect(get_reg(&g, FLAGS) & 0x200);
+	/* Read on without a change, it is the same again. */
+	record(&g, 13, 0);
+	set_reg(&g, EAX, 0x87654321);
+	set_reg(&g, EIP, get_reg(&g, EIP) + 1);
+	record(&g, 0x1f, 0x87654321);
+	p = record(&g, 13, 0);
+	expect(p.insn[0] == 0xe6 && p.insn[1] == 0x80);
+	set_reg(&g, EIP, get_reg(&g, EIP) + 2);
+	record(&g, 0x1f, 0x456000);
+}
+
+/* A Launcher that reads words knows nothing of all that. */
+static void ports_are_nobodys(void)
+{
+	struct lguest_pending p;
+	unsigned long addr;
+	struct guest g;
+
+	guest_start(&g, port);
+	expect(read(g.fd, &addr, sizeof(addr)) == sizeof(addr));
+	expect(addr == 0xffffffff, "%#lx", addr);
+	expect(read(g.fd, &addr, sizeof(addr)) == sizeof(addr));
+	expect(addr == 0x456000, "%#lx", addr);
+
+	/* Nor one that had no room for a record, and then changes its mind. */
+	guest_start(&g, port);
+	expect_errno(read(g.fd, cut_off(4), sizeof(p)), EFAULT);
+	expect(read(g.fd, &addr, sizeof(addr)) == sizeof(addr));
+	expect(addr == 0xffffffff, "%#lx", addr);
+}
+
+static void refused_port(void)
+{
+	struct guest g;
+
+	guest_start(&g, refused);
+	record(&g, 13, 0);
+	expect(!lg_write(g.fd, LHREQ_TRAP, 13));
+	record(&g, 0x1f, 0);
+	expect_errno(lg_write(g.fd, LHREQ_TRAP, 14), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_TRAP, 32), EINVAL);
+}
+
+static void start_device(struct guest *g)
+{
+	unsigned int *top, *table;
+	int i;
+
+	g->mem = guest_memory(device, device_end, MAP_PRIVATE);
+	top = (unsigned int *)(g->mem + 0x5000);
+	table = (unsigned int *)(g->mem + 0x6000);
+	top[0] = top[768] = 0x6003;
+	for (i = 0; i < 10; i++)
+		table[i] = i << 12 | 3;
+	table[10] = PAGES << 12 | 3;
+	g->fd = lg_open();
+}
+
+static void device_pages(void)
+{
+	struct lguest_pending p;
+	const char *reason;
+	struct guest g;
+
+	start_device(&g);
+	need(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem, PAGES, CODE,
+		      PAGES + 1) > 0);
+	p = record(&g, 14, PAGES * 4096 + 0x44);
+	expect(p.insn[0] == 0x89 && p.insn[1] == 0x0d);
+	expect(get_reg(&g, ECX) == 0x1234);
+	set_reg(&g, EIP, get_reg(&g, EIP) + 6);
+	p = record(&g, 14, PAGES * 4096 + 0x48);
+	expect(p.insn[0] == 0x8b && p.insn[1] == 0x1d);
+	set_reg(&g, EBX, 0x777000);
+	set_reg(&g, EIP, get_reg(&g, EIP) + 6);
+	record(&g, 0x1f, 0x777000);
+
+	/* Without room for a record there is nothing else to do. */
+	start_device(&g);
+	need(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem, PAGES, CODE,
+		      PAGES + 1) > 0);
+	reason = expect_death(&g);
+	expect(strstr(reason, "device"), "%s", reason);
+
+	/* No device, no page. */
+	start_device(&g);
+	need(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem, PAGES,
+		      CODE) > 0);
+	reason = expect_death(&g);
+	expect(strstr(reason, "page table entry"), "%s", reason);
+}
+
+static void touch_registers(void *arg)
+{
+	int fd = *(int *)arg;
+
+	expect_errno(lg_write(fd, LHREQ_GETREG, EAX), EPERM);
+	expect_errno(lg_write(fd, LHREQ_SETREG, EAX, 1), EPERM);
+	expect_errno(lg_write(fd, LHREQ_TRAP, 13), EPERM);
+}
+
+static void registers_are_the_owners(void)
+{
+	struct guest g;
+	int status;
+
+	guest_start(&g, port);
+	expect(wait_for(spawn(touch_registers, &g.fd), &status, 5) && !status);
+	record(&g, 13, 0);
+	/* What decides over rights is nobody's. */
+	expect_errno(lg_write(g.fd, LHREQ_SETREG, CS, 0x10), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_SETREG, FLAGS, 0x3202), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_SETREG, 1, 0), EINVAL);
+	expect_errno(lg_write(g.fd, LHREQ_GETREG, 68), EINVAL);
 }
 
 /* Whatever is at address 0, it is no stack. */
@@ -473,6 +644,11 @@ int main(void)
 		CASE(memory_ends),
 		CASE(entry_outside),
 		CASE(ring3_without_stack),
+		CASE(ports_are_the_launchers),
+		CASE(ports_are_nobodys),
+		CASE(refused_port),
+		CASE(device_pages),
+		CASE(registers_are_the_owners),
 		CASE(power_off),
 		CASE(restart),
 	};

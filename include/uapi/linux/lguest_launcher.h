@@ -8,12 +8,18 @@
  * enum lguest_req - first word of every write(2) to /dev/lguest
  * @LHREQ_INITIALIZE: make the guest; followed by the Launcher's address of
  *	guest-physical 0, the number of guest pages (device pages included),
- *	and the guest-physical entry point
+ *	and the guest-physical entry point; optionally by the page number where
+ *	device pages end that follow the guest's pages and have no memory
  * @LHREQ_GETDMA: no longer used
  * @LHREQ_IRQ: raise an interrupt; followed by its number, 0 to 31
  * @LHREQ_BREAK: no longer used
  * @LHREQ_EVENTFD: tie an eventfd to an address the guest notifies; followed
  *	by the guest-physical address and the file descriptor
+ * @LHREQ_GETREG: the next read(2) returns a register, a __u32; followed by its
+ *	offset in i386's struct user_regs_struct
+ * @LHREQ_SETREG: change a general register, EIP or ESP; followed by its offset
+ *	and the value
+ * @LHREQ_TRAP: the guest's own handler takes a trap; followed by its vector
  *
  * Every word is an unsigned long of the process that writes it. The file
  * offset of the write is the number of the vCPU, of which there is one: 0.
@@ -24,6 +30,25 @@ enum lguest_req {
 	LHREQ_IRQ,
 	LHREQ_BREAK,
 	LHREQ_EVENTFD,
+	LHREQ_GETREG,
+	LHREQ_SETREG,
+	LHREQ_TRAP,
+};
+
+/**
+ * struct lguest_pending - what a read(2) of exactly this size returns
+ * @trap: 0x1f for a NOTIFY; 13 for an access to a port; 14 for an access to a
+ *	device page
+ * @insn: the instruction, for 13 and 14, as far as it can be read
+ * @addr: the address notified, or the guest-physical address touched
+ *
+ * A read(2) of any other size only returns the address of a NOTIFY; ports are
+ * then emulated by the host as if nothing were there.
+ */
+struct lguest_pending {
+	__u8 trap;
+	__u8 insn[7];
+	__u32 addr;
 };
 
 /* The vring's alignment between the driver's part and the device's part. */

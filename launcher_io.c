@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ports and device pages that the Launcher emulates. Guests from 4.0 on look
+ * for a PCI bus, and it is their Launchers that play it: each access comes out
+ * of read(2) as a struct lguest_pending; the Launcher looks at the guest's
+ * registers, changes them, and reads on; or it has the guest take the fault.
+ *
+ * Older Launchers know nothing of this and see nothing of it. Only a read(2)
+ * of exactly a struct lguest_pending asks for records, and only a Launcher that
+ * named them at LHREQ_INITIALIZE has device pages.
+ */
+#include <linux/errno.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/stddef.h>
+#include <linux/string.h>
+
+#include "lg.h"
+
+/*
+ * struct user_regs_struct of i386, in whose terms Launchers speak of registers:
+ * where in struct lg_regs each of its words is.
+ */
+static const u16 registers[] = {
+	offsetof(struct lg_regs, ebx),
+	offsetof(struct lg_regs, ecx),
+	offsetof(struct lg_regs, edx),
+	offsetof(struct lg_regs, esi),
+	offsetof(struct lg_regs, edi),
+	offsetof(struct lg_regs, ebp),
+	offsetof(struct lg_regs, eax),
+	offsetof(struct lg_regs, ds),
+	offsetof(struct lg_regs, es),
+	offsetof(struct lg_regs, fs),
+	offsetof(struct lg_regs, gs),
+	offsetof(struct lg_regs, vector),	/* orig_eax: refused below */
+	offsetof(struct lg_regs, eip),
+	offsetof(struct lg_regs, cs),
+	offsetof(struct lg_regs, eflags),
+	offsetof(struct lg_regs, esp),
+	offsetof(struct lg_regs, ss),
+};
+
+#define ORIG_EAX	11
+/* General registers, EIP and ESP. The rest decides over rights. */
+#define SETTABLE	(GENMASK(6, 0) | BIT(12) | BIT(15))
+
+/* The lower half of each is all that a guest has; we are little endian. */
+static u32 *register_at(struct lguest *lg, unsigned long offset, bool set)
+{
+	unsigned long nr = offset / sizeof(u32);
+
+	if (offset % sizeof(u32) || nr >= ARRAY_SIZE(registers))
+		return NULL;
+	nr = array_index_nospec(nr, ARRAY_SIZE(registers));
+	if (nr == ORIG_EAX || (set && !(BIT(nr) & SETTABLE)))
+		return NULL;
+	return (void *)lg->regs + registers[nr];
+}
+
+/**
+ * lg_get_reg() - LHREQ_GETREG: the next read(2) is to return a register
+ * @lg: the guest; its own task calls
+ * @offset: of the register in i386's struct user_regs_struct
+ *
+ * Return: 0, or -EINVAL if there is none.
+ */
+int lg_get_reg(struct lguest *lg, unsigned long offset)
+{
+	const u32 *reg = register_at(lg, offset, false);
+
+	if (!reg)
+		return -EINVAL;
+	lg->reg_value = *reg;
+	lg->reg_wanted = true;
+	return 0;
+}
+
+/**
+ * lg_set_reg() - LHREQ_SETREG: change a register
+ * @lg: the guest; its own task calls
+ * @offset: of the register in i386's struct user_regs_struct
+ * @value: its value
+ *
+ * Return: 0, or -EINVAL if there is none, or it may not be set: segment
+ * registers and flags are not for the Launcher to change.
+ */
+int lg_set_reg(struct lguest *lg, unsigned long offset, u32 value)
+{
+	u32 *reg = register_at(lg, offset, true);
+
+	if (!reg)
+		return -EINVAL;
+	*reg = value;
+	return 0;
+}
+
+/* As much of the instruction at EIP as there is, up to the end of its page. */
+static void fetch(struct lguest *lg, u8 *insn, u32 size)
+{
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
+	u32 len = min_t(u32, size, PAGE_SIZE - offset_in_page(at));
+
+	memset(insn, 0, size);
+	if (lg_read_linear(lg, at, insn, len) && len < size)
+		lg_read_linear(lg, at + len, insn + len, size - len);
+}
+
+static void make_record(struct lguest *lg, u8 trap, u32 addr)
+{
+	lg->pending.trap = trap;
+	lg->pending.addr = addr;
+}
+
+/* in and out with the prefix that Launchers know, if any */
+static bool is_port_access(const u8 *insn)
+{
+	if (*insn == 0x66)
+		insn++;
+	return (*insn & ~3) == 0xe4 || (*insn & ~3) == 0xec;
+}
+
+/**
+ * lg_defer_port_access() - let the Launcher emulate what faulted, if it wants
+ * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
+ *
+ * Context: may sleep.
+ * Return: true if it is an access to a port, and &lguest.pending a record of
+ * it; false if it is the host's to emulate, or with the guest dead.
+ */
+bool lg_defer_port_access(struct lguest *lg)
+{
+	if (!lg->wants_records)
+		return false;
+	fetch(lg, lg->pending.insn, sizeof(lg->pending.insn));
+	if (lg_is_dead(lg) || !is_port_access(lg->pending.insn))
+		return false;
+	make_record(lg, LG_TRAP_GP, 0);
+	return true;
+}
+
+/**
+ * lg_defer_device_access() - let the Launcher emulate access to a device page
+ * @lg: the guest, at an instruction that faulted; its own task calls
+ * @gpa: what it touched
+ * @error_code: of the page fault that it is if the Launcher refuses
+ *
+ * Leaves a record in &lguest.pending, or the guest dead.
+ *
+ * Context: may sleep.
+ */
+void lg_defer_device_access(struct lguest *lg, u32 gpa, u32 error_code)
+{
+	if (!lg->wants_records) {
+		lg_kill(lg, "touched device page at %#x, but the Launcher reads no records",
+			gpa);
+		return;
+	}
+	fetch(lg, lg->pending.insn, sizeof(lg->pending.insn));
+	lg->pf_error_code = error_code;
+	make_record(lg, LG_TRAP_PF, gpa);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * CPUs that go away and come back, and a machine that sleeps and wakes up,
+ * while guests run. They may notice nothing of it.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <linux/lguest_launcher.h>
+#include "test.h"
+
+#define GUESTS	3
+
+/* One that computes, one that comes and goes, one that keeps SSE registers */
+GUEST(count, "1: incl 0x3000\njmp 1b\n");
+GUEST(busy, G_INIT "1: incl 0x3000\n" G_NOTIFY(0x456000) "jmp 1b");
+GUEST(sse, "mov $0xc0ffee, %eax\nmovd %eax, %xmm3\n"
+      "1: movd %xmm3, %ebx\ncmp %eax, %ebx\njne 2f\nincl 0x3000\njmp 1b\n"
+      "2: jmp 2b\n");
+
+static void run_for_ever(void *arg)
+{
+	struct guest *g = arg;
+	unsigned long addr;
+
+	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
+		      CODE) > 0);
+	for (;;)
+		if (read(g->fd, &addr, sizeof(addr)) < 0)
+			break;
+	expect(false, "the guest ended: %m");
+}
+
+static void launch(struct guest *g)
+{
+	static const struct { const char *code, *end; } kinds[GUESTS] = {
+		{ count, count_end }, { busy, busy_end }, { sse, sse_end },
+	};
+	int i;
+
+	for (i = 0; i < GUESTS; i++) {
+		g[i].mem = guest_memory(kinds[i].code, kinds[i].end,
+					MAP_SHARED);
+		g[i].fd = lg_open();
+		need(spawn(run_for_ever, &g[i]) > 0);
+	}
+}
+
+static bool all_count(struct guest *g)
+{
+	int i;
+
+	for (i = 0; i < GUESTS; i++)
+		if (!expect(counts(&g[i]), "guest %d", i))
+			return false;
+	return true;
+}
+
+static bool put(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok;
+}
+
+static void cpus_go_and_come(void)
+{
+	static const char cpu1[] = "/sys/devices/system/cpu/cpu1/online";
+	struct guest g[GUESTS];
+	int i;
+
+	if (access(cpu1, W_OK))
+		skip("there is only one CPU");
+	launch(g);
+	for (i = 0; i < 10; i++) {
+		need(put(cpu1, "0"));
+		if (!all_count(g))
+			break;
+		need(put(cpu1, "1"));
+		if (!all_count(g))
+			break;
+	}
+	put(cpu1, "1");
+}
+
+/* As far as the kernel's own tests of it go, each further than the one before */
+static void sleep_as_far_as(const char *level)
+{
+	struct guest g[GUESTS];
+
+	if (!put("/sys/power/pm_test", level))
+		skip("the kernel has no pm_test");
+	need(put("/sys/module/suspend/parameters/pm_test_delay", "1"));
+	launch(g);
+	if (all_count(g)) {
+		expect(put("/sys/power/state", "mem"), "%m");
+		all_count(g);
+	}
+	put("/sys/power/pm_test", "none");
+}
+
+static void sleep_freezer(void)
+{
+	sleep_as_far_as("freezer");
+}
+
+static void sleep_devices(void)
+{
+	sleep_as_far_as("devices");
+}
+
+static void sleep_processors(void)
+{
+	sleep_as_far_as("processors");
+}
+
+static void sleep_core(void)
+{
+	sleep_as_far_as("core");
+}
+
+int main(void)
+{
+	static const struct test_case cases[] = {
+		CASE(cpus_go_and_come),
+		CASE(sleep_freezer),
+		CASE(sleep_devices),
+		CASE(sleep_processors),
+		CASE(sleep_core),
+	};
+
+	return RUN_CASES(cases);
+}

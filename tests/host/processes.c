@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A Launcher is a process like any other: it can be debugged, frozen, kept
+ * short of CPU time; it may give its file away, its root directory up, and its
+ * user's rights.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <linux/lguest_launcher.h>
+#include "test.h"
+
+GUEST(count, "1: incl 0x3000\njmp 1b\n");
+/* Halts, and says when an irq has ended that: irq 5, by its only handler */
+GUEST(await, "mov $0x8000, %esp\n" G_INIT
+      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 37)
+      G_HCALL(10, 0) "9: jmp 9b\n"
+      "\n.org await + 0x100\n" G_NOTIFY(0x555000) G_FOREVER);
+
+static void initialize(struct guest *g)
+{
+	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
+		      CODE) > 0);
+}
+
+static void run_for_ever(void *arg)
+{
+	struct guest *g = arg;
+	unsigned long addr;
+
+	initialize(g);
+	for (;;)
+		if (read(g->fd, &addr, sizeof(addr)) < 0)
+			break;
+	expect(false, "the guest ended: %m");
+}
+
+static pid_t launch(struct guest *g)
+{
+	pid_t pid;
+
+	g->mem = guest_memory(count, count_end, MAP_SHARED);
+	g->fd = lg_open();
+	pid = spawn(run_for_ever, g);
+	need(pid > 0);
+	need(counts(g));
+	return pid;
+}
+
+static bool stands_still(struct guest *g)
+{
+	unsigned int was;
+
+	sleep_ms(50);
+	was = counter(g);
+	sleep_ms(100);
+	return counter(g) == was;
+}
+
+static void debugger(void)
+{
+	struct user_regs_struct regs;
+	struct guest g;
+	int i, status;
+	pid_t pid;
+
+	pid = launch(&g);
+	for (i = 0; i < 5; i++) {
+		need(!ptrace(PTRACE_ATTACH, pid, 0, 0));
+		need(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+		need(!ptrace(PTRACE_GETREGS, pid, 0, &regs));
+		expect(stands_still(&g));
+		need(!ptrace(PTRACE_DETACH, pid, 0, 0));
+		expect(counts(&g));
+	}
+}
+
+/* The guest writes to this very address, but it is no address of the debugger's. */
+static void watchpoint(void)
+{
+	enum { WRITE_4_BYTES = 0xd0001, SLOTS = 4 };
+	struct guest g;
+	int i, status;
+	pid_t pid;
+
+	pid = launch(&g);
+	need(!ptrace(PTRACE_SEIZE, pid, 0, 0));
+	need(!ptrace(PTRACE_INTERRUPT, pid, 0, 0));
+	need(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	for (i = 0; i < SLOTS; i++) {
+		size_t dr = offsetof(struct user, u_debugreg);
+		size_t word = sizeof(((struct user *)0)->u_debugreg[0]);
+
+		need(!ptrace(PTRACE_POKEUSER, pid, dr + i * word, COUNTER));
+		if (!i)
+			need(!ptrace(PTRACE_POKEUSER, pid, dr + 7 * word,
+				     WRITE_4_BYTES));
+	}
+	need(!ptrace(PTRACE_CONT, pid, 0, 0));
+	expect(counts(&g));
+	sleep_ms(200);
+	expect(!waitpid(pid, &status, WNOHANG));
+	expect(counts(&g));
+}
+
+static void step_over_read(void)
+{
+	struct guest g;
+	int i, status;
+	pid_t pid;
+
+	pid = launch(&g);
+	need(!ptrace(PTRACE_ATTACH, pid, 0, 0));
+	need(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+	/* A few steps at most, and it is in read() again. */
+	for (i = 0; i < 20; i++) {
+		need(!ptrace(PTRACE_SINGLESTEP, pid, 0, 0));
+		if (!wait_for(pid, &status, 0.5))
+			break;
+		need(WIFSTOPPED(status));
+	}
+	expect(i < 20);
+	expect(counts(&g));
+	need(!kill(pid, SIGKILL));
+	expect(wait_for(pid, &status, 5) && WIFSIGNALED(status));
+}
+
+#define CGROUP	"/tmp/cgroup/lguest"
+
+static bool put(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok;
+}
+
+static long cpu_time_us(void)
+{
+	FILE *f = fopen(CGROUP "/cpu.stat", "r");
+	long us = -1;
+
+	need(f);
+	need(fscanf(f, "usage_usec %ld", &us) == 1);
+	fclose(f);
+	return us;
+}
+
+static void enter_cgroup(pid_t pid)
+{
+	char text[16];
+
+	mkdir("/tmp/cgroup", 0755);
+	if (access("/tmp/cgroup/cgroup.procs", F_OK) &&
+	    mount("none", "/tmp/cgroup", "cgroup2", 0, NULL))
+		skip("the kernel has no cgroups");
+	put("/tmp/cgroup/cgroup.subtree_control", "+cpu");
+	mkdir(CGROUP, 0755);
+	snprintf(text, sizeof(text), "%d", pid);
+	need(put(CGROUP "/cgroup.procs", text));
+}
+
+static void leave_cgroup(pid_t pid)
+{
+	int status;
+
+	need(!kill(pid, SIGKILL));
+	need(wait_for(pid, &status, 5));
+	sleep_ms(50);
+	need(!rmdir(CGROUP));
+}
+
+static void freezer(void)
+{
+	struct guest g;
+	pid_t pid;
+	int i;
+
+	pid = launch(&g);
+	enter_cgroup(pid);
+	for (i = 0; i < 5; i++) {
+		need(put(CGROUP "/cgroup.freeze", "1"));
+		expect(stands_still(&g));
+		need(put(CGROUP "/cgroup.freeze", "0"));
+		expect(counts(&g));
+	}
+	leave_cgroup(pid);
+}
+
+/* A tenth of a CPU, and not much more: an emulated machine's clock is coarse. */
+static void cpu_limit(void)
+{
+	double start;
+	struct guest g;
+	long used;
+	pid_t pid;
+
+	pid = launch(&g);
+	enter_cgroup(pid);
+	need(put(CGROUP "/cpu.max", "10000 100000"));
+	sleep_ms(300);
+	start = now();
+	used = cpu_time_us();
+	sleep_ms(2000);
+	used = cpu_time_us() - used;
+	printf("# %ld us in %.0f ms\n", used, (now() - start) * 1e3);
+	expect(used > 0 && used < (now() - start) * 1e6 / 4, "%ld", used);
+	expect(counts(&g));
+	leave_cgroup(pid);
+}
+
+static void send_file(int sock, int fd)
+{
+	char control[CMSG_SPACE(sizeof(fd))] = "", byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	need(sendmsg(sock, &msg, 0) == 1);
+}
+
+static int receive_file(int sock)
+{
+	char control[CMSG_SPACE(sizeof(int))], byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	need(recvmsg(sock, &msg, 0) == 1 && CMSG_FIRSTHDR(&msg));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+static void wait_for_irq(struct guest *g)
+{
+	unsigned long addr;
+
+	expect(read(g->fd, &addr, sizeof(addr)) == sizeof(addr), "%m");
+	expect(addr == 0x555000, "%#lx", addr);
+}
+
+static void raise_irq_of_received(void *arg)
+{
+	int fd = receive_file(*(int *)arg);
+
+	sleep_ms(100);
+	expect(!lg_write(fd, LHREQ_IRQ, 5));
+}
+
+static void file_over_a_socket(void)
+{
+	int sock[2], status;
+	struct guest g;
+	pid_t pid;
+
+	need(!socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	pid = spawn(raise_irq_of_received, &sock[1]);
+	guest_start(&g, await);
+	send_file(sock[0], g.fd);
+	wait_for_irq(&g);
+	expect(wait_for(pid, &status, 5) && !status);
+}
+
+/* What serves a device: shares the memory, but is a process of its own */
+static int serve(void *arg)
+{
+	struct guest *g = arg;
+
+	if (chroot("/proc/self/fdinfo") || setgid(65534) || setuid(65534))
+		return 1;
+	sleep_ms(100);
+	return lg_write(g->fd, LHREQ_IRQ, 5) != 0;
+}
+
+static void server_without_rights(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+	struct guest g;
+	int status;
+	pid_t pid;
+
+	guest_start(&g, await);
+	pid = clone(serve, stack + sizeof(stack),
+		    CLONE_VM | CLONE_FILES | CLONE_SIGHAND | SIGCHLD, &g);
+	need(pid > 0);
+	wait_for_irq(&g);
+	expect(wait_for(pid, &status, 5) && !status, "%#x", status);
+}
+
+/* The Launcher itself gives up its rights once the guest is there. */
+static void launcher_without_rights(void)
+{
+	struct guest g;
+
+	guest_start(&g, await);
+	need(!lg_write(g.fd, LHREQ_IRQ, 5));
+	need(!chroot("/proc/self/fdinfo") && !setgid(65534) && !setuid(65534));
+	wait_for_irq(&g);
+}
+
+int main(void)
+{
+	static const struct test_case cases[] = {
+		CASE(debugger),
+		CASE(watchpoint),
+		CASE(step_over_read),
+		CASE(freezer),
+		CASE(cpu_limit),
+		CASE(file_over_a_socket),
+		CASE(server_without_rights),
+		CASE(launcher_without_rights),
+	};
+
+	return RUN_CASES(cases);
+}

@@ -512,9 +512,10 @@ static enum hrtimer_restart irq_window_opened(struct hrtimer *timer)
  */
 void lg_init_interrupts(struct lguest *lg)
 {
-	lg_hrtimer_setup(&lg->clock, clock_fired, HRTIMER_MODE_REL);
-	lg_hrtimer_setup(&lg->irq_window, irq_window_opened,
-			 HRTIMER_MODE_REL_PINNED);
+	hrtimer_setup(&lg->clock, clock_fired, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL);
+	hrtimer_setup(&lg->irq_window, irq_window_opened, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_PINNED);
 }
 
 /**

@@ -12,6 +12,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/sched.h>
 
+#include "compat.h"
 #include "cpu.h"
 #include "lg.h"
 
@@ -118,9 +119,10 @@ static bool age(struct mmu_notifier *notifier, unsigned long start,
 	return young;
 }
 
-static int clear_flush_young(struct mmu_notifier *notifier,
-			     struct mm_struct *mm, unsigned long start,
-			     unsigned long end)
+static mmu_notifier_young_t clear_flush_young(struct mmu_notifier *notifier,
+					      struct mm_struct *mm,
+					      unsigned long start,
+					      unsigned long end)
 {
 	bool young = age(notifier, start, end, true);
 
@@ -129,14 +131,16 @@ static int clear_flush_young(struct mmu_notifier *notifier,
 	return young;
 }
 
-static int clear_young(struct mmu_notifier *notifier, struct mm_struct *mm,
-		       unsigned long start, unsigned long end)
+static mmu_notifier_young_t clear_young(struct mmu_notifier *notifier,
+					struct mm_struct *mm,
+					unsigned long start, unsigned long end)
 {
 	return age(notifier, start, end, true);
 }
 
-static int test_young(struct mmu_notifier *notifier, struct mm_struct *mm,
-		      unsigned long address)
+static mmu_notifier_young_t test_young(struct mmu_notifier *notifier,
+				       struct mm_struct *mm,
+				       unsigned long address)
 {
 	return age(notifier, address, address + PAGE_SIZE, false);
 }

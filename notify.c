@@ -83,7 +83,7 @@ bool lg_signal_eventfd(struct lguest *lg, u32 address)
 	xa_lock(&lg->eventfds);
 	ctx = xa_load(&lg->eventfds, address);
 	if (ctx)
-		lg_eventfd_signal(ctx);
+		eventfd_signal(ctx);
 	xa_unlock(&lg->eventfds);
 	return ctx;
 }

@@ -36,9 +36,9 @@ static void unguard(struct guarded_msrs *msrs)
 	if (msrs->on) {
 		msrs->on = false;
 		user_return_notifier_unregister(&msrs->notifier);
-		rdmsrl(MSR_EFER, efer);
-		wrmsrl(MSR_EFER, efer | EFER_SCE);
-		wrmsrl(MSR_IA32_SYSENTER_CS, msrs->sysenter_cs);
+		rdmsrq(MSR_EFER, efer);
+		wrmsrq(MSR_EFER, efer | EFER_SCE);
+		wrmsrq(MSR_IA32_SYSENTER_CS, msrs->sysenter_cs);
 	}
 	local_irq_restore(flags);
 }
@@ -61,8 +61,8 @@ void lg_msrs_guard(void)
 	struct guarded_msrs *msrs = this_cpu_ptr(&guarded_msrs);
 	u64 efer, sysenter_cs;
 
-	rdmsrl(MSR_EFER, efer);
-	rdmsrl(MSR_IA32_SYSENTER_CS, sysenter_cs);
+	rdmsrq(MSR_EFER, efer);
+	rdmsrq(MSR_IA32_SYSENTER_CS, sysenter_cs);
 	if (!msrs->on) {
 		msrs->on = true;
 		msrs->sysenter_cs = sysenter_cs;
@@ -70,9 +70,9 @@ void lg_msrs_guard(void)
 		user_return_notifier_register(&msrs->notifier);
 	}
 	if (efer & EFER_SCE)
-		wrmsrl(MSR_EFER, efer & ~EFER_SCE);
+		wrmsrq(MSR_EFER, efer & ~EFER_SCE);
 	if (sysenter_cs)
-		wrmsrl(MSR_IA32_SYSENTER_CS, 0);
+		wrmsrq(MSR_IA32_SYSENTER_CS, 0);
 }
 
 static void unguard_this_cpu(void *unused)

@@ -74,8 +74,8 @@ static void load_state(struct lg_vcpu *vcpu)
 	savesegment(es, vcpu->es);
 	savesegment(fs, vcpu->fs);
 	savesegment(gs, vcpu->gs);
-	rdmsrl(MSR_FS_BASE, vcpu->fs_base);
-	rdmsrl(MSR_KERNEL_GS_BASE, vcpu->gs_base);
+	rdmsrq(MSR_FS_BASE, vcpu->fs_base);
+	rdmsrq(MSR_KERNEL_GS_BASE, vcpu->gs_base);
 	vcpu->ldt = 0;
 
 	native_store_gdt(&sw->host_gdtr);
@@ -104,9 +104,9 @@ static void put_state(struct lg_vcpu *vcpu)
 		loadsegment(ds, vcpu->ds);
 		loadsegment(es, vcpu->es);
 		loadsegment(fs, vcpu->fs);
-		wrmsrl(MSR_FS_BASE, vcpu->fs_base);
+		wrmsrq(MSR_FS_BASE, vcpu->fs_base);
 		load_gs_index(vcpu->gs);
-		wrmsrl(MSR_KERNEL_GS_BASE, vcpu->gs_base);
+		wrmsrq(MSR_KERNEL_GS_BASE, vcpu->gs_base);
 	}
 	local_irq_restore(flags);
 }

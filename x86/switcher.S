@@ -26,12 +26,14 @@
  *	.Lout_done		the host
  */
 #include <linux/linkage.h>
+#include <linux/objtool.h>
 #include <asm/alternative.h>
 #include <asm/cpufeatures.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
+#include <asm/unwind_hints.h>
 
 #include "offsets.h"
 #include "switcher.h"
@@ -52,9 +54,16 @@
 	.section .text.switcher, "ax", @progbits
 	.balign 4096, 0xcc
 SYM_DATA_START(lg_switcher_start)
+	ANNOTATE_NOENDBR
 SYM_DATA_END(lg_switcher_start)
 
-/* void lg_switch_to_guest(struct lg_switch *sw), interrupts off */
+/*
+ * void lg_switch_to_guest(struct lg_switch *sw), interrupts off
+ *
+ * To objtool all of the switcher is this one function, which it cannot follow
+ * from the first instruction to the last. Nor need it: nothing of the host's
+ * runs here that could want to unwind the stack.
+ */
 SYM_FUNC_START(lg_switch_to_guest)
 	push	%rbx
 	push	%rbp
@@ -93,11 +102,13 @@ SYM_FUNC_START(lg_switch_to_guest)
 	pushq	SW(CS)
 	pushq	SW(EIP)
 SYM_INNER_LABEL(lg_switcher_segments, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
 	mov	SW(DS), %ds
 	mov	SW(ES), %es
 	mov	SW(FS), %fs
 	mov	SW(GS), %gs
 SYM_INNER_LABEL(lg_switcher_segments_end, SYM_L_GLOBAL)
+	ANNOTATE_NOENDBR
 	movl	SW(EBX), %ebx
 	movl	SW(ECX), %ecx
 	movl	SW(EDX), %edx
@@ -113,18 +124,17 @@ SYM_INNER_LABEL(lg_switcher_segments_end, SYM_L_GLOBAL)
 	/* The guest's registers are still where they were. */
 	movl	$SW_VECTOR_NONE, SW(VECTOR)
 	jmp	.Lexit
-SYM_FUNC_END(lg_switch_to_guest)
 
 /*
  * One stub per vector, LG_STUB_SIZE bytes each. They make every frame look
  * alike: vector, error code, and what the CPU pushes always.
  */
 	.balign 16, 0xcc
-SYM_CODE_START(lg_switcher_stubs)
+SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 	vector = 0
 	.rept	256
 	.balign	16, 0xcc
-	.byte	0xf3, 0x0f, 0x1e, 0xfa		/* endbr64 */
+	ENDBR
 	.if	(vector == 8) || (vector >= 10 && vector <= 14) || \
 		(vector == 17) || (vector == 21) || (vector == 29) || \
 		(vector == 30)
@@ -135,11 +145,9 @@ SYM_CODE_START(lg_switcher_stubs)
 	jmp	.Ltrap
 	vector = vector + 1
 	.endr
-SYM_CODE_END(lg_switcher_stubs)
-
 	.balign 16, 0xcc
-SYM_CODE_START_LOCAL(lg_switcher_trap)
 .Ltrap:
+	ANNOTATE_NOENDBR	/* C may compare with where the stubs end */
 	testb	$3, 16 + FRAME_CS(%rsp)
 	jz	.Lring0
 	movl	%eax, SW(EAX)
@@ -211,7 +219,6 @@ SYM_CODE_START_LOCAL(lg_switcher_trap)
 	pushq	$0
 	pushq	$SW_VECTOR_ENTRY_FAULT
 	jmp	.Ltrap
-SYM_CODE_END(lg_switcher_trap)
 
 /*
  * A system call of the guest's ring 3 goes to its handler in ring 1 without
@@ -219,8 +226,8 @@ SYM_CODE_END(lg_switcher_trap)
  * 32-bit arithmetic, and the one here changed to lead to the handler.
  */
 	.balign 16, 0xcc
-SYM_CODE_START(lg_switcher_syscall)
-	.byte	0xf3, 0x0f, 0x1e, 0xfa		/* endbr64 */
+SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
+	ENDBR
 	mov	%rax, SW(SCRATCH_RAX)
 	mov	%rbx, SW(SCRATCH_RBX)
 	movl	SW(SYSCALL_EIP), %eax
@@ -271,7 +278,6 @@ SYM_CODE_START(lg_switcher_syscall)
 	pushq	$0
 	pushq	$0x80
 	jmp	.Ltrap
-SYM_CODE_END(lg_switcher_syscall)
 
 /*
  * NMI and machine check, each on a stack of its own. In the guest they are an
@@ -280,8 +286,8 @@ SYM_CODE_END(lg_switcher_syscall)
  */
 .macro SEAM_HANDLER name:req vector:req pending:req
 	.balign 16, 0xcc
-SYM_CODE_START(\name)
-	.byte	0xf3, 0x0f, 0x1e, 0xfa		/* endbr64 */
+SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
+	ENDBR
 	testb	$3, FRAME_CS(%rsp)
 	jnz	.Lfrom_guest_\vector
 	/* One word and no more: the next is the host's "NMI executing". */
@@ -316,7 +322,6 @@ SYM_CODE_START(\name)
 	pushq	$0
 	pushq	$\vector
 	jmp	.Ltrap
-SYM_CODE_END(\name)
 .endm
 
 SEAM_HANDLER lg_switcher_nmi 2 SW_NMI_PENDING
@@ -324,7 +329,6 @@ SEAM_HANDLER lg_switcher_mce 18 SW_MCE_PENDING
 
 /* Out: the guest's registers are saved, ours are free. */
 	.balign 16, 0xcc
-SYM_CODE_START_LOCAL(lg_switcher_exit)
 .Lexit:
 	mov	SW(SELF), %rdi
 	lgdt	SW(HOST_GDTR)
@@ -365,7 +369,8 @@ SYM_CODE_START_LOCAL(lg_switcher_exit)
 	pop	%rbp
 	pop	%rbx
 	RET
-SYM_CODE_END(lg_switcher_exit)
+SYM_FUNC_END(lg_switch_to_guest)
+STACK_FRAME_NON_STANDARD lg_switch_to_guest
 
 	.balign 4096, 0xcc
 SYM_DATA_START(lg_switcher_end)
@@ -382,7 +387,8 @@ SYM_CODE_START(lg_host_interrupts)
 	vector = 0
 	.rept	256
 	.balign	16, 0xcc
-	.byte	0xf3, 0x0f, 0x1e, 0xfa		/* endbr64 */
+	UNWIND_HINT_FUNC
+	ENDBR
 	.if	vector >= 32
 	sti
 	.byte	0xcd, vector

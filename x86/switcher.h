@@ -14,7 +14,7 @@
 /* The guest's ring-1 code segment, as the ABI has it. */
 #define LG_SWITCH_KERNEL_CS	0x61
 
-#ifndef __ASSEMBLY__
+#ifndef __ASSEMBLER__
 
 #include <linux/build_bug.h>
 #include <linux/stddef.h>
@@ -90,5 +90,5 @@ extern const char lg_host_interrupts[];
 
 #define LG_STUB_SIZE		16
 
-#endif /* __ASSEMBLY__ */
+#endif /* __ASSEMBLER__ */
 #endif /* LG_X86_SWITCHER_H */

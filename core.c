@@ -8,6 +8,7 @@
 #include <linux/module.h>
 #include <linux/sched/signal.h>
 
+#include "compat.h"
 #include "cpu.h"
 #include "lg.h"
 
@@ -76,12 +77,21 @@ static int must_leave(void)
 	return -ERESTARTNOINTR;
 }
 
+/*
+ * The CPU is wanted, by somebody who need not have it before a return to user
+ * mode as well: the guest is as good as that.
+ */
+static bool cpu_is_wanted(void)
+{
+	return need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY);
+}
+
 /* One stretch in the guest, with what it came out for seen to. */
 static void run_guest(struct lguest *lg)
 {
 	local_irq_disable();
 	/* From here on what is new interrupts the guest. */
-	if (signal_pending(current) || need_resched() || lg_irqs_are_new(lg)) {
+	if (signal_pending(current) || cpu_is_wanted() || lg_irqs_are_new(lg)) {
 		local_irq_enable();
 		return;
 	}
@@ -115,6 +125,8 @@ static int run_until_done(struct lguest *lg)
 			continue;
 		}
 		cond_resched();
+		if (cpu_is_wanted())
+			schedule();
 		run_guest(lg);
 	}
 }

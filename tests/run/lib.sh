@@ -21,9 +21,8 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# What every script needs. The two that say headers and multilib are for the
-# module and for 32-bit programs.
-pkgs_build='make gcc libc6-dev linux-headers-amd64 gcc-multilib libc6-dev-i386'
+# What every script needs: the last two are for 32-bit programs.
+pkgs_build='make gcc libc6-dev gcc-multilib libc6-dev-i386'
 
 # install_missing PACKAGE...: by apt, and only when there is something to do
 install_missing() {
@@ -68,62 +67,19 @@ entry() {
 	echo "$cache/$1-$(printf %s "$2" | sha256sum | cut -c 1-16)"
 }
 
-# unpack_deb PACKAGE=VERSION DIR: without installing it
-unpack_deb() {
-	_deb=$(mktemp -d)
-	(cd "$_deb" && apt-get -q -o APT::Sandbox::User=root download "$1")
-	dpkg-deb -x "$_deb"/*.deb "$2"
-	rm -rf "$_deb"
-}
-
-# The stock kernel is the one that the installed headers belong to. Sets kver
-# (like 6.1.0-56-amd64), kpkg (like 6.1.192-2) and kdir.
-stock_version() {
-	kver=$(dpkg-query -W -f '${Depends}' linux-headers-amd64 |
-		sed 's/^linux-headers-\([^ ]*\).*/\1/')
-	kpkg=$(dpkg-query -W -f '${Version}' "linux-headers-$kver")
-	kdir=/usr/src/linux-headers-$kver
-	stock_key="$kver $kpkg $stock_modules"
-}
-
-# For the user's own block device
-stock_modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
-	virtio_pci virtio_blk'
-
-unpack_stock() {
-	say "Fetching linux-image-$kver $kpkg"
-	unpack_deb "linux-image-$kver=$kpkg" "$1/deb"
-	mv "$1/deb/boot/vmlinuz-$kver" "$1/vmlinuz"
-	mv "$1/deb/boot/config-$kver" "$1/config"
-	for m in $stock_modules; do
-		find "$1/deb/lib/modules" -name "$m.ko" -exec mv {} "$1" \;
+# copy_changed DIR: of the files below $top named on standard input, those that
+# are not the same there already, lest everything be compiled anew
+copy_changed() {
+	while read -r _file; do
+		mkdir -p "$1/$(dirname "$_file")"
+		cmp -s "$top/$_file" "$1/$_file" || cp "$top/$_file" "$1/$_file"
 	done
-	rm -rf "$1/deb"
 }
 
-# Sets stock, the directory with the stock kernel, and what stock_version sets.
-# The archive keeps only its newest kernels: headers installed some time ago
-# may have lost their image, and are then brought up to date.
-get_stock() {
-	stock_version
-	if [ ! -d "$(entry stock "$stock_key")" ]; then
-		as_root apt-get update -q >&2
-		if ! apt-cache madison "linux-image-$kver" |
-		     grep -qF " $kpkg "; then
-			say "linux-image-$kver $kpkg has left the archive:" \
-				"upgrading linux-headers-amd64"
-			as_root apt-get install -q -y linux-headers-amd64 \
-				</dev/null >&2
-			stock_version
-		fi
-	fi
-	stock=$(cached stock "$stock_key" unpack_stock)
-}
-
-# build GOAL...: with the top Makefile, against the stock kernel's headers
+# build GOAL...: programs, with the top Makefile
 build() {
 	say "Building $*"
-	make -C "$top" -j"$jobs" KDIR="$kdir" "$@" >"$out/build.log" 2>&1 || {
+	make -C "$top" -j"$jobs" "$@" >"$out/build.log" 2>&1 || {
 		tail -n 40 "$out/build.log" >&2
 		die "make $* failed, all of it in $out/build.log"
 	}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make run [KERNEL=bzImage [INITRD=file] [CMDLINE=words]] [BLOCK=image]
-#	[MEM=MB] [ACCEL=kvm]: a guest on this terminal, under lg.ko on Debian's
-# stock kernel in QEMU. Without KERNEL it is the demo guest.
+#	[MEM=MB] [HOST=6.12] [ACCEL=kvm]: a guest on this terminal, under lg.ko
+# on a stock kernel of Debian's in QEMU. Without KERNEL it is the demo guest.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -10,15 +10,16 @@
 # shellcheck disable=SC2086 # a list of words
 install_missing $pkgs_vm
 mkdir -p "$out"
-get_stock
-build all launcher guests
+build launcher guests
+get_host "${HOST:-6.1}"
+build_modules "$kver"
 
 new_initramfs "$run/job-run" "$guests/demo.elf"
 set --
 if [ -n "${KERNEL-}" ]; then add "$KERNEL" kernel; fi
 if [ -n "${INITRD-}" ]; then add "$INITRD" initrd; fi
 if [ -n "${BLOCK-}" ]; then
-	for m in $stock_modules; do add "$stock/$m.ko"; done
+	for m in "$host"/*.ko; do add "$m"; done
 	set -- -drive "if=virtio,format=raw,file=$BLOCK"
 fi
 printf %s "${CMDLINE-}" >"$root/cmdline"

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # What wants a machine of its own. The scripts say what they install.
 
-run test test-kunit test-qemu test-bochs:
+run test test-kunit test-build test-qemu test-bochs:
 	+@tests/run/$@.sh
 
 host-tests:
-	$(MAKE) -C tests/host KDIR=$(KDIR)
+	$(MAKE) -C tests/host
 
 tests-clean:
 	rm -rf tests/run/build tests/host/build
 
 clean: tests-clean
 
-.PHONY: run test test-kunit test-qemu test-bochs host-tests tests-clean
+.PHONY: run test test-kunit test-build test-qemu test-bochs host-tests \
+	tests-clean

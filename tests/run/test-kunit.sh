@@ -1,22 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make test-kunit: the generic half and its KUnit suites in a User Mode Linux
-# kernel, made of the source of the stock kernel. Needs no virtual machine.
+# kernel, made of the source of
+# Debian's 6.1. Needs no virtual machine.
 
 . "$(dirname "$0")/lib.sh"
+. "$run/host.sh"
 
 kunit=$top/tests/kunit
 
 # Most of the source is for other machines; none of that is in this kernel.
 unpack_source() {
-	unpack_deb "linux-source-${kver%%.0-*}=$kpkg" "$1/deb"
-	tar -C "$1" -xJf "$1"/deb/usr/src/linux-source-*.tar.xz \
+	download "$1/source/debs" "linux-source-${kver%%.0-*}"
+	unpack_debs "$1/source"
+	tar -C "$1" -xJf "$1"/source/root/usr/src/linux-source-*.tar.xz \
 		--strip-components=1 --exclude='*/Documentation/*.*' \
 		--exclude='*/arch/[a-tvwyz]*.[chS]' --exclude='*.dts*' \
 		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*.[ch]' \
 		--exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
 		--exclude='*/drivers/staging/*.[ch]' --exclude='*/tools/testing'
-	rm -rf "$1/deb"
+	rm -r "$1/source"
 }
 
 uml_make() {
@@ -41,14 +44,11 @@ make_uml() {
 	uml_make "$1" linux
 }
 
-# Only what has changed, or everything would be compiled anew
+# Only what this puts into it may differ from one use of the tree to the next.
 copy_project() {
 	cd "$top"
 	find ./*.[ch] include tests/*_test.c tests/kunit/ -name '*.[ch]' \
-		! -name '*.mod.c' 2>/dev/null | while read -r f; do
-		mkdir -p "$1/$(dirname "$f")"
-		cmp -s "$f" "$1/$f" || cp "$f" "$1/$f"
-	done
+		! -name '*.mod.c' 2>/dev/null | copy_changed "$1"
 	cmp -s Kbuild "$1/Kbuild.module" || cp Kbuild "$1/Kbuild.module"
 	cmp -s tests/kunit/Kbuild "$1/Kbuild" || cp tests/kunit/Kbuild "$1/Kbuild"
 	# And what is no longer there
@@ -93,10 +93,10 @@ run_linux() {
 }
 
 # shellcheck disable=SC2086 # a list of words
-install_missing $pkgs_build flex bison bc xz-utils
+install_missing $pkgs_build $pkgs_host flex bison bc
 mkdir -p "$out"
 : >"$out/kunit.results"
-stock_version
+ask 6.1
 say "Building a UML kernel with the KUnit suites"
 trap 'tail -n 40 "$out/kunit.build.log" >&2' EXIT
 # Up to copy_project, this script decides what is in the cache.

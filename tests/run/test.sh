@@ -5,11 +5,13 @@
 # and what its machine said in build/*.log.
 
 . "$(dirname "$0")/lib.sh"
+. "$run/host.sh"
 
 export ALL_STAGES=1
 mkdir -p "$out"
-for stage in kunit qemu bochs; do
+for stage in kunit build qemu bochs; do
 	"$run/test-$stage.sh" || say "test-$stage.sh failed"
 done
 ALL_STAGES=
-report kunit qemu qemu-max bochs
+# shellcheck disable=SC2046 # a list of words
+report kunit build $(stages) bochs

@@ -2,7 +2,9 @@
 # Sourced after lib.sh: make an initramfs, boot QEMU with it.
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
 
-pkgs_vm="$pkgs_build qemu-system-x86 busybox-static cpio"
+. "$run/host.sh"
+
+pkgs_vm="$pkgs_build $pkgs_host qemu-system-x86 busybox-static cpio"
 
 # add FILE [NAME-IN-INITRAMFS]: with the libraries it is linked to
 add() {
@@ -14,8 +16,8 @@ add() {
 	done
 }
 
-# new_initramfs JOB-FILE GUEST... / pack: the directory is $root, the archive
-# $root.cpio
+# new_initramfs JOB-FILE GUEST... / pack: for $kver; the directory is $root, the
+# archive $root.cpio
 new_initramfs() {
 	root=$out/${1##*/}
 	rm -rf "$root" "$root.cpio"
@@ -23,7 +25,7 @@ new_initramfs() {
 	add /bin/busybox bin/busybox
 	add "$run/init" init
 	add "$1" job
-	add "$top/lg.ko"
+	add "$out/$kver/lg.ko"
 	add "$top/launcher/lguest" bin/lguest
 	shift
 	for g; do add "$g" "guests/${g##*/}"; done
@@ -35,16 +37,17 @@ pack() {
 	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$root.cpio"
 }
 
-# qemu ARGUMENT...: the machine that all of them are, of the processor $CPU, for
-# $limit seconds. Stops at the first sign of trouble instead of limping on.
+# qemu ARGUMENT...: the machine that all of them are, of $SMP processors of the
+# kind $CPU, for $limit seconds. Stops at the first sign of trouble instead of
+# limping on.
 qemu() {
 	case ${ACCEL:=tcg} in
 	tcg)	model=${CPU:-Skylake-Server,check=off} ;;
 	*)	model=${CPU:-host} ;;
 	esac
 	${limit:+timeout -k 5 $limit} qemu-system-x86_64 -accel "$ACCEL" \
-		-cpu "$model" -smp 2 -nodefaults -display none -no-reboot \
-		-kernel "$stock/vmlinuz" -initrd "$root.cpio" \
+		-cpu "$model" -smp "${SMP:-2}" -nodefaults -display none -no-reboot \
+		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
 tsc=nowatchdog ${append-}" "$@"

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced after lib.sh: Debian's kernels that guests run on, and for each the
+# headers and the compiler of its own release. Nothing of it is installed: an
+# apt of our own fetches it, in the ways in which this machine fetches packages,
+# and a chroot builds modules.
+# shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
+
+hosts='6.1 6.12 7.3'
+# What test-qemu boots: a host, and a processor if it is not the usual one
+machines='6.1 6.1-max 6.12 7.3-max'
+# What the module is built for. Only the first is run.
+flavours='amd64 rt-amd64 cloud-amd64'
+
+pkgs_host='debian-archive-keyring xz-utils'
+# A whole system's worth, for a chroot has nothing else
+pkgs_chroot='?essential binutils make'
+# For the user's own block device; some kernels have some of them built in
+host_modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
+	virtio_pci virtio_blk'
+
+# The stages of test-qemu, like qemu-6.1-max: all, or for the hosts in HOST
+stages() {
+	for _machine in $machines; do
+		case " ${HOST:-$hosts} " in
+		*" ${_machine%-*} "*) echo "qemu-$_machine" ;;
+		esac
+	done
+}
+
+# in_suite HOST: sets release, and suite if another one has the kernel
+in_suite() {
+	case $1 in
+	6.1)	release=bookworm suite= ;;
+	6.12)	release=bookworm suite=bookworm-backports ;;
+	7.3)	release=trixie suite=trixie-backports ;;
+	*)	die "no host $1, only $hosts" ;;
+	esac
+}
+
+sources() {
+	printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n\n' \
+		http://deb.debian.org/debian \
+		"$release $release-updates $suite" \
+		/usr/share/keyrings/debian-archive-keyring.gpg \
+		http://deb.debian.org/debian-security "$release-security" \
+		/usr/share/keyrings/debian-archive-keyring.gpg
+}
+
+# Not a word to this machine's own programs of what we fetch
+apt_conf() {
+	cat <<-EOF
+	#clear APT::Update::Pre-Invoke;
+	#clear APT::Update::Post-Invoke;
+	#clear APT::Update::Post-Invoke-Success;
+	#clear APT::Architectures;
+	APT::Architecture "amd64";
+	APT::Default-Release "$suite";
+	APT::Install-Recommends "false";
+	APT::Sandbox::User "root";
+	APT::Update::Error-Mode "any";
+	Acquire::Languages "none";
+	Dir::Cache::pkgcache "";
+	Dir::Cache::srcpkgcache "";
+	EOF
+}
+
+# apt DIR COMMAND...: apt-get or apt-cache, with DIR as all there is. Its status
+# file says what counts as installed: nothing, so that what has to be fetched
+# is complete.
+apt() {
+	_dir=$1 _command=$2
+	shift 2
+	"$_command" -c "$_dir/apt.conf" -o Dir="$_dir" \
+		-o Dir::State::status="$_dir/status" "$@"
+}
+
+# newest DIR FLAVOUR: the kernel of that kind, like 6.1.0-56-amd64
+newest() {
+	apt "$1" apt-cache show --no-all-versions "linux-headers-$2" |
+		sed -n 's/^Depends:.* linux-headers-\([0-9][^ ]*\).*/\1/p'
+}
+
+# What Debian has today for $release and $suite: its lists; kvers, a kernel of
+# each flavour; kpkg, the version of their packages; headers, what to install to
+# build for them; debs, what apt would fetch for that.
+ask_debian() {
+	say "Asking Debian for the kernel of ${suite:-$release}"
+	mkdir -p "$1/etc/apt/preferences.d" "$1/etc/apt/sources.list.d" \
+		"$1/var/lib/apt/lists/partial" "$1/var/cache/apt/archives/partial"
+	sources >"$1/etc/apt/sources.list.d/debian.sources"
+	apt_conf >"$1/apt.conf"
+	: >"$1/status"
+	apt "$1" apt-get -q update
+	for _flavour in $flavours; do
+		newest "$1" "$_flavour"
+	done >"$1/kvers"
+	apt "$1" apt-cache show --no-all-versions linux-headers-amd64 |
+		sed -n 's/^Version: //p' >"$1/kpkg"
+	sed 's/^/linux-headers-/' "$1/kvers" >"$1/headers"
+	if [ "$(wc -l <"$1/kvers")" != "$(echo "$flavours" | wc -w)" ] ||
+	   [ ! -s "$1/kpkg" ]; then
+		die "cannot make out the newest kernels of ${suite:-$release}"
+	fi
+
+	# Some headers depend on their image, which is large and not needed.
+	while read -r _kver; do
+		printf 'Package: linux-image-%s\nVersion: %s\n' \
+			"$_kver" "$(cat "$1/kpkg")"
+		printf 'Architecture: amd64\nStatus: install ok installed\n\n'
+	done <"$1/kvers" >"$1/status"
+	chroot_debs "$1" apt-get install -y --print-uris | grep "^'" >"$1/debs"
+}
+
+# chroot_debs DIR COMMAND...: done with what the chroot is made of
+chroot_debs() {
+	# shellcheck disable=SC2046,SC2086 # lists of words
+	apt "$@" $pkgs_chroot $(cat "$1/headers")
+}
+
+# ask HOST: sets, beside release and suite, today (the directory with the above,
+# asked for once a day), kver and kpkg
+ask() {
+	in_suite "$1"
+	today=$(cached debian "$1 $(date +%F) $(cat "$run/host.sh")" ask_debian)
+	kver=$(head -n 1 "$today/kvers")
+	kpkg=$(cat "$today/kpkg")
+	case $kver in
+	"$1".*)	;;
+	*)	say "${suite:-$release} has moved on from $1 to $kver" ;;
+	esac
+}
+
+# download DIR PACKAGE...: into DIR, those that there are, of version $kpkg
+download() (
+	mkdir -p "$1"
+	cd "$1" || exit
+	shift
+	for _package; do
+		apt "$today" apt-cache show "$_package=$kpkg" >/dev/null 2>&1 ||
+			continue
+		apt "$today" apt-get -qq download "$_package=$kpkg"
+	done
+)
+
+# unpack_debs DIR: those in DIR/debs, into DIR/root, as dpkg would into a system
+# with merged /usr
+unpack_debs() {
+	for _dir in bin lib lib64 sbin; do
+		mkdir -p "$1/root/usr/$_dir"
+		ln -s "usr/$_dir" "$1/root/$_dir"
+	done
+	for _deb in "$1"/debs/*.deb; do
+		dpkg-deb --fsys-tarfile "$_deb" |
+			tar -x -C "$1/root" --keep-directory-symlink
+	done
+	rm -r "$1/debs"
+}
+
+unpack_host() {
+	say "Fetching Linux $kver, and what it takes to build for it"
+	# Newer images are three packages, of which the first is empty.
+	mkdir "$1/image"
+	download "$1/image/debs" "linux-image-$kver" "linux-binary-$kver" \
+		"linux-modules-$kver"
+	unpack_debs "$1/image"
+	find "$1/image/root" -name 'vmlinuz*' -exec mv {} "$1/vmlinuz" \;
+	[ -s "$1/vmlinuz" ] || die "there is no kernel in linux-image-$kver"
+	for _module in $host_modules; do
+		find "$1/image/root" -name "$_module.ko*" -exec mv {} "$1" \;
+	done
+	find "$1" -maxdepth 1 -name '*.xz' -exec xz -d {} +
+	rm -r "$1/image"
+
+	mkdir -p "$1/debs/partial"
+	chroot_debs "$today" apt-get install -y -qq --download-only \
+		-o Dir::Cache::archives="$1/debs"
+	unpack_debs "$1"
+	# What is left to scripts when packages are installed, and to be mounted
+	ln -s mawk "$1/root/usr/bin/awk"
+	mkdir -p "$1/root/dev" "$1/root/mnt" "$1/root/proc"
+}
+
+# get_host HOST: sets what ask does, and host, a directory with vmlinuz, modules,
+# and root
+get_host() {
+	ask "$1"
+	host=$(cached host "$kver $(cat "$today/debs" "$run/host.sh")" \
+		unpack_host)
+}
+
+# in_chroot DIR COMMAND...: in $host/root, with DIR as its /mnt. What is mounted
+# goes away with the command, however it ends.
+in_chroot() {
+	# shellcheck disable=SC2016 # for the other shell
+	as_root unshare --mount sh -ec '
+		root=$1 user=$2 dir=$3
+		shift 3
+		mount -t proc proc "$root/proc"
+		mount --bind /dev "$root/dev"
+		mount --bind "$dir" "$root/mnt"
+		exec chroot --userspec="$user" "$root" \
+			env -i PATH=/usr/sbin:/usr/bin "$@"' \
+		sh "$host/root" "$(id -u):$(id -g)" "$@"
+}
+
+# build_modules KVER: lg.ko, and what the tests load besides, below $out/KVER. A
+# warning is a failure: it may be objtool's that a stack can't be unwound.
+build_modules() {
+	say "Building modules for $1"
+	mkdir -p "$out/$1"
+	(cd "$top" && find Kbuild ./*.[ch] include x86 tests/host \
+		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' \
+		! -name offsets.h) | copy_changed "$out/$1"
+	echo 'obj-m += tests/host/' >>"$out/$1/Kbuild"
+	if ! in_chroot "$out/$1" make -C "/usr/src/linux-headers-$1" M=/mnt \
+		-j"$jobs" modules </dev/null >"$out/$1.log" 2>&1 ||
+	     grep -q warning: "$out/$1.log"; then
+		tail -n 40 "$out/$1.log" >&2
+		say "That was not good enough, all of it is in $out/$1.log"
+		return 1
+	fi
+}

@@ -29,7 +29,8 @@
 
 /*
  * CR4 bits that must be clear in the guest: SMAP, because ring 1 reads and
- * writes its user's pages; OSXSAVE, because the guest's kernel would not save
+ * writes its user's pages; LASS, because to it ring 1 is a supervisor, who has
+ * no business in the lower half; OSXSAVE, because the guest's kernel would not save
  * what AVX adds; protection keys, CET and user interrupts, because nobody
  * would switch their registers; RDPMC and TSD, because they are the task's.
  * Neither PGE nor PCIDE nor (as a rule) SMEP may change: that flushes the TLB.
@@ -37,9 +38,10 @@
 #define CR4_CET		BIT_ULL(23)
 #define CR4_PKS		BIT_ULL(24)
 #define CR4_UINTR	BIT_ULL(25)
+#define CR4_LASS	BIT_ULL(27)
 #define CR4_NOT_FOR_GUESTS	(X86_CR4_SMAP | X86_CR4_OSXSAVE | \
 				 X86_CR4_PKE | X86_CR4_PCE | X86_CR4_TSD | \
-				 CR4_CET | CR4_PKS | CR4_UINTR)
+				 CR4_CET | CR4_PKS | CR4_UINTR | CR4_LASS)
 
 /* EFLAGS that are the guest's own; IF is always set, IOPL always 0. */
 #define GUEST_EFLAGS	(X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | \

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make test-kunit: the generic half and its KUnit suites in a User Mode Linux
-# kernel, made of the source of
-# Debian's 6.1. Needs no virtual machine.
+# kernel, made of the source of Debian's 6.1. Needs no virtual machine.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/host.sh"

@@ -48,7 +48,7 @@ qemu() {
 	${limit:+timeout -k 5 $limit} qemu-system-x86_64 -accel "$ACCEL" \
 		-cpu "$model" -smp "${SMP:-2}" -nodefaults -display none -no-reboot \
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
-		-append "console=ttyS0 maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
+		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
 tsc=nowatchdog ${append-}" "$@"
 }

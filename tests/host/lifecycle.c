@@ -176,15 +176,6 @@ static char *slurp(const char *name)
 	return text;
 }
 
-static void put(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY);
-
-	need(fd >= 0);
-	need(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
-}
-
 static void measure(struct usage *u)
 {
 	char *text, *line;
@@ -193,7 +184,7 @@ static void measure(struct usage *u)
 	/* What is freed late: by RCU, by work items, page by page */
 	for (i = 0; i < 3; i++) {
 		sync();
-		put("/proc/sys/vm/drop_caches", "3");
+		need(put("/proc/sys/vm/drop_caches", "3"));
 		sleep_ms(100);
 	}
 	text = slurp("/proc/meminfo");
@@ -318,11 +309,11 @@ static void kmemleak(void)
 
 	if (access(name, R_OK))
 		skip("the kernel has no kmemleak");
-	put(name, "clear");
+	need(put(name, "clear"));
 	live(30);
 	for (i = 0; i < 2; i++) {
 		sleep_ms(5000);
-		put(name, "scan");
+		need(put(name, "scan"));
 	}
 	text = slurp(name);
 	expect(!strstr(text, "[lg]"), "%s", text);

@@ -60,18 +60,6 @@ static bool all_count(struct guest *g)
 	return true;
 }
 
-static bool put(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 static void cpus_go_and_come(void)
 {
 	static const char cpu1[] = "/sys/devices/system/cpu/cpu1/online";

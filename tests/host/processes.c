@@ -145,18 +145,6 @@ static void step_over_read(void)
 
 #define CGROUP	"/tmp/cgroup/lguest"
 
-static bool put(const char *name, const char *text)
-{
-	int fd = open(name, O_WRONLY);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 static long cpu_time_us(void)
 {
 	FILE *f = fopen(CGROUP "/cpu.stat", "r");

@@ -158,6 +158,18 @@ pid_t spawn(void (*fn)(void *), void *arg)
 	case_end();
 }
 
+bool put(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok;
+}
+
 int lg_open(void)
 {
 	int fd = open("/dev/lguest", O_RDWR);

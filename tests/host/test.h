@@ -44,6 +44,8 @@ double now(void);
 void sleep_ms(int ms);
 /* waitpid() for at most that long: false if the process is still there */
 bool wait_for(pid_t pid, int *status, double seconds);
+/* Write to a file that is there, as in /proc and /sys: false if it refuses */
+bool put(const char *name, const char *text);
 /* A process of the case; its exit status is 0 if its expectations held. */
 pid_t spawn(void (*fn)(void *), void *arg);
 

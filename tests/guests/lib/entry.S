@@ -85,22 +85,24 @@ noirq_start:
 	iret
 
 /*
- * void noirq_spin(u32 until_low, u32 until_high, volatile u32 *on)
+ * u32 noirq_spin(u64 until)
  *
  * For the tests: turn interrupts on, stay where the host must not deliver any
- * until the TSC has got that far, and turn them off again.
+ * until the TSC has got that far, and turn them off again. Return: irq_pending
+ * as it was until then; a moment later it may be set for want of irq_enabled.
  */
 	.globl	noirq_spin
 noirq_spin:
-	movl	12(%esp), %ecx
-	movl	$FLAGS_IF, (%ecx)
+	movl	$FLAGS_IF, lguest_data + LGUEST_DATA_IRQ_ENABLED
+	movl	$0, lguest_data + LGUEST_DATA_IRQ_PENDING
 1:	rdtsc
 	cmpl	8(%esp), %edx
 	jb	1b
 	ja	2f
 	cmpl	4(%esp), %eax
 	jb	1b
-2:	movl	$0, (%ecx)
+2:	movl	lguest_data + LGUEST_DATA_IRQ_PENDING, %eax
+	movl	$0, lguest_data + LGUEST_DATA_IRQ_ENABLED
 	ret
 	.globl	noirq_end
 noirq_end:

@@ -29,8 +29,9 @@
 #define RING_PENDING		0
 #define RING_DONE		0xff
 
-/* Offset of irq_enabled, for the assembly; C checks it. */
+/* Offsets, for the assembly; C checks them. */
 #define LGUEST_DATA_IRQ_ENABLED	0
+#define LGUEST_DATA_IRQ_PENDING	20
 
 #ifndef __ASSEMBLER__
 
@@ -61,6 +62,8 @@ struct lguest_data {
 
 static_assert(offsetof(struct lguest_data, irq_enabled) ==
 	      LGUEST_DATA_IRQ_ENABLED, "irq_enabled moved");
+static_assert(offsetof(struct lguest_data, irq_pending) ==
+	      LGUEST_DATA_IRQ_PENDING, "irq_pending moved");
 static_assert(offsetof(struct lguest_data, hcall_status) == 24, "layout");
 static_assert(offsetof(struct lguest_data, hcalls) == 88, "layout");
 static_assert(offsetof(struct lguest_data, reserve_mem) == 1368, "layout");

@@ -69,7 +69,7 @@ void panic(const char *fmt, ...) __noreturn __printf(1, 2);
 /* entry.S, and what only it and traps.c use of each other. */
 void trap_exit(void);
 void switch_stacks(u32 *save, u32 load);
-void noirq_spin(u64 until, u32 *on);
+u32 noirq_spin(u64 until);
 bool __try_call(void (*fn)(void *arg), void *arg);
 void try_abort(void) __noreturn;
 void trap(struct regs *regs);

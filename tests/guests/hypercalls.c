@@ -329,16 +329,16 @@ static void ring_calls_are_done_once(void)
 	clock_fired = 0;
 	irq_handler(CLOCK_IRQ, count_clock);
 	irq_enable();
-	async_hcall(LHCALL_SET_CLOCKEVENT, 5 * NSEC_PER_MSEC, 0, 0, 0);
+	async_hcall(LHCALL_SET_CLOCKEVENT, 200 * NSEC_PER_MSEC, 0, 0, 0);
 	async_hcall(LHCALL_SET_CLOCKEVENT, 0, 0, 0, 0);
 	async_hcall(LHCALL_NOTIFY, pa(string), 0, 0, 0);
 	hcall0(LHCALL_FLUSH_ASYNC);
-	mdelay(30);
+	mdelay(250);
 	CHECK_EQ(clock_fired, 0);
 	async_hcall(LHCALL_SET_CLOCKEVENT, 0, 0, 0, 0);
 	async_hcall(LHCALL_SET_CLOCKEVENT, 5 * NSEC_PER_MSEC, 0, 0, 0);
 	hcall0(LHCALL_FLUSH_ASYNC);
-	mdelay(50);
+	mdelay(500);
 	CHECK_EQ(clock_fired, 1);
 	clock_stop();
 }

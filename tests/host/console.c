@@ -231,7 +231,7 @@ static void without_a_terminal(void)
 	close(out[1]);
 	tty = out[0];
 	expect(hear("no command \"nonesuch\""));
-	need(wait_for(pid, &status, 20));
+	need(wait_for(pid, &status, SOON));
 	expect(WIFEXITED(status) && !WEXITSTATUS(status), "%#x", status);
 }
 

@@ -125,23 +125,34 @@ static long interrupts(const char *name)
 	return n;
 }
 
+/*
+ * The emulator that we run in may be kept waiting itself, for long enough to
+ * spoil a measurement. One of several must be good.
+ */
+#define TRIES	5
+
 static void share(const char *code, const char *end)
 {
 	struct guest g;
 	pid_t guest, host;
 	double mine, its;
+	bool fair = false;
+	int try;
 
 	pin(0);
 	guest = launch(&g, code, end);
 	host = burner();
-	mine = cpu_time(host);
-	its = cpu_time(guest);
-	sleep_ms(3000);
-	mine = cpu_time(host) - mine;
-	its = cpu_time(guest) - its;
-	printf("# process %.2f s, guest %.2f s\n", mine, its);
-	expect(mine + its > 1.5);
-	expect(mine > 0.4 * (mine + its) && mine < 0.6 * (mine + its));
+	for (try = 0; try < TRIES && !fair; try++) {
+		mine = cpu_time(host);
+		its = cpu_time(guest);
+		sleep_ms(3000);
+		mine = cpu_time(host) - mine;
+		its = cpu_time(guest) - its;
+		printf("# process %.2f s, guest %.2f s\n", mine, its);
+		fair = mine + its > 1.5 && mine > 0.4 * (mine + its) &&
+		       mine < 0.6 * (mine + its);
+	}
+	expect(fair);
 	kill(guest, SIGKILL);
 	kill(host, SIGKILL);
 }
@@ -170,24 +181,31 @@ static double ticks(void)
 	return (interrupts("LOC:") - was) / (now() - start);
 }
 
+static double ticks_with(pid_t pid)
+{
+	double n = ticks();
+
+	kill(pid, SIGKILL);
+	return n;
+}
+
 /* Every tick of the host's clock finds its way out of the guest. */
 static void ticks_arrive(void)
 {
 	double alone, with;
 	struct guest g;
-	pid_t pid;
+	bool good = false;
+	int try;
 
 	pin(0);
-	pid = burner();
-	alone = ticks();
-	kill(pid, SIGKILL);
-	pid = launch(&g, spin, spin_end);
-	with = ticks();
-	kill(pid, SIGKILL);
-	printf("# %.0f per second under a process, %.0f under a guest\n",
-	       alone, with);
-	need(alone > 20);
-	expect(with > 0.8 * alone && with < 1.25 * alone);
+	for (try = 0; try < TRIES && !good; try++) {
+		alone = ticks_with(burner());
+		with = ticks_with(launch(&g, spin, spin_end));
+		printf("# %.0f per second under a process, %.0f under a guest\n",
+		       alone, with);
+		good = alone > 20 && with > 0.8 * alone && with < 1.25 * alone;
+	}
+	expect(good);
 }
 
 static void doze(void *arg)

@@ -322,7 +322,7 @@ static void read_is_the_owners(void)
 	int status;
 
 	guest_start(&g, notify);
-	expect(wait_for(spawn(expect_eperm, &g.fd), &status, 10) && !status);
+	expect(wait_for(spawn(expect_eperm, &g.fd), &status, SOON) && !status);
 	need(!pthread_create(&t, NULL, expect_eperm_thread, &g.fd));
 	need(!pthread_join(t, NULL));
 	expect(read(g.fd, &addr, sizeof(addr)) == (ssize_t)WORD);
@@ -343,7 +343,7 @@ static void irq_and_eventfd_are_anyones(void)
 	int status;
 
 	guest_start(&g, spin);
-	expect(wait_for(spawn(interrupt_and_tie, &g.fd), &status, 10) &&
+	expect(wait_for(spawn(interrupt_and_tie, &g.fd), &status, SOON) &&
 	       !status);
 }
 
@@ -583,7 +583,7 @@ static void registers_are_the_owners(void)
 	int status;
 
 	guest_start(&g, port);
-	expect(wait_for(spawn(touch_registers, &g.fd), &status, 5) && !status);
+	expect(wait_for(spawn(touch_registers, &g.fd), &status, SOON) && !status);
 	record(&g, 13, 0);
 	/* What decides over rights is nobody's. */
 	expect_errno(lg_write(g.fd, LHREQ_SETREG, CS, 0x10), EINVAL);

@@ -86,7 +86,7 @@ int run_cases(const struct test_case *cases, int n)
 		if (!wait_for(pid, &status, CASE_SECONDS)) {
 			printf("# no end after %d s\n", CASE_SECONDS);
 			kill(-pid, SIGKILL);
-			if (!wait_for(pid, &status, 10)) {
+			if (!wait_for(pid, &status, SOON)) {
 				/* Nothing that follows would mean anything. */
 				printf("not ok %d %s # cannot be killed\n",
 				       i + 1, cases[i].name);
@@ -95,7 +95,7 @@ int run_cases(const struct test_case *cases, int n)
 		}
 		/* What it has left behind is in nobody's way from here on. */
 		kill(-pid, SIGKILL);
-		for (end = now() + 10; waitpid(-pid, NULL, WNOHANG) >= 0;) {
+		for (end = now() + SOON; waitpid(-pid, NULL, WNOHANG) >= 0;) {
 			if (now() > end) {
 				printf("# left a process that cannot be killed\n");
 				status = 1;
@@ -209,7 +209,7 @@ void guest_start_flags(struct guest *g, const char *code, const char *end,
 bool counts(struct guest *g)
 {
 	unsigned int was = counter(g);
-	double end = now() + 10;
+	double end = now() + SOON;
 
 	while (counter(g) == was) {
 		if (now() > end)

@@ -6,8 +6,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
 
 hosts='6.1 6.12 7.3'
-# What test-qemu boots: a host, and a processor if it is not the usual one
-machines='6.1 6.1-max 6.12 7.3-max'
 # What the module is built for. Only the first is run.
 flavours='amd64 rt-amd64 cloud-amd64'
 
@@ -18,13 +16,32 @@ pkgs_chroot='?essential binutils make'
 host_modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
 	virtio_pci virtio_blk'
 
-# The stages of test-qemu, like qemu-6.1-max: all, or for the hosts in HOST
-stages() {
-	for _machine in $machines; do
-		case " ${HOST:-$hosts} " in
-		*" ${_machine%-*} "*) echo "qemu-$_machine" ;;
-		esac
+# machines COMMAND...: for each that the file has, and that MACHINES asks for
+# with a pattern, COMMAND... NAME CPUS MODEL TESTS [KERNEL-PARAMETER...]
+machines() {
+	grep '^[0-9]' "$run/machines" | while read -r _name _rest; do
+		# shellcheck disable=SC2086 # a list of words
+		! matches "$_name" "${MACHINES:-*}" || "$@" "$_name" $_rest
 	done
+}
+
+# matches WORD PATTERNS: one of them?
+matches() (
+	set -f
+	# shellcheck disable=SC2254 # a pattern, as such
+	for _pattern in $2; do
+		case $1 in $_pattern) exit 0 ;; esac
+	done
+	exit 1
+)
+
+# The stages of test-qemu, like qemu-6.1-max
+stages() {
+	machines stage
+}
+
+stage() {
+	echo "qemu-$1"
 }
 
 # in_suite HOST: sets release, and suite if another one has the kernel

@@ -72,7 +72,10 @@ FNR == 1 {
 		flaw("did not end")
 		close_program()
 	}
-	open_program($3)
+	# Several machines run programs of the same name.
+	stage = FILENAME
+	sub(/\.results$/, "", stage)
+	open_program(index($3, stage) == 1 ? $3 : stage " " $3)
 	next
 }
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-qemu [HOST=kernels] [TESTS=patterns] [CPU=model] [SMP=number]: all
-# programs that test the module, or those whose name matches, on stock kernels
-# of Debian's in QEMU
+# make test-qemu [MACHINES=patterns] [TESTS=patterns] [CPU=model] [SMP=number]:
+# programs that test the module, on stock kernels of Debian's in QEMU. The file
+# "machines" has the machines, and what is run where unless TESTS says it.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -11,14 +11,27 @@
 install_missing $pkgs_vm
 mkdir -p "$out"
 chosen=$(stages)
-[ -n "$chosen" ] || die "no host $HOST, only $hosts"
+[ -n "$chosen" ] || die "no machine $MACHINES, see tests/run/machines"
 for name in $chosen; do : >"$out/$name.results"; done
 build launcher guests host-tests
 
-for name in $chosen; do
-	machine=${name#qemu-}
-	get_host "${machine%-*}"
-	build_modules "$kver" || continue
+# tests_of WORDS: patterns for what the table calls all, the smoke test (what
+# differs between machines at all), or by their own names
+tests_of() {
+	for _tests in $(echo "$1" | tr , ' '); do
+		case $_tests in
+		all)	echo '*' ;;
+		smoke)	echo 'requests* processes* guest-* console' ;;
+		smoke64) echo 'requests processes guest-* console' ;;
+		*)	echo "$_tests" ;;
+		esac
+	done
+}
+
+# boot NAME CPUS MODEL TESTS [KERNEL-PARAMETER...]
+boot() {
+	get_host "${1%-*}"
+	build_modules "$kver" || return 0
 	new_initramfs "$run/job-qemu" "$guests"/*.elf
 	for p in "$top"/tests/host/build/*; do
 		[ ! -f "$p" ] || add "$p" "tests/${p##*/}"
@@ -27,13 +40,20 @@ for name in $chosen; do
 	add "$out/$kver/tests/host/scheduler_hook.ko"
 	add "$run/shutdown-cases" tests/shutdown-cases
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
-	echo "${TESTS:-*}" >"$root/wanted"
+	if [ -n "${TESTS-}" ]; then echo "$TESTS"; else tests_of "$4"; fi \
+		>"$root/wanted"
 	pack
-	# "max" has five levels of page tables, and all else that TCG knows.
-	(
-		[ "${machine#*-}" = "$machine" ] || CPU=${machine#*-}
-		vm "$name" 1200
-	)
-done
+	name=$1 CPU=${CPU:-$3} SMP=${SMP:-$2}
+	shift 4
+	append=$*
+	vm "qemu-$name" 1200
+}
+
+# In a shell of its own, and with nothing of the table for its input
+boot_alone() {
+	(boot "$@") </dev/null
+}
+
+machines boot_alone
 # shellcheck disable=SC2086 # a list of words
 report $chosen

@@ -38,7 +38,7 @@ pack() {
 }
 
 # qemu ARGUMENT...: the machine that all of them are, of $SMP processors of the
-# kind $CPU, for $limit seconds. Stops at the first sign of trouble instead of
+# model $CPU, for $limit seconds, $append in the kernel's command line. Stops at the first sign of trouble instead of
 # limping on.
 qemu() {
 	case ${ACCEL:=tcg} in

@@ -61,13 +61,16 @@ static pid_t launch(struct guest *g)
 	return pid;
 }
 
+/* It comes to a stop, which may take a moment. */
 static bool stands_still(struct guest *g)
 {
+	double end = now() + SOON;
 	unsigned int was;
 
-	sleep_ms(50);
-	was = counter(g);
-	sleep_ms(100);
+	do {
+		was = counter(g);
+		sleep_ms(100);
+	} while (counter(g) != was && now() < end);
 	return counter(g) == was;
 }
 

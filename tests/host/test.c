@@ -183,17 +183,22 @@ ssize_t lg_write_words(int fd, const unsigned long *words, size_t bytes)
 	return write(fd, words, bytes);
 }
 
+void guest_code(char *mem, const char *code, const char *end)
+{
+	need(end - code <= 4096);
+	memcpy(mem + CODE, code, end - code);
+	/* Page offset and system call vector, as 3.2 and later lay them out */
+	*(unsigned int *)(mem + DATA + 1384) = 0xc0000000;
+	*(unsigned int *)(mem + DATA + 1388) = 0x80;
+}
+
 char *guest_memory(const char *code, const char *end, int mmap_flags)
 {
 	char *mem = mmap(NULL, PAGES * 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
 			 mmap_flags | MAP_ANONYMOUS, -1, 0);
 
 	need(mem != MAP_FAILED);
-	need(end - code <= 4096);
-	memcpy(mem + CODE, code, end - code);
-	/* Page offset and system call vector, as 3.2 and later lay them out */
-	*(unsigned int *)(mem + DATA + 1384) = 0xc0000000;
-	*(unsigned int *)(mem + DATA + 1388) = 0x80;
+	guest_code(mem, code, end);
 	return mem;
 }
 

@@ -94,6 +94,8 @@ int lg_open(void);
 	lg_write_words(fd, (unsigned long[]){ __VA_ARGS__ }, \
 		       sizeof((unsigned long[]){ __VA_ARGS__ }))
 ssize_t lg_write_words(int fd, const unsigned long *words, size_t bytes);
+/* Into memory of a guest's, what it needs to run */
+void guest_code(char *mem, const char *code, const char *end);
 /* Memory only, with the code in it, or a guest that has been initialized */
 char *guest_memory(const char *code, const char *end, int mmap_flags);
 void guest_start_flags(struct guest *g, const char *code, const char *end,

@@ -12,9 +12,10 @@ flavours='amd64 rt-amd64 cloud-amd64'
 pkgs_host='debian-archive-keyring xz-utils'
 # A whole system's worth, for a chroot has nothing else
 pkgs_chroot='?essential binutils make'
-# For the user's own block device; some kernels have some of them built in
+# For the user's own block device, where some kernels have some of them built in,
+# and to swap to
 host_modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
-	virtio_pci virtio_blk'
+	virtio_pci virtio_blk brd'
 
 # machines COMMAND...: for each that the file has, and that MACHINES asks for
 # with a pattern, COMMAND... NAME CPUS MODEL TESTS [KERNEL-PARAMETER...]

@@ -58,7 +58,7 @@ echo c >"$out/bochs.commands"
 bochs -q -f "$out/bochs.rc" <"$out/bochs.commands" \
 	>>"$out/bochs.build.log" 2>&1 &
 pid=$!
-for _ in $(seq "${BOCHS_SECONDS:-280}"); do
+for _ in $(seq "${BOCHS_SECONDS:-900}"); do
 	sleep 1
 	grep -qx '# done' "$out/bochs.results" && break
 	kill -0 $pid 2>/dev/null || break

@@ -38,6 +38,7 @@ boot() {
 	done
 	add "$out/$kver/tests/host/nmi_storm.ko" tests/nmi_storm.ko
 	add "$out/$kver/tests/host/scheduler_hook.ko"
+	add "$host/brd.ko"
 	add "$run/shutdown-cases" tests/shutdown-cases
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
 	if [ -n "${TESTS-}" ]; then echo "$TESTS"; else tests_of "$4"; fi \

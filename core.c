@@ -7,6 +7,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <linux/vtime.h>
 
 #include "compat.h"
 #include "cpu.h"
@@ -95,7 +96,9 @@ static void run_guest(struct lguest *lg)
 		local_irq_enable();
 		return;
 	}
+	vtime_account_guest_enter();
 	lg_vcpu_enter(lg);
+	vtime_account_guest_exit();
 	local_irq_enable();
 	lg_handle_trap(lg);
 }

@@ -102,6 +102,45 @@ static double cpu_time(pid_t pid)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
+/* What CPU was seen doing at its clock's ticks: for guests, and in all */
+static void seen_busy(long *guest, long *all)
+{
+	char line[256], name[16];
+	long n[9];
+	FILE *f;
+
+	f = fopen("/proc/stat", "r");
+	need(f);
+	snprintf(name, sizeof(name), "cpu%d ", CPU);
+	do
+		need(fgets(line, sizeof(line), f));
+	while (strncmp(line, name, strlen(name)));
+	fclose(f);
+	need(sscanf(line + strlen(name), "%ld %ld %ld %ld %ld %ld %ld %ld %ld",
+		    &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7],
+		    &n[8]) == 9);
+	/* Of proc(5): user, nice, system, irq, softirq. The first has guest's. */
+	*all = n[0] + n[1] + n[2] + n[5] + n[6];
+	*guest = n[8];
+}
+
+/* What top and its like show: a guest's time is not the kernel's. */
+static void time_is_a_guests(void)
+{
+	long guest, all, guest_was, all_was;
+	struct guest g;
+
+	pin(0);
+	launch(&g, spin, spin_end);
+	seen_busy(&guest_was, &all_was);
+	sleep_ms(2000);
+	seen_busy(&guest, &all);
+	guest -= guest_was;
+	all -= all_was;
+	printf("# %ld of %ld ticks\n", guest, all);
+	expect(guest > 0 && guest > all / 2);
+}
+
 /* What /proc/interrupts has counted on a CPU, in the line starting with name */
 static long interrupts(int cpu, const char *name)
 {
@@ -286,6 +325,7 @@ int main(void)
 		CASE(spinning_guest_shares),
 		CASE(kicking_guest_shares),
 		CASE(faulting_guest_shares),
+		CASE(time_is_a_guests),
 		CASE(ticks_arrive),
 		CASE(sleepers_wake),
 		CASE(nmis_while_spinning),

@@ -40,6 +40,7 @@ boot() {
 	add "$out/$kver/tests/host/scheduler_hook.ko"
 	add "$host/brd.ko"
 	add "$run/shutdown-cases" tests/shutdown-cases
+	add "$run/many-guests" tests/many-guests
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
 	if [ -n "${TESTS-}" ]; then echo "$TESTS"; else tests_of "$4"; fi \
 		>"$root/wanted"

@@ -47,8 +47,8 @@ static void cmd_time(const char *args)
 	wallclock(&sec, &nsec);
 	print_date(sec);
 	printf(".%09u UTC by the host's wallclock\n", nsec);
-	printf("up %u.%03u s, %u ticks at %u a second\n", ms / 1000, ms % 1000,
-	       clock_ticks(), TICKS_PER_SEC);
+	printf("up %u.%03u s, %u ticks at %u a second but at the prompt\n",
+	       ms / 1000, ms % 1000, clock_ticks(), TICKS_PER_SEC);
 	if (clock_has_tsc())
 		printf("TSC: %u kHz by the host, ", lguest_data.tsc_khz);
 	else
@@ -195,7 +195,13 @@ void guest_main(void)
 	if (!virtio)
 		panic("no console to read from");
 	printf("Type help for a list of commands.\n");
-	for (;;)
-		if (console_readline("lguest> ", line, sizeof(line)))
+	for (;;) {
+		bool got;
+
+		clock_idle(true);
+		got = console_readline("lguest> ", line, sizeof(line));
+		clock_idle(false);
+		if (got)
 			run_command(line);
+	}
 }

@@ -6,14 +6,14 @@
 #include "string.h"
 
 static u32 period, ticks, measured;
-static bool due;
+static bool due, idle;
 static u64 tsc_base, wall_base;
 
 static void clock_irq(struct regs *regs)
 {
 	(void)regs;
 	due = true;
-	if (!period)
+	if (!period || idle)
 		return;
 	ticks++;
 	hcall1(LHCALL_SET_CLOCKEVENT, period);
@@ -76,6 +76,12 @@ void clock_init(u32 hz)
 	period = hz ? NSEC_PER_SEC / hz : 0;
 	if (period)
 		hcall1(LHCALL_SET_CLOCKEVENT, period);
+}
+
+void clock_idle(bool on)
+{
+	idle = on;
+	hcall1(LHCALL_SET_CLOCKEVENT, on ? 0 : period);
 }
 
 void clock_stop(void)

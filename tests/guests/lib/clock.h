@@ -9,6 +9,8 @@
 
 /* Takes the clock's interrupt; @hz 0 for no ticks. */
 void clock_init(u32 hz);
+/* No ticks for now: an idle guest costs its host nothing. */
+void clock_idle(bool on);
 /* For tests: take the interrupt away, and whatever is still to come of it. */
 void clock_stop(void);
 u32 clock_ticks(void);

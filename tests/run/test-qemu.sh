@@ -37,8 +37,8 @@ boot() {
 		[ ! -f "$p" ] || add "$p" "tests/${p##*/}"
 	done
 	add "$out/$kver/tests/host/nmi_storm.ko" tests/nmi_storm.ko
-	add "$out/$kver/tests/host/scheduler_hook.ko"
 	add "$host/brd.ko"
+	add "$out/$kver/tests/host/steady_keys.ko"
 	add "$run/shutdown-cases" tests/shutdown-cases
 	add "$run/many-guests" tests/many-guests
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases

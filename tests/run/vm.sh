@@ -38,8 +38,10 @@ pack() {
 }
 
 # qemu ARGUMENT...: the machine that all of them are, of $SMP processors of the
-# model $CPU, for $limit seconds, $append in the kernel's command line. Stops at the first sign of trouble instead of
-# limping on.
+# model $CPU, for $limit seconds, $append in the kernel's command line. Stops at
+# the first sign of trouble instead of limping on. Broadcast IPIs are off since
+# the kernel would patch itself whenever a CPU comes or goes, see
+# tests/host/steady_keys.c.
 qemu() {
 	case ${ACCEL:=tcg} in
 	tcg)	model=${CPU:-Skylake-Server,check=off} ;;
@@ -50,7 +52,7 @@ qemu() {
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
-tsc=nowatchdog ${append-}" "$@"
+tsc=nowatchdog no_ipi_broadcast=1 ${append-}" "$@"
 }
 
 # vm NAME SECONDS: run the current initramfs unattended; its results go to

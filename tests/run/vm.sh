@@ -42,6 +42,7 @@ pack() {
 # the first sign of trouble instead of limping on. Broadcast IPIs are off since
 # the kernel would patch itself whenever a CPU comes or goes, see
 # tests/host/steady_keys.c.
+# There is no keyboard, as it may complain on waking up.
 qemu() {
 	case ${ACCEL:=tcg} in
 	tcg)	model=${CPU:-Skylake-Server,check=off} ;;
@@ -52,7 +53,8 @@ qemu() {
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
-tsc=nowatchdog no_ipi_broadcast=1 ${append-}" "$@"
+tsc=nowatchdog no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
+${append-}" "$@"
 }
 
 # vm NAME SECONDS: run the current initramfs unattended; its results go to

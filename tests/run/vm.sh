@@ -37,6 +37,13 @@ pack() {
 	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$root.cpio"
 }
 
+# How fast the machine's time goes. It would measure that itself, at boot, and
+# be wrong by any factor if it had to wait for its processor meanwhile.
+tsc_khz() {
+	gcc -O2 -o "$out/tsc-khz" "$run/tsc-khz.c"
+	"$out/tsc-khz"
+}
+
 # qemu ARGUMENT...: the machine that all of them are, of $SMP processors of the
 # model $CPU, for $limit seconds, $append in the kernel's command line. Stops at
 # the first sign of trouble instead of limping on. Broadcast IPIs are off since
@@ -45,8 +52,9 @@ pack() {
 # There is no keyboard, as it may complain on waking up.
 qemu() {
 	case ${ACCEL:=tcg} in
-	tcg)	model=${CPU:-Skylake-Server,check=off} ;;
-	*)	model=${CPU:-host} ;;
+	tcg)	model=${CPU:-Skylake-Server,check=off}
+		clock=tsc_early_khz=$(tsc_khz) ;;
+	*)	model=${CPU:-host} clock= ;;
 	esac
 	${limit:+timeout -k 5 $limit} qemu-system-x86_64 -accel "$ACCEL" \
 		-cpu "$model" -smp "${SMP:-2}" -nodefaults -display none -no-reboot \
@@ -54,7 +62,7 @@ qemu() {
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
 tsc=nowatchdog no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
-${append-}" "$@"
+$clock ${append-}" "$@"
 }
 
 # vm NAME SECONDS: run the current initramfs unattended; its results go to

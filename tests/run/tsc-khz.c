@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How fast this machine's time stamp counter counts, in kHz. One that QEMU
+ * emulates has the same, but finds something else if it has to wait for its
+ * processor while it measures.
+ */
+#include <stdio.h>
+#include <time.h>
+#include <x86intrin.h>
+
+struct instant {
+	double tsc;
+	double ms;
+};
+
+/* Both at once: of many tries, the one that was disturbed least */
+static struct instant look(void)
+{
+	unsigned long long before, took, least = -1ULL;
+	struct instant best = { 0, 0 };
+	struct timespec ts;
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		before = __rdtsc();
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		took = __rdtsc() - before;
+		if (took < least) {
+			least = took;
+			best.tsc = before;
+			best.ms = ts.tv_sec * 1e3 + ts.tv_nsec / 1e6;
+		}
+	}
+	return best;
+}
+
+int main(void)
+{
+	const struct timespec a_while = { .tv_nsec = 100000000 };
+	struct instant from = look(), to;
+
+	nanosleep(&a_while, NULL);
+	to = look();
+	printf("%.0f\n", (to.tsc - from.tsc) / (to.ms - from.ms));
+	return 0;
+}

@@ -8,19 +8,33 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <linux/lguest_launcher.h>
 #include "test.h"
 
-#define GUESTS	3
+#define GUESTS	4
+#define TICKS	(GUESTS - 1)
 
-/* One that computes, one that comes and goes, one that keeps SSE registers */
-GUEST(count, "1: incl 0x3000\njmp 1b\n");
+/*
+ * One that computes, one that comes and goes, one that keeps SSE registers, one
+ * that sleeps but for a millisecond's clock. The count of each stands still if
+ * something it keeps has changed.
+ */
+GUEST(count, "xor %ecx, %ecx\n"
+      "1: incl 0x3000\ninc %ecx\ncmp %ecx, 0x3000\nje 1b\n2: jmp 2b\n");
 GUEST(busy, G_INIT "1: incl 0x3000\n" G_NOTIFY(0x456000) "jmp 1b");
 GUEST(sse, "mov $0xc0ffee, %eax\nmovd %eax, %xmm3\n"
       "1: movd %xmm3, %ebx\ncmp %eax, %ebx\njne 2f\nincl 0x3000\njmp 1b\n"
       "2: jmp 2b\n");
+GUEST(ticks, "mov $0x9000, %esp\n" G_INIT
+      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
+      G_HCALL(9, 1000000)
+      "1:" G_HCALL(10, 0) "jmp 1b\n"
+      "\n.org ticks + 0x100\npush %eax\npush %ebx\nincl 0x3000\n"
+      G_HCALL(9, 1000000)
+      "pop %ebx\npop %eax\nmovl $0x200, 0x2000\niret\n");
 
 static void run_for_ever(void *arg)
 {
@@ -39,6 +53,7 @@ static void launch(struct guest *g)
 {
 	static const struct { const char *code, *end; } kinds[GUESTS] = {
 		{ count, count_end }, { busy, busy_end }, { sse, sse_end },
+		{ ticks, ticks_end },
 	};
 	int i;
 
@@ -60,6 +75,33 @@ static bool all_count(struct guest *g)
 	return true;
 }
 
+static double wallclock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* What the host told the guest at an interrupt that came just now */
+static void clock_is_right(struct guest *g)
+{
+	const volatile int *time = (int *)(g->mem + DATA + 12);
+	double before = wallclock(), its, after;
+	int sec, nsec;
+
+	/* The first to be counted may have been under way already. */
+	need(counts(g) && counts(g));
+	do {
+		sec = time[0];
+		nsec = time[1];
+	} while (sec != time[0] || nsec != time[1]);
+	after = wallclock();
+	its = sec + nsec / 1e9;
+	expect(before <= its && its <= after, "%.6f, %.6f, %.6f", before, its,
+	       after);
+}
+
 static void cpus_go_and_come(void)
 {
 	static const char cpu1[] = "/sys/devices/system/cpu/cpu1/online";
@@ -78,6 +120,7 @@ static void cpus_go_and_come(void)
 			break;
 	}
 	put(cpu1, "1");
+	clock_is_right(&g[TICKS]);
 }
 
 /* As far as the kernel's own tests of it go, each further than the one before */
@@ -91,7 +134,8 @@ static void sleep_as_far_as(const char *level)
 	launch(g);
 	if (all_count(g)) {
 		expect(put("/sys/power/state", "mem"), "%m");
-		all_count(g);
+		if (all_count(g))
+			clock_is_right(&g[TICKS]);
 	}
 	put("/sys/power/pm_test", "none");
 }

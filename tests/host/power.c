@@ -160,7 +160,7 @@ static void sleep_core(void)
 	sleep_as_far_as("core");
 }
 
-/* "power sleep" goes on to where a machine that fails to wake says nothing. */
+/* "power sleep" apart, for who is after the one or the other */
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {

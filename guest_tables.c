@@ -6,6 +6,11 @@
  * 1 GiB, 2 MiB and 4 KiB, and NX (SDM volume 3, sections 4.3 and 4.4). Nothing
  * announces which a guest has. The first table that it hands over shows it.
  *
+ * Before that a guest sees its memory at its address. Guests of 2.6.31 to 3.0
+ * go on from LGUEST_INIT at kernel_address, and expect to find it there, too;
+ * and they add to the table that they have then, which is one of the host's,
+ * in their memory. See lg_make_boot_table().
+ *
  * An entry is read once, checked, and used as read. Bits that a format does not
  * have read as 0.
  */
@@ -20,6 +25,10 @@
 #define PDE_SHIFT_2LEVEL	22
 #define PDPTE_SHIFT		30
 #define PDPT_SIZE		32	/* and alignment: 4 entries */
+
+/* struct boot_params, at gpa 0 */
+#define BOOT_RAMDISK_IMAGE	0x218
+#define BOOT_E820_SIZE		0x2d8	/* of the first entry */
 
 /* SDM volume 3, table 4-8: what must be 0 in an entry for 1 GiB, but PSE. */
 #define PDPTE_RESERVED	(LG_PTE_WRITE | LG_PTE_USER | LG_PTE_ACCESSED | \
@@ -69,38 +78,21 @@ static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
 	return lg_read(lg, gpa, entry, entry_size(lg));
 }
 
-static bool walk_identity(struct lguest *lg, u32 gva, struct lg_mapping *map)
+static void map_memory(struct lg_mapping *map, u32 gfn)
 {
-	map->gfn = gva >> PAGE_SHIFT;
+	map->gfn = gfn;
 	map->pde = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_ACCESSED |
 		   LG_PTE_DIRTY;
 	map->pte = map->pde;
-	map->present = map->gfn < lg->pfn_limit;
-	if (!map->present)
-		lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)",
-			gva, lg->regs->eip);
-	return map->present;
+	map->present = true;
 }
 
-/**
- * lg_walk() - look an address up in the guest's own tables
- * @lg: the guest; its own task calls
- * @gva: guest linear address
- * @map: what they say; @gfn may be of a device page
- *
- * Context: may sleep.
- * Return: true; false with the guest dead.
- */
-bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
+static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
+			struct lg_mapping *map)
 {
 	u32 size = entry_size(lg);
 	u32 entries = PAGE_SIZE / size;
-	u32 table = lg->mmu.root->gpa;
 	u64 pdpte;
-
-	memset(map, 0, sizeof(*map));
-	if (table == LG_IDENTITY)
-		return walk_identity(lg, gva, map);
 
 	if (lg->mmu.pae) {
 		if (!read_entry(lg, table + (gva >> PDPTE_SHIFT) * size,
@@ -130,6 +122,50 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
 	map->gfn = (map->pte & LG_PTE_PFN) >> PAGE_SHIFT;
 	map->present = map->pte & LG_PTE_PRESENT;
 	return true;
+}
+
+/*
+ * A guest that has not handed over a table yet. What it put into the boot table
+ * counts; the rest from kernel_address up is memory, as far as there is any.
+ */
+static bool walk_without_table(struct lguest *lg, u32 gva,
+			       struct lg_mapping *map)
+{
+	u32 gpa = gva;
+
+	if (lg->mmu.boot_table && gva >= lg->kernel_address) {
+		if (!walk_tables(lg, lg->mmu.boot_table, gva, map))
+			return false;
+		if (map->pde & LG_PTE_PRESENT)
+			return true;
+		gpa -= lg->kernel_address;
+	}
+	if (!lg_in_memory(lg, gpa, 1)) {
+		lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)",
+			gva, lg->regs->eip);
+		return false;
+	}
+	map_memory(map, gpa >> PAGE_SHIFT);
+	return true;
+}
+
+/**
+ * lg_walk() - look an address up in the guest's own tables
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address
+ * @map: what they say; @gfn may be of a device page
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
+{
+	u32 table = lg->mmu.root->gpa;
+
+	memset(map, 0, sizeof(*map));
+	if (table == LG_IDENTITY)
+		return walk_without_table(lg, gva, map);
+	return walk_tables(lg, table, gva, map);
 }
 
 /**
@@ -226,4 +262,64 @@ bool lg_find_format(struct lguest *lg, u32 cr3)
 	lg_kill(lg, "page table at %#x does not map the kernel's address %#x",
 		cr3, kernel);
 	return false;
+}
+
+/*
+ * Where the Launcher's initrd begins, or else where memory ends; of much memory,
+ * in the middle of what a kernel maps.
+ */
+static bool boot_memory_end(struct lguest *lg, u32 *end)
+{
+	u32 initrd;
+	u64 ram;
+
+	if (!lg_read(lg, BOOT_RAMDISK_IMAGE, &initrd, sizeof(initrd)) ||
+	    !lg_read(lg, BOOT_E820_SIZE, &ram, sizeof(ram)))
+		return false;
+	*end = initrd ?: min_t(u64, ram, U32_MAX);
+	if (!*end || !lg_in_memory(lg, 0, *end))
+		*end = min_t(u64, (u64)lg->pfn_limit << PAGE_SHIFT, U32_MAX);
+	/* The guest must find it above kernel_address, and below fixed mappings. */
+	*end = min(*end, -lg->kernel_address / 2) & PAGE_MASK;
+	return true;
+}
+
+/**
+ * lg_make_boot_table() - the table that a guest finds at LGUEST_INIT
+ * @lg: a guest that looks for one, with its kernel_address known; its own task
+ *	calls
+ *
+ * Guests of 2.6.31 to 3.0 hang the table of their first fixed mappings into it,
+ * and say so by SET_PGD or SET_PMD, before they hand over a table of their own.
+ * So it must be right in either format, before we know which: as a PAE table,
+ * its last entry leads to an empty directory; as a 2-level one it is empty but
+ * for that, which is where it has addresses far below the kernel's. It lies
+ * where nothing is so early: at the end of memory or below the initrd, though
+ * not beyond what the guest's kernel can map.
+ *
+ * Sets &lg_mmu.boot_table.
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_make_boot_table(struct lguest *lg)
+{
+	const void *zeroes = page_address(ZERO_PAGE(0));
+	u32 end, top, directory;
+	u64 pdpte;
+
+	if (!boot_memory_end(lg, &end))
+		return false;
+	if (end < 3 * PAGE_SIZE) {
+		lg_kill(lg, "no room for page tables below %#x", end);
+		return false;
+	}
+	top = end - PAGE_SIZE;
+	directory = top - PAGE_SIZE;
+	pdpte = directory | LG_PTE_PRESENT;
+	lg->mmu.boot_table = top;
+	return lg_write(lg, top, zeroes, PAGE_SIZE) &&
+	       lg_write(lg, directory, zeroes, PAGE_SIZE) &&
+	       lg_write(lg, top + PDPT_SIZE - sizeof(pdpte), &pdpte,
+			sizeof(pdpte));
 }

@@ -107,7 +107,7 @@ static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
 		lg->halted = true;
 		break;
 	case LHCALL_SET_PMD:
-		if (lg->mmu.pae)
+		if (lg_learn_pae(lg))
 			lg_set_pmd(lg, call->arg1, call->arg2);
 		else
 			lg_kill(lg, "hypercall %u (SET_PMD) from a guest without PAE tables",

@@ -35,18 +35,20 @@
  * @noirq_end: its end; the same as @noirq_start where there is one address
  * @kernel_address: page offset of the guest's kernel
  * @syscall_vector: 0x80 or 0x40
+ * @pgdir: the first word is where the guest finds its table at LGUEST_INIT
  */
 struct lg_data_layout {
 	u8 noirq_start;
 	u8 noirq_end;
 	u8 kernel_address;
 	u8 syscall_vector;
+	bool pgdir;
 };
 
 static const struct lg_data_layout layouts[] = {
-	{ 0, 1, 2, 3 },		/* 3.2 to 3.19 */
-	{ 1, 2, 3, 4 },		/* 2.6.31 to 3.0: a pgdir comes first */
-	{ 0, 0, 1, 2 },		/* 4.0 to 4.13: a single noirq_iret */
+	{ 0, 1, 2, 3 },			/* 3.2 to 3.19 */
+	{ 1, 2, 3, 4, true },		/* 2.6.31 to 3.0: a pgdir comes first */
+	{ 0, 0, 1, 2 },			/* 4.0 to 4.13: a single noirq_iret */
 };
 
 /**
@@ -100,6 +102,10 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
 		lg->noirq_end++;
 	lg_set_kernel_address(lg, words[lg->layout->kernel_address]);
 	lg->data = gpa;
+	if (lg->layout->pgdir &&
+	    !(lg_make_boot_table(lg) &&
+	      lg_put_u32(lg, gpa + DATA_TAIL, lg->mmu.boot_table)))
+		return false;
 
 	/* The host needs nothing of the guest's addresses: its own are above. */
 	return lg_put_u32(lg, gpa + DATA_RESERVE_MEM, 0) &&

@@ -498,6 +498,8 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 	struct lg_root *root;
 
 	if (mmu->root->gpa == LG_IDENTITY) {
+		if (mmu->boot_table && cr3 == mmu->boot_table)
+			return;
 		if (!lg_find_format(lg, cr3))
 			return;
 		identity = mmu->root;
@@ -647,6 +649,28 @@ void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index)
 		set_pdpte(lg, cr3, index);
 	else
 		set_pde(lg, cr3, index);
+}
+
+/**
+ * lg_learn_pae() - whether a guest that calls SET_PMD has PAE tables
+ * @lg: the guest; its own task calls
+ *
+ * It is the first that is heard of it if it hangs something into the boot
+ * table.
+ *
+ * Context: may sleep.
+ * Return: true if so.
+ */
+bool lg_learn_pae(struct lguest *lg)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+
+	if (!mmu->pae && mmu->root->gpa == LG_IDENTITY && mmu->boot_table) {
+		mmu->pae = true;
+		drop_private(lg, mmu->root);
+		drop_shared(lg);
+	}
+	return mmu->pae;
 }
 
 /**

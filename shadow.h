@@ -91,6 +91,7 @@ struct lg_root {
  * @roots: shadows of top-level tables, most recently used first
  * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
  * @root: the one in use
+ * @boot_table: gpa of the table that the guest found at LGUEST_INIT, or 0
  * @pae: the guest's tables have PAE's format
  * @kernel_pd: directories wholly above kernel_address, shared by all roots
  * @tables: pages and leaves in use
@@ -108,6 +109,7 @@ struct lg_mmu {
 	struct list_head roots;
 	struct xarray by_gpa;
 	struct lg_root *root;
+	u32 boot_table;
 	bool pae;
 	u64 *kernel_pd[4];
 	unsigned int tables;
@@ -154,6 +156,7 @@ void lg_new_page_table(struct lguest *lg, u32 cr3);
 void lg_flush_tlb(struct lguest *lg, bool all);
 void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte);
 void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index);
+bool lg_learn_pae(struct lguest *lg);
 void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
 
 /* guest_tables.c: the guest's own tables */
@@ -163,6 +166,7 @@ bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
 bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte);
 bool lg_check_top(struct lguest *lg, u32 cr3);
 bool lg_find_format(struct lguest *lg, u32 cr3);
+bool lg_make_boot_table(struct lguest *lg);
 
 /* rmap.c: from a guest frame to the shadow entries that map it */
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);

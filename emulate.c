@@ -183,7 +183,9 @@ bool lg_emulate_insn(struct lguest *lg)
  * lg_is_vmcall() - whether the guest is at a vmcall
  * @lg: the guest, at an undefined instruction; its own task calls
  *
- * Guests of 2.6.30 to 2.6.33 make their hypercalls with it.
+ * Guests up to 2.6.33 make their hypercalls with it, and 2.6.35 one of them. It
+ * is undefined in compatibility mode, even where KVM runs (SDM volume 3,
+ * VMCALL). Only a hypervisor below the host would take it for its own.
  *
  * Context: may sleep.
  * Return: true if it is.

@@ -130,6 +130,13 @@ static int run_until_done(struct lguest *lg)
 		cond_resched();
 		if (cpu_is_wanted())
 			schedule();
+		/*
+		 * While it was away, time went on. A guest that compares this
+		 * clock to the TSC had better not find that they differ.
+		 */
+		if (lg_vcpu_was_away(lg) && lg_data_ready(lg) &&
+		    !lg_data_set_wallclock(lg))
+			continue;
 		run_guest(lg);
 	}
 }

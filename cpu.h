@@ -28,6 +28,7 @@ int lg_vcpu_init(struct lguest *lg);
 void lg_vcpu_free(struct lguest *lg);
 void lg_vcpu_load(struct lguest *lg);
 void lg_vcpu_put(struct lguest *lg);
+bool lg_vcpu_was_away(struct lguest *lg);
 void lg_vcpu_enter(struct lguest *lg);
 void lg_vcpu_kick_and_wait(struct lguest *lg);
 bool lg_vcpu_wants_fpu(struct lguest *lg);

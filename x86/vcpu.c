@@ -155,6 +155,18 @@ void lg_vcpu_put(struct lguest *lg)
 	preempt_enable();
 }
 
+/**
+ * lg_vcpu_was_away() - whether others had the CPU since the guest last ran
+ * @lg: the guest; its own task calls
+ *
+ * Context: any, but only with preemption off does the answer last.
+ * Return: true if so, the Launcher included.
+ */
+bool lg_vcpu_was_away(struct lguest *lg)
+{
+	return !READ_ONCE(lg->vcpu->loaded);
+}
+
 static void choose_control_registers(struct lguest *lg)
 {
 	struct lg_switch *sw = lg->vcpu->sw;

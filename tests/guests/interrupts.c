@@ -145,6 +145,28 @@ static void tsc_khz_is_right(void)
 	CHECK(ms < us / 1000 * 2);
 }
 
+static u64 wall_now(void)
+{
+	u32 sec, nsec;
+
+	wallclock(&sec, &nsec);
+	return (u64)sec * NSEC_PER_SEC + nsec;
+}
+
+/* Time in which others had the CPU is seen without an interrupt. */
+static void wallclock_after_the_launcher(void)
+{
+	static const char string[] = "# ...\n";
+	u64 before;
+
+	start();
+	hcall1(LHCALL_NOTIFY, pa(string));
+	before = wall_now();
+	mdelay(FOR_SURE_MS);
+	hcall1(LHCALL_NOTIFY, pa(string));
+	CHECK(wall_now() - before >= (FOR_SURE_MS / 2) * MSEC);
+}
+
 static void clock_can_be_cancelled(void)
 {
 	start();
@@ -523,6 +545,8 @@ static const struct ktap_test tests[] = {
 	{ "the clock fires once", clock_fires_once },
 	{ "the clock fires for a short time", clock_fires_for_a_short_time },
 	{ "the clock fires in time", clock_fires_in_time },
+	{ "the wallclock is right after the Launcher had the CPU",
+	  wallclock_after_the_launcher },
 	{ "the clock can be cancelled", clock_can_be_cancelled },
 	{ "the clock can be moved", clock_can_be_moved },
 	{ "disabled interrupts wait", disabled_interrupts_wait },

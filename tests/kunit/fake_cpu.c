@@ -63,12 +63,18 @@ void lg_vcpu_load(struct lguest *lg)
 {
 	WARN_ON(lg->vcpu->loaded);
 	lg->vcpu->loaded = true;
+	lg->vcpu->away = true;
 }
 
 void lg_vcpu_put(struct lguest *lg)
 {
 	WARN_ON(!lg->vcpu->loaded);
 	lg->vcpu->loaded = false;
+}
+
+bool lg_vcpu_was_away(struct lguest *lg)
+{
+	return lg->vcpu->away;
 }
 
 void lg_vcpu_enter(struct lguest *lg)
@@ -78,6 +84,7 @@ void lg_vcpu_enter(struct lguest *lg)
 	WARN_ON(!vcpu->loaded || !irqs_disabled());
 	WARN_ON(!(lg->regs->cs & 3) || !(lg->regs->ss & 3));
 	vcpu->entered++;
+	vcpu->away = false;
 	lg->regs->vector = LG_VECTOR_NONE;
 	lg->regs->error_code = 0;
 	if (vcpu->run)

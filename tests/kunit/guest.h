@@ -83,6 +83,7 @@ struct guest {
  * @data: for @run
  * @entered: how often it was
  * @loaded: between lg_vcpu_load() and lg_vcpu_put()
+ * @away: what lg_vcpu_was_away() says: from lg_vcpu_load() to lg_vcpu_enter()
  * @kicks: how often the guest had to come out for a change of its memory
  * @syscall_updates: how often lg_vcpu_update_syscall() was called
  * @takes_fpu: what lg_vcpu_wants_fpu() says
@@ -95,6 +96,7 @@ struct lg_vcpu {
 	void *data;
 	unsigned int entered;
 	bool loaded;
+	bool away;
 	unsigned int kicks;
 	unsigned int syscall_updates;
 	bool takes_fpu;

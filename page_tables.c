@@ -752,17 +752,23 @@ int lg_mmu_init(struct lguest *lg)
 	 */
 	mmu->limit = 2048 + lg->pfn_limit / 64;
 
+	err = -ENOMEM;
 	mmu->root = alloc_root(lg, LG_IDENTITY);
 	if (!mmu->root)
-		return -ENOMEM;
+		goto no_root;
 	mmu->notifier.ops = &lg_mmu_notifier_ops;
 	err = mmu_notifier_register(&mmu->notifier, current->mm);
-	if (err) {
-		free_root(lg, mmu->root);
-		return err;
-	}
+	if (err)
+		goto no_notifier;
 	lg->mm = current->mm;
 	return 0;
+
+no_notifier:
+	free_root(lg, mmu->root);
+no_root:
+	/* An insertion that failed leaves nodes behind that lead nowhere. */
+	xa_destroy(&mmu->by_gpa);
+	return err;
 }
 
 /**

@@ -48,7 +48,7 @@ boot() {
 	name=$1 CPU=${CPU:-$3} SMP=${SMP:-$2}
 	shift 4
 	append=$*
-	vm "qemu-$name" 1200
+	vm "qemu-$name" 1800
 }
 
 # In a shell of its own, and with nothing of the table for its input

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz SECONDS SEED CORPUS LAUNCHER GUEST...: guests that mean harm (see
+ * tests/guests/fuzz), of those seeds that the corpus has, then of one seed
+ * after the other. Each of them may do what it likes to itself. Its Launcher
+ * has to end with words to tell why, or else to die by a SIGKILL, and the host
+ * may not have a word to say.
+ */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/wait.h>
+#include "test.h"
+
+#define JOBS		3
+/* A guest that does not end by itself within this many seconds never will. */
+#define PATIENCE	4
+/* And if its Launcher outlives SIGKILL by that many, it can't be killed. */
+#define KILL_TIME	100
+#define NMIS		"0 20\n"
+
+struct run {
+	pid_t pid;
+	unsigned int seed;
+	const char *guest;
+	double end;
+	bool killed;
+	int out;
+	size_t len;
+	char text[16384];
+};
+
+static struct run runs[JOBS];
+static const char *launcher;
+static unsigned int executions, killed, failures;
+static int kmsg = -1;
+
+static void fail(struct run *r, const char *what)
+{
+	char *line, *rest;
+
+	failures++;
+	printf("# seed %u: %s\n", r->seed, what);
+	printf("# replay: lguest --memory 16 --rng --block /tmp/fuzz.img %s %u trace\n",
+	       r->guest, r->seed);
+	for (line = strtok_r(r->text, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest))
+		printf("# | %s\n", line);
+	fflush(stdout);
+}
+
+static void start(struct run *r, const char *guest, unsigned int seed)
+{
+	char word[16];
+	int ends[2];
+
+	memset(r, 0, sizeof(*r));
+	snprintf(word, sizeof(word), "%u", seed);
+	need(!pipe2(ends, O_CLOEXEC));
+	fflush(stdout);
+	r->pid = fork();
+	need(r->pid >= 0);
+	if (!r->pid) {
+		dup2(ends[1], STDOUT_FILENO);
+		dup2(ends[1], STDERR_FILENO);
+		execlp(launcher, launcher, "--memory", "16", "--rng",
+		       "--block", "/tmp/fuzz.img", guest, word, NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	r->out = ends[0];
+	r->seed = seed;
+	r->guest = guest;
+	r->end = now() + PATIENCE;
+}
+
+/* The end of what it has said counts. */
+static void listen_to(struct run *r)
+{
+	ssize_t n;
+
+	for (;;) {
+		if (r->len == sizeof(r->text) - 1) {
+			memmove(r->text, r->text + r->len / 2, r->len / 2);
+			r->len /= 2;
+		}
+		n = read(r->out, r->text + r->len,
+			 sizeof(r->text) - 1 - r->len);
+		if (n <= 0)
+			break;
+		r->len += n;
+	}
+	r->text[r->len] = '\0';
+}
+
+/* "lguest: REASON" is the last that a Launcher says. */
+static bool says_why(struct run *r)
+{
+	char *said = memrchr(r->text, '\n', r->len ? r->len - 1 : 0);
+	size_t i, n;
+
+	said = said ? said + 1 : r->text;
+	/* What the guest has printed last need not end in a newline. */
+	said = memmem(said, r->text + r->len - said, "lguest: ", 8);
+	if (!said)
+		return false;
+	n = r->text + r->len - said - 1;
+	for (i = 8; i < n; i++)
+		if (!isprint((unsigned char)said[i]))
+			return false;
+	return n > 8 && said[n] == '\n';
+}
+
+/* A guest may have any message in its reason: of that, nothing is asked. */
+static bool own_words(struct run *r)
+{
+	return memmem(r->text, r->len, "guest died: CRASH: ", 19);
+}
+
+static void judge(struct run *r, int status)
+{
+	char what[64];
+
+	listen_to(r);
+	close(r->out);
+	executions++;
+	killed += r->killed;
+	if (WIFSIGNALED(status)) {
+		snprintf(what, sizeof(what), "killed by signal %d",
+			 WTERMSIG(status));
+		if (WTERMSIG(status) != SIGKILL || !r->killed)
+			fail(r, what);
+	} else if (WEXITSTATUS(status) > 1) {
+		snprintf(what, sizeof(what), "exit status %d",
+			 WEXITSTATUS(status));
+		fail(r, what);
+	} else if (!says_why(r) && !own_words(r)) {
+		fail(r, "no reason that can be read");
+	} else if (getenv("FUZZ_VERBOSE")) {
+		char *why = memrchr(r->text, '\n', r->len - 1);
+
+		fprintf(stderr, "seed %u: %s", r->seed,
+			why ? why + 1 : r->text);
+	}
+	r->pid = 0;
+}
+
+static void show_file(const char *name, pid_t pid)
+{
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		printf("# | %s", line);
+	if (f)
+		fclose(f);
+}
+
+/* Return: false if nothing more can be learned on this machine. */
+static bool look_after(struct run *r)
+{
+	int status;
+
+	if (!r->pid)
+		return true;
+	listen_to(r);
+	if (waitpid(r->pid, &status, WNOHANG) == r->pid) {
+		judge(r, status);
+		return true;
+	}
+	if (now() < r->end)
+		return true;
+	if (!r->killed) {
+		kill(r->pid, SIGKILL);
+		r->killed = true;
+		r->end = now() + KILL_TIME;
+		return true;
+	}
+	fail(r, "cannot be killed");
+	show_file("status", r->pid);
+	show_file("wchan", r->pid);
+	show_file("stack", r->pid);
+	return false;
+}
+
+static void seeds_at_work(void)
+{
+	int i;
+
+	for (i = 0; i < JOBS; i++)
+		if (runs[i].pid)
+			printf("# at work: seed %u in %s\n", runs[i].seed,
+			       runs[i].guest);
+}
+
+/* The whole log is looked at by who has started us. This is to tell the seed. */
+static void hear_host(void)
+{
+	char record[2048];
+	ssize_t n;
+
+	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0) {
+		record[n] = '\0';
+		if ((atoi(record) & 7) > 4 || strstr(record, "hrtimer: inter"))
+			continue;
+		failures++;
+		printf("# host: %s\n", record);
+		seeds_at_work();
+		fflush(stdout);
+	}
+}
+
+/* Interruptions that nothing can hold back */
+static void send_nmis(void)
+{
+	put("/sys/module/nmi_storm/parameters/send", NMIS);
+}
+
+static bool work(void)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < JOBS; i++)
+		good &= look_after(&runs[i]);
+	hear_host();
+	sleep_ms(10);
+	return good;
+}
+
+static struct run *free_run(void)
+{
+	int i;
+
+	for (i = 0; i < JOBS; i++)
+		if (!runs[i].pid)
+			return &runs[i];
+	return NULL;
+}
+
+static bool run_seed(const char *guest, unsigned int seed)
+{
+	struct run *r;
+
+	while (!(r = free_run()))
+		if (!work())
+			return false;
+	start(r, guest, seed);
+	return true;
+}
+
+static bool finish(void)
+{
+	int i;
+
+	for (i = 0; i < JOBS; i++)
+		while (runs[i].pid)
+			if (!work())
+				return false;
+	return true;
+}
+
+static const char *guest_named(char **guests, const char *name)
+{
+	const char *base;
+
+	for (; *guests; guests++) {
+		base = strrchr(*guests, '/');
+		if (!strncmp(base ? base + 1 : *guests, name, strlen(name)) &&
+		    !strcmp(*guests + strlen(*guests) - 4, ".elf") &&
+		    strlen(base ? base + 1 : *guests) == strlen(name) + 4)
+			return *guests;
+	}
+	return NULL;
+}
+
+static bool run_corpus(const char *corpus, char **guests)
+{
+	char line[256], name[32];
+	const char *guest;
+	unsigned int seed;
+	bool good = true;
+	FILE *f;
+
+	f = fopen(corpus, "r");
+	need(f);
+	while (good && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%31s %u", name, &seed) != 2)
+			continue;
+		guest = guest_named(guests, name);
+		if (guest)
+			good = run_seed(guest, seed);
+	}
+	fclose(f);
+	return finish() && good;
+}
+
+static bool run_seeds(unsigned int seed, double seconds, char **guests)
+{
+	double began = now(), said = began;
+	unsigned int n, had = executions;
+
+	for (n = 0; guests[n]; n++)
+		;
+	for (; now() < began + seconds; seed++) {
+		if (!run_seed(guests[seed % n], seed))
+			return false;
+		send_nmis();
+		if (now() < said + 30)
+			continue;
+		said = now();
+		fprintf(stderr, "fuzz: seed %u, %u run, %u failures\n", seed,
+			executions, failures);
+	}
+	if (!finish())
+		return false;
+	n = executions - had;
+	printf("# %u guests, up to seed %u, %.0f in a minute; %u were killed\n",
+	       n, seed - 1, n * 60 / (now() - began), killed);
+	return true;
+}
+
+static bool all_good = true;
+
+static void result(int n, bool good, const char *name)
+{
+	good = good && !failures;
+	all_good = all_good && good;
+	printf("%s %d %s\n", good ? "ok" : "not ok", n, name);
+	failures = 0;
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seed;
+	bool good;
+	int fd;
+
+	if (argc < 6)
+		return 2;
+	seed = strtoul(argv[2], NULL, 0);
+	launcher = argv[4];
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	lseek(kmsg, 0, SEEK_END);
+	fd = open("/tmp/fuzz.img", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	need(fd >= 0 && !ftruncate(fd, 1 << 20));
+	close(fd);
+
+	printf("KTAP version 1\n1..2\n# from seed %u, for %s s\n", seed,
+	       argv[1]);
+	good = run_corpus(argv[3], argv + 5);
+	result(1, good, "corpus");
+	good = good && run_seeds(seed, atof(argv[1]), argv + 5);
+	result(2, good, "seeds");
+	return !all_good;
+}

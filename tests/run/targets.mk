@@ -4,6 +4,10 @@
 run test test-kunit test-build test-qemu test-bochs:
 	+@tests/run/$@.sh
 
+# SECONDS means something else to some shells.
+fuzz:
+	+@SEED=$(SEED) SECONDS_OF_FUZZ=$(SECONDS) tests/run/fuzz.sh
+
 host-tests:
 	$(MAKE) -C tests/host
 
@@ -12,5 +16,5 @@ tests-clean:
 
 clean: tests-clean
 
-.PHONY: run test test-kunit test-build test-qemu test-bochs host-tests \
+.PHONY: run test test-kunit test-build test-qemu test-bochs fuzz host-tests \
 	tests-clean

@@ -3,6 +3,7 @@
 # make test-qemu [MACHINES=patterns] [TESTS=patterns] [CPU=model] [SMP=number]:
 # programs that test the module, on stock kernels of Debian's in QEMU. The file
 # "machines" has the machines, and what is run where unless TESTS says it.
+# SECONDS_OF_FUZZ and SEED are the fuzzer's, see fuzz.sh.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -42,13 +43,15 @@ boot() {
 	add "$run/shutdown-cases" tests/shutdown-cases
 	add "$run/many-guests" tests/many-guests
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
+	add "$top/tests/guests/fuzz.corpus" tests/fuzz.corpus
+	echo "${SECONDS_OF_FUZZ:=120} ${SEED:-1}" >"$root/fuzz"
 	if [ -n "${TESTS-}" ]; then echo "$TESTS"; else tests_of "$4"; fi \
 		>"$root/wanted"
 	pack
 	name=$1 CPU=${CPU:-$3} SMP=${SMP:-$2}
 	shift 4
 	append=$*
-	vm "qemu-$name" 1800
+	vm "qemu-$name" $((1800 + 2 * SECONDS_OF_FUZZ))
 }
 
 # In a shell of its own, and with nothing of the table for its input

@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * storm SECONDS SEED: Launchers that mean harm, of one seed after the other.
+ * Each is a process with many threads at one guest, or at many: they run it,
+ * write requests of random words, raise interrupts, take its memory away in
+ * every way that there is, change the file under the descriptor, fork, and
+ * signal each other; until it ends itself or is killed. Nothing may come of it
+ * but errors that are documented, and nothing of it may be left.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <linux/lguest_launcher.h>
+#include "test.h"
+
+#ifndef ERESTART
+#define ERESTART	85
+#endif
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define JOBS		2
+#define THREADS		8
+#define GUESTS		2
+/* If it outlives SIGKILL by that many seconds, it can't be killed. */
+#define KILL_TIME	100
+
+GUEST(count, "1: incl 0x3000\njmp 1b\n");
+GUEST(notify, G_INIT "1:" G_NOTIFY(0x1000) G_NOTIFY(0x2000) G_NOTIFY(0x3000)
+      "jmp 1b\n");
+GUEST(halt, G_INIT "1:" G_HCALL(9, 1) G_HCALL(10, 0) "jmp 1b\n");
+/* All its memory, for ever; beyond it, it dies. */
+GUEST(sweep, G_INIT "1: mov $0x4000, %edi\n2: incl (%edi)\n"
+      "add $0x1000, %edi\ncmp $0x3ff000, %edi\njb 2b\njmp 1b\n");
+GUEST(ports, G_INIT "1: in $0x60, %al\nout %al, $0x80\n"
+      "mov $0xcfc, %edx\nin %dx, %eax\njmp 1b\n");
+GUEST(dead, G_HCALL(7777, 0) G_FOREVER);
+/* With a handler, so that there is something to inject */
+GUEST(traps, "mov $0x8000, %esp\n" G_INIT
+      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 6)
+      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
+      "movl $0x200, 0x2000\n1: ud2\njmp 1b\n"
+      "\n.org traps + 0x100\nmov $0x8000, %esp\nmovl $0x200, 0x2000\n"
+      "2: ud2\njmp 2b\n");
+
+static const struct code {
+	const char *start, *end;
+} codes[] = {
+	{ count, count_end }, { notify, notify_end }, { halt, halt_end },
+	{ sweep, sweep_end }, { ports, ports_end }, { dead, dead_end },
+	{ traps, traps_end },
+};
+
+static int fds[GUESTS], file;
+static char *mem;
+static size_t mem_size;
+static pthread_t threads[THREADS];
+static double end;
+
+/* Of a thread's own, so that it is the same whatever the others do */
+static __thread uint64_t state;
+
+static uint32_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state >> 16;
+}
+
+static uint32_t below(uint32_t n)
+{
+	return rnd() % n;
+}
+
+static unsigned long any_word(void)
+{
+	const unsigned long edges[] = {
+		0, 1, 31, 32, PAGES, PAGES - 1, PAGES + 1, 0xfffff, 0x100000,
+		0x100001, 0xfffff000, 0xffffffff, 0x100000000, CODE,
+		0x7ffffffff000, 0x800000000000, 1UL << 63, -4096UL, -1UL,
+		(unsigned long)mem, (unsigned long)mem + 1,
+		(unsigned long)mem + 4096, 0x1000, 0x2000, 0x80000000,
+	};
+
+	switch (below(4)) {
+	case 0:
+		return (unsigned long)rnd() << 32 | rnd();
+	case 1:
+		return below(72);
+	default:
+		return edges[below(ARRAY_SIZE(edges))];
+	}
+}
+
+static void check(const char *call, ssize_t ret, const int *known)
+{
+	int err = errno;
+
+	if (ret >= 0 || err == EINTR)
+		return;
+	for (; *known; known++)
+		if (err == *known)
+			return;
+	printf("# %s said %s\n", call, strerrorname_np(err));
+	fflush(stdout);
+	_exit(3);
+}
+
+static void do_write(int fd, const void *words, size_t bytes)
+{
+	static const int known[] = { EINVAL, EBUSY, EFAULT, ENOMEM, ENOENT,
+				     EPERM, EBADF, 0 };
+
+	check("write", below(8) ? write(fd, words, bytes) :
+				  pwrite(fd, words, bytes, below(3)), known);
+}
+
+static void do_read(int fd)
+{
+	/* ERESTART is of a guest that asked for it. */
+	static const int known[] = { EINVAL, EPERM, EFAULT, ENOENT, ERESTART,
+				     0 };
+	static const size_t sizes[] = { 8, 12, 4, 1, 0, 300, 8, 12 };
+	char buf[300];
+	void *to = buf;
+
+	if (!below(16))
+		to = (void *)any_word();
+	else if (!below(16))
+		to = mem;
+	check("read", read(fd, to, sizes[below(8)]), known);
+}
+
+static int any_fd(void)
+{
+	return fds[below(GUESTS)];
+}
+
+static void write_requests(void)
+{
+	unsigned long words[5] = { below(9) };
+	unsigned int i;
+
+	for (i = 1; i < 5; i++)
+		words[i] = any_word();
+	/* Most of them would never get anywhere. */
+	if (words[0] == LHREQ_INITIALIZE && below(2)) {
+		words[1] = (unsigned long)mem;
+		words[2] = 1 + below(PAGES);
+	}
+	if (!below(16))
+		do_write(any_fd(), (void *)any_word(), 8 * below(6));
+	else
+		do_write(any_fd(), words,
+			 below(4) ? 8 * below(6) : below(48));
+}
+
+static void initialize(int fd)
+{
+	unsigned long words[] = { LHREQ_INITIALIZE, (unsigned long)mem,
+				  mem_size / 4096, CODE };
+
+	if (!below(4))
+		words[2] = 1 + below(PAGES);
+	do_write(fd, words, sizeof(words));
+}
+
+static void run_guest(void)
+{
+	int fd = any_fd();
+
+	if (!below(8))
+		initialize(fd);
+	do_read(fd);
+}
+
+static void raise_irqs(void)
+{
+	unsigned long words[] = { LHREQ_IRQ, 0 };
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		words[1] = below(33);
+		do_write(any_fd(), words, sizeof(words));
+	}
+}
+
+static void tie_eventfds(void)
+{
+	unsigned long words[] = { LHREQ_EVENTFD, below(5) * 0x1000, 0 };
+	int made = -1;
+
+	switch (below(7)) {
+	case 0:
+		made = eventfd(below(2) ? 0 : 0xfffffffe, below(2));
+		break;
+	case 1:
+		made = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE);
+		break;
+	case 2:
+		made = open("/dev/null", O_RDWR);
+		break;
+	case 3:
+		made = epoll_create1(0);
+		break;
+	case 4:
+		made = socket(AF_UNIX, SOCK_STREAM, 0);
+		break;
+	case 5:
+		made = open("/dev/lguest", O_RDWR);
+		break;
+	}
+	words[2] = made < 0 ? any_word() : (unsigned long)made;
+	/* An fd that happens to be there may be tied to: it is the caller's. */
+	do_write(any_fd(), words, sizeof(words));
+	if (made >= 0)
+		close(made);
+}
+
+static void put_code(char *at)
+{
+	const struct code *code = &codes[below(ARRAY_SIZE(codes))];
+	static const uint32_t tail[] = { 0xc0000000, 0x80 };
+
+	/* By the kernel, which fails where a store of ours would be fatal */
+	int fd = open("/proc/self/mem", O_RDWR);
+
+	pwrite(fd, code->start, code->end - code->start,
+	       (unsigned long)at + CODE);
+	pwrite(fd, tail, sizeof(tail), (unsigned long)at + DATA + 1384);
+	close(fd);
+}
+
+static void harm_memory(void)
+{
+	size_t from = below(mem_size / 4096) * 4096;
+	size_t len = (1 + below(64)) * 4096;
+	char *at = mem + from, *moved;
+
+	if (len > mem_size - from)
+		len = mem_size - from;
+	if (!below(4)) {
+		at = mem;
+		len = mem_size;
+	}
+	switch (below(10)) {
+	case 0:
+		madvise(at, len, MADV_DONTNEED);
+		break;
+	case 1:
+		mprotect(at, len, below(8));
+		break;
+	case 2:
+		munmap(at, len);
+		break;
+	case 3:
+		moved = mremap(at, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+			       mem + mem_size * 2);
+		if (moved != MAP_FAILED && below(2))
+			mremap(moved, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+			       at);
+		break;
+	case 4:
+		ftruncate(file, below(2) ? 0 : from);
+		sched_yield();
+		ftruncate(file, mem_size);
+		break;
+	case 5:
+		madvise(at, len, below(2) ? MADV_PAGEOUT : MADV_COLD);
+		break;
+	case 6:
+		madvise(at, len, below(2) ? MADV_HUGEPAGE : MADV_REMOVE);
+		break;
+	case 7:
+		mlock(at, len);
+		munlock(at, len);
+		break;
+	case 8:
+		put_code(mem);
+		break;
+	default:
+		mmap(at, len, PROT_READ | PROT_WRITE, MAP_FIXED |
+		     (below(2) ? MAP_SHARED : MAP_PRIVATE), file, from);
+		put_code(mem);
+	}
+}
+
+/* Its guest's file may be gone the moment after; the number stays in use. */
+static void change_file(void)
+{
+	int fd = open("/dev/lguest", O_RDWR);
+
+	if (fd < 0)
+		return;
+	dup2(fd, any_fd());
+	close(fd);
+}
+
+static void fork_off(void)
+{
+	unsigned int i;
+	pid_t pid = syscall(SYS_fork);
+
+	if (!pid) {
+		for (i = 0; i < 20; i++) {
+			write_requests();
+			do_read(any_fd());
+			harm_memory();
+		}
+		_exit(0);
+	}
+	if (pid < 0)
+		return;
+	if (below(2))
+		kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void signal_others(void)
+{
+	pthread_t thread = threads[below(THREADS)];
+
+	if (thread)
+		pthread_kill(thread, SIGUSR1);
+	sleep_ms(below(3));
+}
+
+static void *thread(void *arg)
+{
+	static void (*const acts[])(void) = {
+		run_guest, run_guest, run_guest, raise_irqs, tie_eventfds,
+		write_requests, harm_memory, harm_memory, change_file,
+		fork_off, signal_others, signal_others,
+	};
+	unsigned int usual;
+
+	state = (uintptr_t)arg;
+	rnd();
+	usual = below(ARRAY_SIZE(acts));
+	while (now() < end)
+		acts[below(8) ? usual : below(ARRAY_SIZE(acts))]();
+	return NULL;
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+static void get_memory(void)
+{
+	int flags = below(2) ? MAP_PRIVATE : MAP_SHARED;
+
+	mem_size = below(4) ? PAGES * 4096 : (16 + below(PAGES)) * 4096;
+	file = memfd_create("storm", 0);
+	ftruncate(file, mem_size);
+	/* Room behind it to be moved to */
+	mem = mmap(NULL, 4 * mem_size, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	need(mem != MAP_FAILED);
+	if (!below(3))
+		mmap(mem, mem_size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		     MAP_FIXED | MAP_ANONYMOUS | flags, -1, 0);
+	else
+		mmap(mem, mem_size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		     MAP_FIXED | flags, file, 0);
+	put_code(mem);
+}
+
+static void launcher(unsigned int seed)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+	unsigned int i;
+
+	state = seed * 0x9e3779b97f4a7c15 + 1;
+	for (i = 0; i < 8; i++)
+		rnd();
+	if (below(2))
+		sa.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &sa, NULL);
+	get_memory();
+	for (i = 0; i < GUESTS; i++)
+		fds[i] = lg_open();
+	end = now() + below(1500) / 1000.;
+	for (i = 0; i < THREADS; i++)
+		pthread_create(&threads[i], NULL, thread,
+			       (void *)((uintptr_t)rnd() << 20 | 1));
+	/* A thread in a guest that sleeps comes back by no other way. */
+	while (now() < end + .1)
+		signal_others();
+	_exit(0);
+}
+
+struct run {
+	pid_t pid;
+	unsigned int seed;
+	double end;
+	bool killed;
+};
+
+static struct run runs[JOBS];
+static unsigned int launchers, failures;
+
+static bool look_after(struct run *r)
+{
+	char path[64], line[256];
+	int status;
+	FILE *f;
+
+	if (waitpid(r->pid, &status, WNOHANG) == r->pid) {
+		kill(-r->pid, SIGKILL);
+		launchers++;
+		if (status && !(r->killed && WIFSIGNALED(status) &&
+				WTERMSIG(status) == SIGKILL)) {
+			printf("# seed %u: status %#x\n", r->seed, status);
+			failures++;
+		}
+		r->pid = 0;
+		return true;
+	}
+	if (now() < r->end)
+		return true;
+	if (!r->killed) {
+		kill(-r->pid, SIGKILL);
+		r->killed = true;
+		r->end = now() + KILL_TIME;
+		return true;
+	}
+	printf("# seed %u cannot be killed\n", r->seed);
+	failures++;
+	snprintf(path, sizeof(path), "/proc/%d/stack", r->pid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		printf("# | %s", line);
+	return false;
+}
+
+static bool look_after_all(void)
+{
+	bool good = true;
+	int i;
+
+	for (i = 0; i < JOBS; i++)
+		if (runs[i].pid)
+			good &= look_after(&runs[i]);
+	sleep_ms(5);
+	return good;
+}
+
+static void start(struct run *r, unsigned int seed)
+{
+	fflush(stdout);
+	r->pid = fork();
+	need(r->pid >= 0);
+	if (!r->pid) {
+		setpgid(0, 0);
+		launcher(seed);
+	}
+	setpgid(r->pid, r->pid);
+	r->seed = seed;
+	r->killed = false;
+	srand(seed);
+	r->end = now() + .2 + rand() % 2000 / 1000.;
+}
+
+static bool run_seeds(unsigned int seed, double seconds)
+{
+	double began = now(), said = began;
+	int i;
+
+	while (now() < began + seconds) {
+		for (i = 0; i < JOBS; i++)
+			if (!runs[i].pid)
+				start(&runs[i], seed++);
+		if (!look_after_all())
+			return false;
+		if (now() < said + 30)
+			continue;
+		said = now();
+		fprintf(stderr, "storm: seed %u, %u failures\n", seed,
+			failures);
+	}
+	for (i = 0; i < JOBS; i++)
+		while (runs[i].pid)
+			if (!look_after_all())
+				return false;
+	printf("# %u Launchers, up to seed %u\n", launchers, seed - 1);
+	return true;
+}
+
+/* No guest outlives its Launchers. */
+static bool nothing_left(void)
+{
+	double limit = now() + KILL_TIME;
+	int users = -1;
+	FILE *f;
+
+	do {
+		f = fopen("/sys/module/lg/refcnt", "r");
+		if (!f || fscanf(f, "%d", &users) != 1)
+			users = -1;
+		if (f)
+			fclose(f);
+		if (!users)
+			return true;
+		sleep_ms(100);
+	} while (now() < limit);
+	printf("# %d users are left\n", users);
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int seed;
+	bool good, left;
+
+	if (argc != 3)
+		return 2;
+	seed = strtoul(argv[2], NULL, 0);
+	printf("KTAP version 1\n1..2\n# from seed %u, for %s s\n", seed,
+	       argv[1]);
+	good = run_seeds(seed, atof(argv[1])) && !failures;
+	printf("%s 1 storm\n", good ? "ok" : "not ok");
+	left = !nothing_left();
+	printf("%s 2 nothing is left\n", left ? "not ok" : "ok");
+	return !good || left;
+}

@@ -66,7 +66,7 @@ static bool is_alive(void)
 /* What is heard up to text is forgotten; for want of it, shown. */
 static bool hear(const char *text)
 {
-	double end = now() + 30;
+	double end = now() + 30 * patience();
 	char *p, *line;
 
 	while (!(p = strstr(said, text))) {
@@ -93,7 +93,7 @@ static void type(const char *text)
 
 static int exit_status(void)
 {
-	double end = now() + 20;
+	double end = now() + SOON;
 	int status;
 
 	while (waitpid(pid, &status, WNOHANG) != pid) {

@@ -217,7 +217,7 @@ static void cpu_limit(void)
 	/* A stall of the whole machine is held against it for a while. */
 	do {
 		sleep_ms(2000);
-	} while (cpu_time_us() == used && now() < start + 20);
+	} while (cpu_time_us() == used && now() < start + SOON);
 	used = cpu_time_us() - used;
 	printf("# %ld us in %.0f ms\n", used, (now() - start) * 1e3);
 	expect(used > 0 && used < (now() - start) * 1e6 / 4, "%ld", used);

@@ -116,6 +116,14 @@ int run_cases(const struct test_case *cases, int n)
 	return bad != 0;
 }
 
+int patience(void)
+{
+	const char *given = getenv("patience");
+	int times = given ? atoi(given) : 1;
+
+	return times > 0 ? times : 1;
+}
+
 double now(void)
 {
 	struct timespec ts;

@@ -50,8 +50,11 @@ boot() {
 	pack
 	name=$1 CPU=${CPU:-$3} SMP=${SMP:-$2}
 	shift 4
-	append=$*
-	vm "qemu-$name" $((1800 + 2 * SECONDS_OF_FUZZ))
+	append=$* patience=1
+	for p; do
+		case $p in patience=*) patience=${p#*=} ;; esac
+	done
+	vm "qemu-$name" $(((1800 + 2 * SECONDS_OF_FUZZ) * patience))
 }
 
 # In a shell of its own, and with nothing of the table for its input

@@ -9,6 +9,8 @@ hosts='6.1 6.12 7.3'
 # What the module is built for. Only the first is run.
 flavours='amd64 rt-amd64 cloud-amd64'
 
+. "$run/linux.sh"
+
 pkgs_host='debian-archive-keyring xz-utils'
 # A whole system's worth, for a chroot has nothing else
 pkgs_chroot='?essential binutils make'
@@ -18,11 +20,12 @@ host_modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
 	virtio_pci virtio_blk brd'
 
 # machines COMMAND...: for each that the file has, and that MACHINES asks for
-# with a pattern, COMMAND... NAME CPUS MODEL TESTS [KERNEL-PARAMETER...]
+# with a pattern (or else, with one of Debian's kernels),
+# COMMAND... NAME CPUS MODEL TESTS [KERNEL-PARAMETER...]
 machines() {
-	grep '^[0-9]' "$run/machines" | while read -r _name _rest; do
+	grep '^[0-9a-z]' "$run/machines" | while read -r _name _rest; do
 		# shellcheck disable=SC2086 # a list of words
-		! matches "$_name" "${MACHINES:-*}" || "$@" "$_name" $_rest
+		! matches "$_name" "${MACHINES:-[0-9]*}" || "$@" "$_name" $_rest
 	done
 }
 
@@ -199,8 +202,12 @@ unpack_host() {
 }
 
 # get_host HOST: sets what ask does, and host, a directory with vmlinuz, modules,
-# and root
+# and either root or, for the one called debug, the kernel's tree
 get_host() {
+	if [ "$1" = debug ]; then
+		get_debug_host
+		return
+	fi
 	ask "$1"
 	host=$(cached host "$kver $(cat "$today/debs" "$run/host.sh")" \
 		unpack_host)
@@ -221,6 +228,16 @@ in_chroot() {
 		sh "$host/root" "$(id -u):$(id -g)" "$@"
 }
 
+# make_modules KVER: what is in $out/KVER
+make_modules() {
+	if [ -d "$host/root" ]; then
+		in_chroot "$out/$1" make -C "/usr/src/linux-headers-$1" M=/mnt \
+			-j"$jobs" modules
+	else
+		make -C "$host" M="$out/$1" -j"$jobs" modules
+	fi
+}
+
 # build_modules KVER: lg.ko, and what the tests load besides, below $out/KVER. A
 # warning is a failure: it may be objtool's that a stack can't be unwound.
 build_modules() {
@@ -230,8 +247,7 @@ build_modules() {
 		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' \
 		! -name offsets.h) | copy_changed "$out/$1"
 	echo 'obj-m += tests/host/' >>"$out/$1/Kbuild"
-	if ! in_chroot "$out/$1" make -C "/usr/src/linux-headers-$1" M=/mnt \
-		-j"$jobs" modules </dev/null >"$out/$1.log" 2>&1 ||
+	if ! make_modules "$1" </dev/null >"$out/$1.log" 2>&1 ||
 	     grep -q warning: "$out/$1.log"; then
 		tail -n 40 "$out/$1.log" >&2
 		say "That was not good enough, all of it is in $out/$1.log"

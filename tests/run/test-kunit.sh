@@ -8,21 +8,8 @@
 
 kunit=$top/tests/kunit
 
-# Most of the source is for other machines; none of that is in this kernel.
-unpack_source() {
-	download "$1/source/debs" "linux-source-${kver%%.0-*}"
-	unpack_debs "$1/source"
-	tar -C "$1" -xJf "$1"/source/root/usr/src/linux-source-*.tar.xz \
-		--strip-components=1 --exclude='*/Documentation/*.*' \
-		--exclude='*/arch/[a-tvwyz]*.[chS]' --exclude='*.dts*' \
-		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*.[ch]' \
-		--exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
-		--exclude='*/drivers/staging/*.[ch]' --exclude='*/tools/testing'
-	rm -r "$1/source"
-}
-
 uml_make() {
-	make -C "$1" -j"$jobs" ARCH=um KCONFIG_ALLCONFIG=config.lguest "$2"
+	make -C "$1" -j"$jobs" ARCH=um "$2"
 }
 
 # A kernel with an empty drivers/lguest, which the project is put into later
@@ -31,15 +18,10 @@ make_uml() {
 	mkdir "$1/drivers/lguest"
 	cp "$kunit/Kconfig" "$1/drivers/lguest"
 	: >"$1/drivers/lguest/Kbuild"
-	cp "$kunit/config" "$1/config.lguest"
 	# shellcheck disable=SC2016 # $ is the last line
 	sed -i '$i source "drivers/lguest/Kconfig"' "$1/drivers/Kconfig"
 	echo 'obj-y += lguest/' >>"$1/drivers/Makefile"
-	uml_make "$1" allnoconfig
-	# What the configuration asks for and cannot get is dropped silently.
-	while read -r option; do
-		grep -qx "$option" "$1/.config" || die "no $option in this kernel"
-	done <"$1/config.lguest"
+	configure "$1" "$kunit/config" ARCH=um
 	uml_make "$1" linux
 }
 
@@ -92,14 +74,15 @@ run_linux() {
 }
 
 # shellcheck disable=SC2086 # a list of words
-install_missing $pkgs_build $pkgs_host flex bison bc
+install_missing $pkgs_linux $pkgs_host
 mkdir -p "$out"
 : >"$out/kunit.results"
 ask 6.1
 say "Building a UML kernel with the KUnit suites"
 trap 'tail -n 40 "$out/kunit.build.log" >&2' EXIT
 # Up to copy_project, this script decides what is in the cache.
-key=$(sed '/^# Only what/,$d' "$0"; cat "$kunit/Kconfig" "$kunit/config")
+key=$(sed '/^# Only what/,$d' "$0"
+	cat "$run/linux.sh" "$kunit/Kconfig" "$kunit/config")
 uml=$(cached uml "$kpkg $(gcc --version) $key" \
 	make_uml 2>"$out/kunit.build.log")
 build_linux "$uml" >>"$out/kunit.build.log" 2>&1

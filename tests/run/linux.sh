@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by host.sh: kernels of our own, made of the source of Debian's 6.1 by
+# this machine's compiler.
+# shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
+
+pkgs_linux="$pkgs_build flex bison bc libelf-dev"
+
+# Linux as Debian has it, into DIR. Most of the source is for other machines; none
+# of that is in the kernels that are made here.
+unpack_source() {
+	_version=${kver%%.0-*}
+	download "$1/source/debs" "linux-source-$_version"
+	unpack_debs "$1/source"
+	tar -C "$1" -xJf "$1"/source/root/usr/src/linux-source-*.tar.xz \
+		--strip-components=1 --exclude='*/Documentation/*.*' \
+		--exclude="linux-source-$_version/arch/[a-tvwyz]*.[chS]" \
+		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*.[ch]' \
+		--exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
+		--exclude='*/drivers/staging/*.[ch]' --exclude='*/tools/testing' \
+		--exclude='*.dts*'
+	rm -r "$1/source"
+}
+
+# configure DIR FILE [VARIABLE=VALUE...]: with what FILE says and what that needs.
+# What cannot be had would be dropped silently.
+configure() {
+	_tree=$1
+	grep '^CONFIG_' "$2" >"$1/config.lg"
+	shift 2
+	make -C "$_tree" KCONFIG_ALLCONFIG=config.lg "$@" allnoconfig || return
+	while read -r _option; do
+		grep -qx "$_option" "$_tree/.config" ||
+			die "no $_option in this kernel"
+	done <"$_tree/config.lg"
+}
+
+# The kernel that watches itself, and the tree it was built in, for modules
+make_debug_host() {
+	say "Building a Linux that watches itself, which takes a while"
+	unpack_source "$1"
+	if ! { configure "$1" "$run/debug.config" &&
+	       make -C "$1" -j"$jobs" bzImage drivers/block/brd.ko; } \
+	       </dev/null >"$out/debug.log" 2>&1; then
+		tail -n 40 "$out/debug.log" >&2
+		die "that failed, all of it is in $out/debug.log"
+	fi
+	mv "$1/arch/x86/boot/bzImage" "$1/vmlinuz"
+	mv "$1/drivers/block/brd.ko" "$1"
+	cp "$1/vmlinux.symvers" "$1/Module.symvers"
+	# Large, and of no use to modules
+	find "$1" \( -name '*.[ao]' -o -name '.*.cmd' -o -name 'vmlinux*' \) \
+		! -name vmlinuz ! -path '*/scripts/*' ! -path '*/tools/*' \
+		-exec rm {} +
+}
+
+get_debug_host() {
+	# shellcheck disable=SC2086 # a list of words
+	install_missing $pkgs_linux
+	ask 6.1
+	host=$(cached debug "$kpkg $(gcc --version) \
+		$(cat "$run/debug.config" "$run/linux.sh")" make_debug_host)
+	kver=$(cat "$host/include/config/kernel.release")
+}

@@ -16,6 +16,7 @@
 #include "test.h"
 
 #define EXIT_SKIP	4
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
 static bool case_failed;
 
@@ -151,6 +152,42 @@ bool wait_for(pid_t pid, int *status, double seconds)
 			return false;
 		sleep_ms(5);
 	}
+}
+
+char *slurp(const char *name)
+{
+	static char text[1 << 18];
+	int fd = open(name, O_RDONLY);
+	size_t len = 0;
+	ssize_t n;
+
+	need(fd >= 0);
+	while ((n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += n;
+	close(fd);
+	text[len] = '\0';
+	return text;
+}
+
+bool leaks_forget(void)
+{
+	return put(KMEMLEAK, "clear");
+}
+
+void expect_no_leaks(void)
+{
+	char *text;
+	int i;
+
+	if (access(KMEMLEAK, R_OK))
+		skip("the kernel has no kmemleak");
+	/* It believes in a leak only after a while, and at the second sight. */
+	for (i = 0; i < 2; i++) {
+		sleep_ms(6000);
+		need(put(KMEMLEAK, "scan"));
+	}
+	text = slurp(KMEMLEAK);
+	expect(!strstr(text, "[lg]"), "%s", text);
 }
 
 pid_t spawn(void (*fn)(void *), void *arg)

@@ -55,6 +55,14 @@ void sleep_ms(int ms);
 bool wait_for(pid_t pid, int *status, double seconds);
 /* Write to a file that is there, as in /proc and /sys: false if it refuses */
 bool put(const char *name, const char *text);
+/* All of such a file, until the next call */
+char *slurp(const char *name);
+/*
+ * What the kernel takes for leaks of the module's from here on. Without
+ * kmemleak, the first is false and the second skips the case.
+ */
+bool leaks_forget(void);
+void expect_no_leaks(void);
 /* A process of the case; its exit status is 0 if its expectations held. */
 pid_t spawn(void (*fn)(void *), void *arg);
 

@@ -3,14 +3,22 @@
 # for every program, "# begin NAME", the program's own KTAP, "# end NAME STATUS",
 # and "# done" after the last. What is missing counts as a failure: a program
 # that ends badly, runs no test or not all it planned, a stream that breaks off.
-# Only leaves are counted, not the summary line of a subtest.
+# Only leaves are counted, not the summary line of a subtest. Failures are told
+# again in the end, each with what was said since the result before it.
 
 function flaw(text)
 {
 	if (name == "")
 		name = file
 	body = body "    # " text "\n"
+	tell(text)
 	flaws++
+}
+
+function tell(text)
+{
+	failures = failures "# failed: " name ": " text "\n" remarks
+	remarks = ""
 }
 
 function close_program()
@@ -37,6 +45,7 @@ function open_program(n)
 	body = n == "" ? "" : "    # Subtest: " n "\n"
 	flaws = bad = leaves = planned = 0
 	last = -1
+	remarks = ""
 	split("", plan)
 	split("", seen)
 }
@@ -97,6 +106,8 @@ name == "" { next }
 
 { body = body "    " $0 "\n" }
 
+/^ *# / { remarks = remarks "#   " $0 "\n" }
+
 /^ *1\.\.[0-9]+/ {
 	d = match($0, /[^ ]/)
 	plan[d] = substr($1, 4) + 0
@@ -126,8 +137,10 @@ name == "" { next }
 		else {
 			failed++
 			bad++
+			tell($0)
 		}
 	}
+	remarks = ""
 	last = d
 }
 
@@ -141,6 +154,7 @@ END {
 	printf "KTAP version 1\n1..%d\n%s", programs, document
 	if (skipped)
 		printf "# %d skipped\n", skipped
+	printf "%s", failures
 	printf "%d passed, %d failed\n", passed, failed
 	exit !passed || failed
 }

@@ -145,14 +145,6 @@ static void tsc_khz_is_right(void)
 	CHECK(ms < us / 1000 * 2);
 }
 
-static u64 wall_now(void)
-{
-	u32 sec, nsec;
-
-	wallclock(&sec, &nsec);
-	return (u64)sec * NSEC_PER_SEC + nsec;
-}
-
 /* Time in which others had the CPU is seen without an interrupt. */
 static void wallclock_after_the_launcher(void)
 {
@@ -161,10 +153,10 @@ static void wallclock_after_the_launcher(void)
 
 	start();
 	hcall1(LHCALL_NOTIFY, pa(string));
-	before = wall_now();
+	before = wall_ns();
 	mdelay(FOR_SURE_MS);
 	hcall1(LHCALL_NOTIFY, pa(string));
-	CHECK(wall_now() - before >= (FOR_SURE_MS / 2) * MSEC);
+	CHECK(wall_ns() - before >= (FOR_SURE_MS / 2) * MSEC);
 }
 
 static void clock_can_be_cancelled(void)

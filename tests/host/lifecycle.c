@@ -300,7 +300,7 @@ static void kmemleak(void)
 /* /sys/module/lg/refcnt: every open file is one. */
 static int references(void)
 {
-	return atoi(slurp("/sys/module/lg/refcnt"));
+	return number("/sys/module/lg/refcnt", "");
 }
 
 static void others_hold_the_file(void)

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -146,28 +145,18 @@ static void step_over_read(void)
 	expect(wait_for(pid, &status, SOON) && WIFSIGNALED(status));
 }
 
-#define CGROUP	"/tmp/cgroup/lguest"
+#define CGROUP	CGROUPS "/lguest"
 
 static long cpu_time_us(void)
 {
-	FILE *f = fopen(CGROUP "/cpu.stat", "r");
-	long us = -1;
-
-	need(f);
-	need(fscanf(f, "usage_usec %ld", &us) == 1);
-	fclose(f);
-	return us;
+	return number(CGROUP "/cpu.stat", "usage_usec ");
 }
 
 static void enter_cgroup(pid_t pid)
 {
 	char text[16];
 
-	mkdir("/tmp/cgroup", 0755);
-	if (access("/tmp/cgroup/cgroup.procs", F_OK) &&
-	    mount("none", "/tmp/cgroup", "cgroup2", 0, NULL))
-		skip("the kernel has no cgroups");
-	put("/tmp/cgroup/cgroup.subtree_control", "+cpu");
+	need_cgroups();
 	mkdir(CGROUP, 0755);
 	snprintf(text, sizeof(text), "%d", pid);
 	need(put(CGROUP "/cgroup.procs", text));

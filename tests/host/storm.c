@@ -506,20 +506,15 @@ static bool run_seeds(unsigned int seed, double seconds)
 static bool nothing_left(void)
 {
 	double limit = now() + KILL_TIME;
-	int users = -1;
-	FILE *f;
+	long users;
 
 	do {
-		f = fopen("/sys/module/lg/refcnt", "r");
-		if (!f || fscanf(f, "%d", &users) != 1)
-			users = -1;
-		if (f)
-			fclose(f);
+		users = number("/sys/module/lg/refcnt", "");
 		if (!users)
 			return true;
 		sleep_ms(100);
 	} while (now() < limit);
-	printf("# %d users are left\n", users);
+	printf("# %ld users are left\n", users);
 	return false;
 }
 

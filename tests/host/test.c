@@ -154,6 +154,20 @@ bool wait_for(pid_t pid, int *status, double seconds)
 	}
 }
 
+long number(const char *name, const char *word)
+{
+	FILE *f = fopen(name, "r");
+	char line[256];
+	long n = -1;
+
+	need(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, word, strlen(word)))
+			n = strtol(line + strlen(word), NULL, 10);
+	fclose(f);
+	return n;
+}
+
 char *slurp(const char *name)
 {
 	static char text[1 << 18];
@@ -188,6 +202,12 @@ void expect_no_leaks(void)
 	}
 	text = slurp(KMEMLEAK);
 	expect(!strstr(text, "[lg]"), "%s", text);
+}
+
+void need_cgroups(void)
+{
+	if (access(CGROUPS "/cgroup.procs", F_OK))
+		skip("the kernel has no cgroups");
 }
 
 pid_t spawn(void (*fn)(void *), void *arg)

@@ -55,6 +55,8 @@ void sleep_ms(int ms);
 bool wait_for(pid_t pid, int *status, double seconds);
 /* Write to a file that is there, as in /proc and /sys: false if it refuses */
 bool put(const char *name, const char *text);
+/* The number after a word at a line's start in such a file, -1 if none has it */
+long number(const char *name, const char *word);
 /* All of such a file, until the next call */
 char *slurp(const char *name);
 /*
@@ -63,6 +65,9 @@ char *slurp(const char *name);
  */
 bool leaks_forget(void);
 void expect_no_leaks(void);
+/* Where init has mounted cgroups; skips the case where there are none */
+#define CGROUPS		"/tmp/cgroup"
+void need_cgroups(void);
 /* A process of the case; its exit status is 0 if its expectations held. */
 pid_t spawn(void (*fn)(void *), void *arg);
 

@@ -28,7 +28,7 @@ void wallclock(u32 *sec, u32 *nsec)
 	irq_restore(flags);
 }
 
-static u64 wall_ns(void)
+u64 wall_ns(void)
 {
 	u32 sec, nsec;
 

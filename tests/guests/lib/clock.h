@@ -21,6 +21,7 @@ void clock_sync(void);
 bool clock_has_tsc(void);
 
 void wallclock(u32 *sec, u32 *nsec);
+u64 wall_ns(void);
 
 /*
  * Measured, not the host's word: good enough to wait by, with no interrupts.

@@ -200,7 +200,6 @@ static void sort_out(struct lguest *lg)
 	struct lg_switch *sw = lg->vcpu->sw;
 	struct lg_regs *regs = lg->regs;
 	u32 vector = regs->vector;
-	unsigned long dr6;
 
 	if (vector == X86_TRAP_MC || sw->mce_pending)
 		give_to_host(X86_TRAP_MC);
@@ -216,7 +215,6 @@ static void sort_out(struct lguest *lg)
 		break;
 	case X86_TRAP_DB:
 		/* The host expects its own bits there, not a guest's step. */
-		get_debugreg(dr6, 6);
 		set_debugreg(DR6_RESERVED, 6);
 		break;
 	case X86_TRAP_PF:

@@ -55,7 +55,7 @@ static void find_layout(struct kunit *test)
 {
 	const struct layout_case *c = test->param_value;
 
-	KUNIT_EXPECT_EQ(test, lg_data_find_layout(c->words) != NULL, c->known);
+	KUNIT_EXPECT_EQ(test, !!lg_data_find_layout(c->words), c->known);
 }
 
 static void init_with_layout(struct kunit *test)

@@ -150,12 +150,19 @@ u64 guest_shadow(struct guest *g, u32 gva);
 int guest_eventfd(struct guest *g);
 u64 guest_eventfd_count(struct guest *g, int fd);
 
-#define EXPECT_ALIVE(g)	KUNIT_EXPECT_STREQ((g)->test, (g)->lg->reason, "")
+#define EXPECT_ALIVE(g)							\
+do {									\
+	struct guest *_g = (g);						\
+									\
+	KUNIT_EXPECT_STREQ(_g->test, _g->lg->reason, "");		\
+} while (0)
 
 #define EXPECT_REASON(g, text)						\
 do {									\
-	KUNIT_EXPECT_EQ((g)->test, (g)->lg->dead, -ENOENT);		\
-	KUNIT_EXPECT_STREQ((g)->test, (g)->lg->reason, text);		\
+	struct guest *_g = (g);						\
+									\
+	KUNIT_EXPECT_EQ(_g->test, _g->lg->dead, -ENOENT);		\
+	KUNIT_EXPECT_STREQ(_g->test, _g->lg->reason, text);		\
 } while (0)
 
 #endif /* LG_TESTS_GUEST_H */

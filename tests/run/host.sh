@@ -11,7 +11,7 @@ flavours='amd64 rt-amd64 cloud-amd64'
 
 . "$run/linux.sh"
 
-pkgs_host='debian-archive-keyring xz-utils'
+pkgs_host='debian-archive-keyring xz-utils sparse'
 # A whole system's worth, for a chroot has nothing else
 pkgs_chroot='?essential binutils make'
 # For the user's own block device, where some kernels have some of them built in,
@@ -228,13 +228,16 @@ in_chroot() {
 		sh "$host/root" "$(id -u):$(id -g)" "$@"
 }
 
-# make_modules KVER: what is in $out/KVER
+# make_modules KVER: what is in $out/KVER, looked at by sparse, too
 make_modules() {
 	if [ -d "$host/root" ]; then
+		# To install it there would bring all of LLVM along.
+		cp "$(command -v sparse)" "$out/$1"
 		in_chroot "$out/$1" make -C "/usr/src/linux-headers-$1" M=/mnt \
-			-j"$jobs" modules
+			CHECK=/mnt/sparse W=1 C=1 -j"$jobs" modules
 	else
-		make -C "$host" M="$out/$1" -j"$jobs" modules
+		make -C "$host" M="$out/$1" CHECK=sparse W=1 C=1 -j"$jobs" \
+			modules
 	fi
 }
 

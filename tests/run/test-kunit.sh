@@ -4,26 +4,7 @@
 # kernel, made of the source of Debian's 6.1. Needs no virtual machine.
 
 . "$(dirname "$0")/lib.sh"
-. "$run/host.sh"
-
-kunit=$top/tests/kunit
-
-uml_make() {
-	make -C "$1" -j"$jobs" ARCH=um "$2"
-}
-
-# A kernel with an empty drivers/lguest, which the project is put into later
-make_uml() {
-	unpack_source "$1"
-	mkdir "$1/drivers/lguest"
-	cp "$kunit/Kconfig" "$1/drivers/lguest"
-	: >"$1/drivers/lguest/Kbuild"
-	# shellcheck disable=SC2016 # $ is the last line
-	sed -i '$i source "drivers/lguest/Kconfig"' "$1/drivers/Kconfig"
-	echo 'obj-y += lguest/' >>"$1/drivers/Makefile"
-	configure "$1" "$kunit/config" ARCH=um
-	uml_make "$1" linux
-}
+. "$run/uml.sh"
 
 # Only what this puts into it may differ from one use of the tree to the next.
 copy_project() {
@@ -74,17 +55,12 @@ run_linux() {
 }
 
 # shellcheck disable=SC2086 # a list of words
-install_missing $pkgs_linux $pkgs_host
+install_missing $pkgs_uml
 mkdir -p "$out"
 : >"$out/kunit.results"
-ask 6.1
 say "Building a UML kernel with the KUnit suites"
 trap 'tail -n 40 "$out/kunit.build.log" >&2' EXIT
-# Up to copy_project, this script decides what is in the cache.
-key=$(sed '/^# Only what/,$d' "$0"
-	cat "$run/linux.sh" "$kunit/Kconfig" "$kunit/config")
-uml=$(cached uml "$kpkg $(gcc --version) $key" \
-	make_uml 2>"$out/kunit.build.log")
+get_uml 2>"$out/kunit.build.log"
 build_linux "$uml" >>"$out/kunit.build.log" 2>&1
 trap - EXIT
 say "Running the suites"

@@ -21,7 +21,7 @@ extern struct boot_regs boot_regs;
 
 /* The address of a kernel variable as long as linear is physical. */
 #define early(symbol) \
-	((typeof(&(symbol)))((u32)(&(symbol)) - KERNEL_BASE))
+	((typeof(symbol) *)((u32)&(symbol) - KERNEL_BASE))
 
 /* A guest may define this; it is called before LGUEST_INIT. */
 void guest_early(void);

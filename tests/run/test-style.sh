@@ -1,0 +1,86 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make test-style: what checkpatch and shellcheck have to say. Sparse and W=1 have
+# their say whenever the module is built.
+
+. "$(dirname "$0")/lib.sh"
+. "$run/uml.sh"
+
+# Programs have C's own types and no macros of the kernel's, and have to share
+# variables with signal handlers and guests. The others are wrong guesses.
+not_in_programs=CAMELCASE,EMBEDDED_FUNCTION_NAME,MACRO_ARG_REUSE
+not_in_programs=$not_in_programs,PREFER_DEFINED_ATTRIBUTE_MACRO
+not_in_programs=$not_in_programs,PREFER_KERNEL_TYPES,STATIC_CONST_CHAR_ARRAY
+not_in_programs=$not_in_programs,VOLATILE
+# What a module outside of the kernel is for
+not_in_compat=CONSTANT_COMPARISON,LINUX_VERSION_CODE
+
+# c_files PATH...: but not what is made by a build
+c_files() {
+	find "$@" -name build -prune -o -name '*.[chS]' ! -name '*.mod.c' \
+		! -name offsets.h -print
+}
+
+# checkpatch IGNORED FILE...
+checkpatch() {
+	_ignored=$1
+	shift
+	perl "$uml/scripts/checkpatch.pl" --no-tree --strict --terse --quiet \
+		--show-types --no-summary --typedefsfile="$out/typedefs" \
+		--ignore="NONE,$_ignored" -f "$@"
+}
+
+checkpatch_module() {
+	# shellcheck disable=SC2046 # a list of words
+	checkpatch '' $(c_files ./*.[ch] include x86 tests/*.c tests/kunit \
+		tests/host/Kbuild tests/host/nmi_storm.c \
+		tests/host/steady_keys.c | grep -v compat.h)
+}
+
+checkpatch_compat() {
+	checkpatch "$not_in_compat" compat.h
+}
+
+checkpatch_programs() {
+	# shellcheck disable=SC2046 # a list of words
+	checkpatch "$not_in_programs" $(c_files launcher tests/guests \
+		tests/host tests/run)
+}
+
+shellcheck_scripts() {
+	shellcheck -x -P tests/run .ci/run tests/run/*.sh tests/run/init \
+		tests/run/job-* tests/run/many-guests tests/run/shutdown-cases
+}
+
+# try COMMAND: a test that passes if that has nothing to say
+try() {
+	n=$((n + 1))
+	if "$1" >"$out/style.log" 2>&1; then
+		echo "ok $n $1"
+	else
+		sed 's/^/# /' "$out/style.log"
+		echo "not ok $n $1"
+	fi
+}
+
+# shellcheck disable=SC2086 # a list of words
+install_missing $pkgs_uml perl shellcheck
+mkdir -p "$out"
+: >"$out/style.results"
+get_uml 2>"$out/kunit.build.log"
+say "Checking the style"
+echo trap_hook_fn >"$out/typedefs"
+cd "$top"
+n=0
+{
+	echo '# begin style'
+	echo 'KTAP version 1'
+	echo '1..4'
+	try checkpatch_module
+	try checkpatch_compat
+	try checkpatch_programs
+	try shellcheck_scripts
+	echo '# end style 0'
+	echo '# done'
+} >"$out/style.results"
+report style

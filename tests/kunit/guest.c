@@ -38,6 +38,9 @@ int guest_open(struct kunit *test)
 	test->priv = g;
 
 	fake_cpu_budget = UINT_MAX;
+	fake_host.budget = UINT_MAX;
+	fake_host.lookup_error = 0;
+	fake_host.looked_up = NULL;
 	g->memory = map_memory(END);
 	g->words = map_memory(2 * PAGE_SIZE);
 	if (IS_ERR_VALUE(g->memory) || IS_ERR_VALUE(g->words))
@@ -123,6 +126,8 @@ void guest_free(struct kunit *test)
 		lg_destroy(g->lg);
 	KUNIT_EXPECT_EQ(test, fake_cpu_allocated, 0);
 	fake_cpu_allocated = 0;
+	KUNIT_EXPECT_EQ(test, fake_host.allocated, 0);
+	fake_host.allocated = 0;
 	/* After a failed assertion this is another thread, and that one gone */
 	if (current->mm == g->mm) {
 		kthread_unuse_mm(g->mm);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The host's memory management in the KUnit build: the kernel's own, with
+ * failures to order, and with a look at what is not freed.
+ */
+#include "fake_host.h"
+
+#undef kzalloc
+#undef kfree
+#undef kvzalloc
+#undef kvfree
+#undef get_zeroed_page
+#undef xa_alloc
+#undef xa_insert
+#undef mmu_notifier_register
+#undef get_user_pages_fast
+
+struct fake_host fake_host;
+
+static bool may_allocate(gfp_t gfp)
+{
+	if (fake_host.budget == UINT_MAX || gfp & __GFP_NOFAIL)
+		return true;
+	if (!fake_host.budget)
+		return false;
+	fake_host.budget--;
+	return true;
+}
+
+void *fake_kzalloc(size_t size, gfp_t gfp)
+{
+	void *p = may_allocate(gfp) ? kzalloc(size, gfp) : NULL;
+
+	fake_host.allocated += !!p;
+	return p;
+}
+
+void fake_kfree(const void *p)
+{
+	fake_host.allocated -= !!p;
+	kfree(p);
+}
+
+void *fake_kvzalloc(size_t size, gfp_t gfp)
+{
+	void *p = may_allocate(gfp) ? kvzalloc(size, gfp) : NULL;
+
+	fake_host.allocated += !!p;
+	return p;
+}
+
+void fake_kvfree(const void *p)
+{
+	fake_host.allocated -= !!p;
+	kvfree(p);
+}
+
+unsigned long fake_get_zeroed_page(gfp_t gfp)
+{
+	unsigned long page = may_allocate(gfp) ? get_zeroed_page(gfp) : 0;
+
+	fake_host.allocated += !!page;
+	return page;
+}
+
+void fake_free_page(unsigned long page)
+{
+	fake_host.allocated -= !!page;
+	free_pages(page, 0);
+}
+
+int fake_xa_alloc(struct xarray *xa, u32 *id, void *entry,
+		  struct xa_limit limit, gfp_t gfp)
+{
+	return may_allocate(gfp) ? xa_alloc(xa, id, entry, limit, gfp) :
+				   -ENOMEM;
+}
+
+int fake_xa_insert(struct xarray *xa, unsigned long index, void *entry,
+		   gfp_t gfp)
+{
+	return may_allocate(gfp) ? xa_insert(xa, index, entry, gfp) : -ENOMEM;
+}
+
+int fake_mmu_notifier_register(struct mmu_notifier *notifier,
+			       struct mm_struct *mm)
+{
+	return may_allocate(GFP_KERNEL) ? mmu_notifier_register(notifier, mm) :
+					  -ENOMEM;
+}
+
+static void tell(void)
+{
+	void (*looked_up)(void) = fake_host.looked_up;
+
+	/* It may make the module look up pages itself. */
+	fake_host.looked_up = NULL;
+	if (looked_up)
+		looked_up();
+}
+
+int fake_get_user_pages_fast(unsigned long addr, int count, unsigned int flags,
+			     struct page **pages)
+{
+	int got = fake_host.lookup_error;
+
+	fake_host.lookup_error = 0;
+	if (!got)
+		got = get_user_pages_fast(addr, count, flags, pages);
+	if (got > 0)
+		tell();
+	return got;
+}
+
+/* UML has none, and says so by never finding a page. */
+bool fake_get_user_page_fast_only(unsigned long addr, unsigned int flags,
+				  struct page **page)
+{
+	struct mm_struct *mm = current->mm;
+	spinlock_t *lock;	/* of the page table */
+	bool got = false;
+	pte_t *pte;
+
+	mmap_read_lock(mm);
+	if (find_vma(mm, addr) && !follow_pte(mm, addr, &pte, &lock)) {
+		got = !(flags & FOLL_WRITE) || pte_write(*pte);
+		if (got) {
+			*page = pte_page(*pte);
+			get_page(*page);
+		}
+		pte_unmap_unlock(pte, lock);
+	}
+	mmap_read_unlock(mm);
+	if (got)
+		tell();
+	return got;
+}

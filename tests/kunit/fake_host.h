@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The host's memory management, as far as the tests have a hand in it. All of
+ * the KUnit build is compiled with this in front, so that the module calls these
+ * in place of the kernel's.
+ */
+#ifndef LG_TESTS_FAKE_HOST_H
+#define LG_TESTS_FAKE_HOST_H
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+/**
+ * struct fake_host - what a test does to the host
+ * @budget: allocations until one fails, %UINT_MAX for none
+ * @allocated: those not freed yet, but for what an xarray has
+ * @lookup_error: what the next look-up of a page says, or 0
+ * @looked_up: called once, with the next page looked up but not used yet
+ */
+struct fake_host {
+	unsigned int budget;
+	unsigned int allocated;
+	int lookup_error;
+	void (*looked_up)(void);
+};
+
+extern struct fake_host fake_host;
+
+void *fake_kzalloc(size_t size, gfp_t gfp);
+void fake_kfree(const void *p);
+void *fake_kvzalloc(size_t size, gfp_t gfp);
+void fake_kvfree(const void *p);
+unsigned long fake_get_zeroed_page(gfp_t gfp);
+void fake_free_page(unsigned long page);
+int fake_xa_alloc(struct xarray *xa, u32 *id, void *entry,
+		  struct xa_limit limit, gfp_t gfp);
+int fake_xa_insert(struct xarray *xa, unsigned long index, void *entry,
+		   gfp_t gfp);
+int fake_mmu_notifier_register(struct mmu_notifier *notifier,
+			       struct mm_struct *mm);
+int fake_get_user_pages_fast(unsigned long addr, int count, unsigned int flags,
+			     struct page **pages);
+bool fake_get_user_page_fast_only(unsigned long addr, unsigned int flags,
+				  struct page **page);
+
+#undef free_page
+#define kzalloc			fake_kzalloc
+#define kfree			fake_kfree
+#define kvzalloc		fake_kvzalloc
+#define kvfree			fake_kvfree
+#define get_zeroed_page		fake_get_zeroed_page
+#define free_page		fake_free_page
+#define xa_alloc		fake_xa_alloc
+#define xa_insert		fake_xa_insert
+#define mmu_notifier_register	fake_mmu_notifier_register
+#define get_user_pages_fast	fake_get_user_pages_fast
+#define get_user_page_fast_only	fake_get_user_page_fast_only
+
+#endif /* LG_TESTS_FAKE_HOST_H */

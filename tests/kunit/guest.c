@@ -37,6 +37,7 @@ int guest_open(struct kunit *test)
 	kthread_use_mm(g->mm);
 	test->priv = g;
 
+	lg_pte_nx = LG_PTE_NX;
 	fake_cpu_budget = UINT_MAX;
 	fake_host.budget = UINT_MAX;
 	fake_host.lookup_error = 0;

@@ -128,18 +128,19 @@ free_struct:
 	return NULL;
 }
 
+static u64 *find_directory(struct lguest *lg, struct lg_root *root,
+			   unsigned int i)
+{
+	if (is_shared(lg, i))
+		return lg->mmu.kernel_pd[i];
+	return root->pdpt[i] & LG_PTE_PRESENT ? table_at(root->pdpt[i]) : NULL;
+}
+
 /* The directory entry for an address, or NULL if there is no directory. */
 static u64 *find_pde(struct lguest *lg, struct lg_root *root, u32 gva)
 {
-	unsigned int i = gva >> DIRECTORY_SHIFT;
-	u64 *pd;
+	u64 *pd = find_directory(lg, root, gva >> DIRECTORY_SHIFT);
 
-	if (is_shared(lg, i))
-		pd = lg->mmu.kernel_pd[i];
-	else if (root->pdpt[i] & LG_PTE_PRESENT)
-		pd = table_at(root->pdpt[i]);
-	else
-		pd = NULL;
 	return pd ? &pd[(gva / LEAF_SPAN) % LG_TABLE_ENTRIES] : NULL;
 }
 
@@ -221,20 +222,29 @@ static void drop_private(struct lguest *lg, struct lg_root *root)
 }
 
 /*
- * SET_PMD names a directory, not the root that it hangs off. Remember from
- * which directory of the guest's each of ours is filled.
+ * SET_PMD names a directory, not the root that it hangs off. So it is remembered
+ * from which directory of the guest's each of ours is filled: beside that, since
+ * a shared one outlives the root by which it was.
  */
+static u32 *directory_noted(struct lguest *lg, struct lg_root *root,
+			    unsigned int i)
+{
+	return is_shared(lg, i) ? &lg->mmu.kernel_pd_gpa[i] : &root->pd_gpa[i];
+}
+
 static void note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
 			   u32 pd_gpa)
 {
 	unsigned int i = gva >> DIRECTORY_SHIFT;
+	u32 *noted = directory_noted(lg, root, i);
+	u64 *pd = find_directory(lg, root, i);
 
-	if (root->pd_gpa[i] == pd_gpa)
+	if (*noted == pd_gpa)
 		return;
 	/* The guest's entry is ahead of its SET_PGD. */
-	if (!is_shared(lg, i) && root->pdpt[i] & LG_PTE_PRESENT)
-		drop_directory(lg, table_at(root->pdpt[i]));
-	root->pd_gpa[i] = pd_gpa;
+	if (pd)
+		drop_directory(lg, pd);
+	*noted = pd_gpa;
 }
 
 static void free_root(struct lguest *lg, struct lg_root *root)
@@ -697,7 +707,7 @@ void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
 		for (i = 0; i < ARRAY_SIZE(root->pd_gpa); i++) {
 			u32 gva = (i << DIRECTORY_SHIFT) + index * LEAF_SPAN;
 
-			if (root->pd_gpa[i] == pd_gpa)
+			if (*directory_noted(lg, root, i) == pd_gpa)
 				drop_leaf(lg, find_pde(lg, root, gva));
 		}
 	}

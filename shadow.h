@@ -66,7 +66,8 @@ struct lg_leaf {
  * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
  * @list: in &lg_mmu.roots, most recently used first
  * @pdpt: the four directories below 4 GiB; the rest is never used
- * @pd_gpa: the guest's directory that each is filled from, if it has PAE tables
+ * @pd_gpa: the guest's directory that each is filled from, if it has PAE tables;
+ *	not for those that all roots share
  * @top: the tables above @pdpt, from the one that cr3 holds down
  * @levels: how many of @top there are
  */
@@ -94,6 +95,7 @@ struct lg_root {
  * @boot_table: gpa of the table that the guest found at LGUEST_INIT, or 0
  * @pae: the guest's tables have PAE's format
  * @kernel_pd: directories wholly above kernel_address, shared by all roots
+ * @kernel_pd_gpa: for these, what &lg_root.pd_gpa is for others
  * @tables: pages and leaves in use
  * @limit: how many there may be
  * @executes_user: ring 1 has executed a page that ring 3 may execute too
@@ -112,6 +114,7 @@ struct lg_mmu {
 	u32 boot_table;
 	bool pae;
 	u64 *kernel_pd[4];
+	u32 kernel_pd_gpa[4];
 	unsigned int tables;
 	unsigned int limit;
 	bool executes_user;

@@ -163,6 +163,30 @@ static void limit_spares_the_root_in_use(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/*
+ * The kernel's part outlives the root by which it was filled, and SET_PMD of its
+ * directory counts all the same.
+ */
+static void set_pmd_after_eviction(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_mmu *mmu = &g->lg->mmu;
+
+	paging_start(g, true);
+	TOUCH(g, KERNEL + PAGE, 0);
+	make_many(g, 1);
+	switch_to(g, nth_top(0));
+	mmu->limit = mmu->tables + 4;
+	TOUCH(g, GVA, 0);
+	KUNIT_ASSERT_TRUE(test, list_is_singular(&mmu->roots));
+	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, 0);
+
+	mmu->limit = UINT_MAX;
+	guest_hypercall(g, SET_PMD, KERNEL_PD, 0, 0);
+	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
+	EXPECT_SHADOW(g, GVA, PAGE, U);
+}
+
 /* The new table's way in: each allocation fails once. */
 static void no_memory_for_a_root(struct kunit *test)
 {
@@ -245,6 +269,7 @@ static struct kunit_case shadow_roots_cases[] = {
 	KUNIT_CASE(limit),
 	KUNIT_CASE_PARAM(limit_for_one_root, format_gen_params),
 	KUNIT_CASE(limit_spares_the_root_in_use),
+	KUNIT_CASE(set_pmd_after_eviction),
 	KUNIT_CASE(no_memory_for_a_root),
 	KUNIT_CASE_PARAM(identity_ends, format_gen_params),
 	{}

@@ -176,6 +176,28 @@ static void restart(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->dead, -ERESTART);
 }
 
+static void flush_tlb(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u32 everything;
+
+	guest_hypercall(g, NEW_PGTABLE, TOP, 0, 0);
+	guest_put32(g, USER_TABLE + FREE / PAGE_SIZE * 4, FREE | P | U);
+	for (everything = 0; everything <= 1; everything++) {
+		g->lg->regs->cr2 = FREE;
+		guest_trap(g, 14, 4);
+		g->lg->regs->cr2 = KERNEL + FREE;
+		guest_trap(g, 14, 0);
+		KUNIT_EXPECT_NE(test, guest_shadow(g, FREE), 0);
+		KUNIT_EXPECT_NE(test, guest_shadow(g, KERNEL + FREE), 0);
+		guest_hypercall(g, FLUSH_TLB, everything, 0, 0);
+		KUNIT_EXPECT_EQ(test, guest_shadow(g, FREE), 0);
+		KUNIT_EXPECT_EQ(test, !guest_shadow(g, KERNEL + FREE),
+				everything);
+	}
+	EXPECT_ALIVE(g);
+}
+
 /* From here on through the run loop. The guest's program: */
 static void call_notify(struct lguest *lg)
 {
@@ -283,6 +305,7 @@ static struct kunit_case hypercalls_cases[] = {
 	KUNIT_CASE(shutdown_message_too_long),
 	KUNIT_CASE(shutdown_message_with_percent),
 	KUNIT_CASE(restart),
+	KUNIT_CASE(flush_tlb),
 	KUNIT_CASE(run_returns_each_notify),
 	KUNIT_CASE(run_ends_with_the_guest),
 	KUNIT_CASE(run_ends_for_a_signal),

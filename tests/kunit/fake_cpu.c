@@ -74,6 +74,8 @@ void lg_vcpu_put(struct lguest *lg)
 
 bool lg_vcpu_was_away(struct lguest *lg)
 {
+	if (lg->vcpu->prepare)
+		lg->vcpu->prepare(lg);
 	return lg->vcpu->away;
 }
 

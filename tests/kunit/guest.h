@@ -80,6 +80,7 @@ struct guest {
  * @regs: &lguest.regs
  * @gdt: &lguest.gdt
  * @run: what the guest does when it is entered
+ * @prepare: what happens beside it shortly before, with irqs delivered already
  * @data: for @run
  * @entered: how often it was
  * @loaded: between lg_vcpu_load() and lg_vcpu_put()
@@ -93,6 +94,7 @@ struct lg_vcpu {
 	struct lg_regs regs;
 	struct lg_desc gdt[LG_GDT_ENTRIES];
 	void (*run)(struct lguest *lg);
+	void (*prepare)(struct lguest *lg);
 	void *data;
 	unsigned int entered;
 	bool loaded;

@@ -66,6 +66,7 @@ enum {
  * @mm: the Launcher's address space
  * @memory: the Launcher's address of gpa 0
  * @words: a page of the Launcher's own, with nothing behind it
+ * @device: its /dev/lguest, if the suite has opened it (device.h)
  */
 struct guest {
 	struct kunit *test;
@@ -73,6 +74,7 @@ struct guest {
 	struct mm_struct *mm;
 	unsigned long memory;
 	unsigned long words;
+	struct file *device;
 };
 
 /**

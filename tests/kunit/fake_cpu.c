@@ -16,6 +16,7 @@ u64 lg_pte_nx = LG_PTE_NX;
 
 unsigned int fake_cpu_budget = UINT_MAX;
 unsigned int fake_cpu_allocated;
+bool fake_cpu_ready;
 
 static bool may_allocate(void)
 {
@@ -29,11 +30,16 @@ static bool may_allocate(void)
 
 int lg_cpu_init(void)
 {
+	if (!fake_cpu_budget)
+		return -ENOMEM;
+	fake_cpu_ready = true;
 	return 0;
 }
 
 void lg_cpu_exit(void)
 {
+	WARN_ON(!fake_cpu_ready);
+	fake_cpu_ready = false;
 }
 
 int lg_vcpu_init(struct lguest *lg)

@@ -110,6 +110,8 @@ struct lg_vcpu {
 /* fake_cpu.c: allocations until one fails, and those not freed yet */
 extern unsigned int fake_cpu_budget;
 extern unsigned int fake_cpu_allocated;
+/* Between lg_cpu_init(), which fails without a budget, and lg_cpu_exit() */
+extern bool fake_cpu_ready;
 
 /* For a suite's init: each does what those above it do, and more. */
 int guest_open(struct kunit *test);		/* memory, and an open file */

@@ -361,17 +361,18 @@ static bool deliver_irq(struct lguest *lg)
 		note_pending(lg, false);
 		return false;
 	}
+	if (lg->halted) {
+		lg->halted = false;
+		if (!lg_data_set_irq_enabled(lg, true))
+			return false;
+	}
 	if (held_back(lg)) {
 		/* Not for want of irq_enabled, so the guest need not ask. */
 		note_pending(lg, false);
 		await_irq_window(lg);
 		return false;
 	}
-	if (lg->halted) {
-		lg->halted = false;
-		if (!lg_data_set_irq_enabled(lg, true))
-			return false;
-	} else if (!lg_data_irq_enabled(lg, &enabled) || !enabled) {
+	if (!lg_data_irq_enabled(lg, &enabled) || !enabled) {
 		note_pending(lg, true);
 		await_irq_window(lg);
 		return false;

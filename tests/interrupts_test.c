@@ -348,6 +348,26 @@ static void halt_ends_by_a_trap_gate(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, enabled(g));
 }
 
+/* It has to get out of the range, so it goes on without its irq for now. */
+static void halt_ends_where_held_back(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	set_enabled(g, false);
+	g->lg->regs->eip = NOIRQ_START;
+	guest_hypercall(g, HALT, 0, 0, 0);
+	lg_set_irq(g->lg, 4);
+	lg_deliver_irqs(g->lg);
+	KUNIT_EXPECT_FALSE(test, g->lg->halted);
+	KUNIT_EXPECT_TRUE(test, enabled(g));
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, NOIRQ_START);
+	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, BIT(4));
+	KUNIT_EXPECT_TRUE(test, hrtimer_active(&g->lg->irq_window));
+	g->lg->regs->eip = NOIRQ_END;
+	lg_deliver_irqs(g->lg);
+	expect_delivered(g, 4);
+}
+
 static void no_handler_yet(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -411,6 +431,7 @@ static struct kunit_case interrupts_cases[] = {
 	KUNIT_CASE(window_is_looked_for),
 	KUNIT_CASE(halt_ends),
 	KUNIT_CASE(halt_ends_by_a_trap_gate),
+	KUNIT_CASE(halt_ends_where_held_back),
 	KUNIT_CASE(no_handler_yet),
 	KUNIT_CASE(nothing_before_init),
 	KUNIT_CASE(time_comes_with_each),

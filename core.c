@@ -92,7 +92,8 @@ static void run_guest(struct lguest *lg)
 {
 	local_irq_disable();
 	/* From here on what is new interrupts the guest. */
-	if (signal_pending(current) || cpu_is_wanted() || lg_irqs_are_new(lg)) {
+	if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME) ||
+	    cpu_is_wanted() || lg_irqs_are_new(lg)) {
 		local_irq_enable();
 		return;
 	}

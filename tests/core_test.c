@@ -317,6 +317,20 @@ static void late_signal(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, irqs_disabled());
 }
 
+static void work_comes_late(struct lguest *lg)
+{
+	set_thread_flag(TIF_NOTIFY_RESUME);
+}
+
+static void late_work(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	g->lg->vcpu->prepare = work_comes_late;
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTARTNOINTR);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
+}
+
 static void cpu_is_wanted_late(struct lguest *lg)
 {
 	lg->vcpu->prepare = NULL;
@@ -429,6 +443,7 @@ static struct kunit_case core_cases[] = {
 	KUNIT_CASE(late_irq),
 	KUNIT_CASE(late_irq_that_waits),
 	KUNIT_CASE(late_signal),
+	KUNIT_CASE(late_work),
 	KUNIT_CASE(late_need_of_the_cpu),
 	KUNIT_CASE(others_have_their_turn),
 	KUNIT_CASE(time_after_it_was_away),

@@ -228,6 +228,25 @@ static void unreadable_words(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* What follows a request's words means nothing, except for INITIALIZE. */
+static void long_writes(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	int fd = guest_eventfd(g);
+
+	initialize(g);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_IRQ, 1, 2, 3), 0);
+	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, BIT(1));
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_EVENTFD, 0x1000, fd, 0),
+			0);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_SETREG, 0, 5, 6), 0);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_GETREG, 0, 4), 0);
+	KUNIT_EXPECT_EQ(test, g->lg->reg_value, 5);
+	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_TRAP, 13, 0), -EINVAL);
+	EXPECT_ALIVE(g);
+	sys_close(fd);
+}
+
 static void irq_range(struct kunit *test)
 {
 	static const unsigned long bad[] = {
@@ -316,6 +335,7 @@ static struct kunit_case requests_cases[] = {
 	KUNIT_CASE(requests_before_initialize),
 	KUNIT_CASE_PARAM(short_writes, short_gen_params),
 	KUNIT_CASE_PARAM(unreadable_words, short_gen_params),
+	KUNIT_CASE(long_writes),
 	KUNIT_CASE(irq_range),
 	KUNIT_CASE(eventfd_errors),
 	KUNIT_CASE(dead_guest),

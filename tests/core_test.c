@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The run loop. What read(2) makes of it is in device_test.c. */
+/* The run loop; read_test.c has what read(2) makes of it. */
 #include <kunit/test.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/sched/signal.h>
-#include <linux/workqueue.h>
 
 #include "../cpu.h"
 #include "kunit/guest.h"
@@ -160,103 +159,6 @@ static void restarts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTART);
 	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTART);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
-}
-
-/* Something that comes from outside, 10 ms later */
-struct event {
-	struct delayed_work work;
-	struct guest *g;
-	struct task_struct *task;
-	int irq;		/* or a signal, if negative */
-};
-
-static void happen(struct work_struct *work)
-{
-	struct event *event = container_of(to_delayed_work(work), struct event,
-					   work);
-	struct guest *g = event->g;
-
-	KUNIT_EXPECT_EQ(g->test, g->lg->vcpu->entered, 0);
-	if (event->irq >= 0) {
-		lg_set_irq(g->lg, event->irq);
-	} else {
-		set_tsk_thread_flag(event->task, TIF_SIGPENDING);
-		wake_up_state(event->task, TASK_INTERRUPTIBLE);
-	}
-}
-
-static void schedule_event(struct guest *g, struct event *event, int irq,
-			   unsigned int ticks)
-{
-	event->g = g;
-	event->task = current;
-	event->irq = irq;
-	INIT_DELAYED_WORK_ONSTACK(&event->work, happen);
-	schedule_delayed_work(&event->work, ticks);
-}
-
-static void wait_for_event(struct event *event)
-{
-	flush_delayed_work(&event->work);
-	destroy_delayed_work_on_stack(&event->work);
-}
-
-static void halt_sleeps(struct kunit *test)
-{
-	struct guest *g = test->priv;
-	struct event event;
-
-	guest_hypercall(g, HALT, 0, 0, 0);
-	schedule_event(g, &event, 2, 2);
-	KUNIT_EXPECT_EQ(test, run(g), HANDLER(2));
-	wait_for_event(&event);
-	KUNIT_EXPECT_FALSE(test, g->lg->halted);
-	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
-}
-
-static void halt_sleeps_on(struct kunit *test)
-{
-	struct guest *g = test->priv;
-	struct event of_no_use, event;
-
-	guest_put32(g, DATA + DATA_BLOCKED, BIT(1));
-	guest_hypercall(g, HALT, 0, 0, 0);
-	schedule_event(g, &of_no_use, 1, 2);
-	schedule_event(g, &event, 2, 5);
-	KUNIT_EXPECT_EQ(test, run(g), HANDLER(2));
-	wait_for_event(&of_no_use);
-	wait_for_event(&event);
-	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, BIT(1));
-}
-
-static void halt_with_an_irq_pending(struct kunit *test)
-{
-	struct guest *g = test->priv;
-
-	guest_put32(g, DATA + DATA_IRQ_ENABLED, 0);
-	lg_set_irq(g->lg, 2);
-	lg_deliver_irqs(g->lg);
-	guest_hypercall(g, HALT, 0, 0, 0);
-	KUNIT_EXPECT_EQ(test, run(g), HANDLER(2));
-}
-
-static void signal_ends_the_sleep(struct kunit *test)
-{
-	struct guest *g = test->priv;
-	struct event event;
-
-	guest_hypercall(g, HALT, 0, 0, 0);
-	schedule_event(g, &event, -1, 2);
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTARTSYS);
-	clear_thread_flag(TIF_SIGPENDING);
-	wait_for_event(&event);
-	KUNIT_EXPECT_TRUE(test, g->lg->halted);
-	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->loaded);
-
-	/* And the next call sleeps on. */
-	schedule_event(g, &event, 1, 2);
-	KUNIT_EXPECT_EQ(test, run(g), HANDLER(1));
-	wait_for_event(&event);
 }
 
 /* Task work waits for a return to user mode, and a restart is one. */
@@ -435,10 +337,6 @@ static struct kunit_case core_cases[] = {
 	KUNIT_CASE(dies_of_a_trap),
 	KUNIT_CASE(dies_of_an_irq),
 	KUNIT_CASE(restarts),
-	KUNIT_CASE(halt_sleeps),
-	KUNIT_CASE(halt_sleeps_on),
-	KUNIT_CASE(halt_with_an_irq_pending),
-	KUNIT_CASE(signal_ends_the_sleep),
 	KUNIT_CASE(work_is_let_through),
 	KUNIT_CASE(late_irq),
 	KUNIT_CASE(late_irq_that_waits),

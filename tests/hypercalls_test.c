@@ -267,21 +267,6 @@ static void run_ends_for_a_signal(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, g->lg->halted);
 }
 
-static void clock_ends_halt(struct kunit *test)
-{
-	struct guest *g = test->priv;
-
-	guest_hypercall(g, LOAD_IDT_ENTRY, 32, 0x611234, 0x8e00);
-	guest_hypercall(g, SET_CLOCKEVENT, 1000000, 0, 0);
-	guest_hypercall(g, HALT, 0, 0, 0);
-	g->lg->vcpu->run = call_notify;
-	KUNIT_EXPECT_EQ(test, lg_run(g->lg), 0);
-	KUNIT_EXPECT_FALSE(test, g->lg->halted);
-	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, 0x1234);
-	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
-	EXPECT_ALIVE(g);
-}
-
 static void clock_is_cancelled(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -309,7 +294,6 @@ static struct kunit_case hypercalls_cases[] = {
 	KUNIT_CASE(run_returns_each_notify),
 	KUNIT_CASE(run_ends_with_the_guest),
 	KUNIT_CASE(run_ends_for_a_signal),
-	KUNIT_CASE(clock_ends_halt),
 	KUNIT_CASE(clock_is_cancelled),
 	{}
 };

@@ -118,8 +118,6 @@ static int run_until_done(struct lguest *lg)
 		err = must_leave();
 		if (err)
 			return err;
-		if (lg->hcall_pending)
-			continue;
 
 		lg_deliver_irqs(lg);
 		if (lg_is_dead(lg))

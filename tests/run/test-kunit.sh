@@ -33,13 +33,17 @@ build_linux() (
 	copy_project "$1/drivers/lguest"
 	uml_make "$1" linux
 	cp "$1/linux" "$out/linux"
+	rm -rf "$out/coverage"
+	mkdir "$out/coverage"
+	cp "$1"/drivers/lguest/*.gcno "$out/coverage"
 	rm "$1/unfinished"
 )
 
 # Its log is a KTAP document, among other things.
 run_linux() {
 	status=0
-	TMPDIR=${TMPDIR:-/tmp} timeout 300 "$out/linux" mem=256M kunit.enable=1 \
+	TMPDIR=${TMPDIR:-/tmp} GCOV_PREFIX=$out/coverage/data \
+		timeout 300 "$out/linux" mem=256M kunit.enable=1 \
 		kunit_shutdown=halt </dev/null >"$out/kunit.log" 2>&1 || status=$?
 	sed -i 's/\r$//; s/^\[ *[0-9.]*\] //' "$out/kunit.log"
 	if grep 'WARNING:\|BUG:\|Kernel panic' "$out/kunit.log" \
@@ -51,8 +55,39 @@ run_linux() {
 		/^ *\(KTAP\|1\.\.\|ok \|not ok \|#\)/p' "$out/kunit.log"
 	sed 's/^/# kernel log: /' "$out/kunit.complaints"
 	echo "# end kunit $status"
-	echo '# done'
 }
+
+# How much of each file of the module was executed; its lines, with a count each,
+# are left in build/coverage/*.c.gcov. It has the source under the same name as
+# where it was compiled.
+coverage() (
+	cd "$out/coverage"
+	find data -name '*.gcda' ! -path '*/tests/*' -exec cp {} . \;
+	mkdir drivers
+	ln -s "$top" drivers/lguest
+	echo '# begin coverage'
+	echo 'KTAP version 1'
+	echo "1..$(find . -maxdepth 1 -name '*.gcda' | wc -l)"
+	gcov -r -- *.gcda 2>/dev/null | awk -v least=90 '
+		/^File / {
+			file = $2
+			gsub(/'"'"'|.*\//, "", file)
+		}
+		/^Lines executed:/ && file ~ /\.c$/ {
+			split($2, percent, /[:%]/)
+			print (percent[2] < least ? "not ok " : "ok ") ++n, \
+				file ": " percent[2] "% of " $4 " lines"
+			covered += percent[2] * $4 / 100
+			lines += $4
+			file = ""
+		}
+		END {
+			if (lines)
+				printf "# %.1f%% of %d lines\n", \
+					100 * covered / lines, lines
+		}'
+	echo '# end coverage 0'
+)
 
 # shellcheck disable=SC2086 # a list of words
 install_missing $pkgs_uml
@@ -64,5 +99,5 @@ get_uml 2>"$out/kunit.build.log"
 build_linux "$uml" >>"$out/kunit.build.log" 2>&1
 trap - EXIT
 say "Running the suites"
-run_linux >"$out/kunit.results"
+{ run_linux; coverage; echo '# done'; } >"$out/kunit.results"
 report kunit

@@ -3,7 +3,8 @@
 # for every program, "# begin NAME", the program's own KTAP, "# end NAME STATUS",
 # and "# done" after the last. What is missing counts as a failure: a program
 # that ends badly, runs no test or not all it planned, a stream that breaks off.
-# Only leaves are counted, not the summary line of a subtest. Failures are told
+# Only leaves are counted, not the summary line of a subtest; how many passed in
+# each program also goes to the file that "counts" names. Failures are told
 # again in the end, each with what was said since the result before it.
 
 function flaw(text)
@@ -34,8 +35,11 @@ function close_program()
 	# and the program's exit status only says the same.
 	if (flaws)
 		failed += flaws
+	skipped += left_out
 	document = document body (flaws || bad ? "not ok " : "ok ") ++programs \
 		" - " name "\n"
+	if (counts)
+		print leaves - bad - left_out, name >counts
 	open_program("")
 }
 
@@ -43,7 +47,7 @@ function open_program(n)
 {
 	name = n
 	body = n == "" ? "" : "    # Subtest: " n "\n"
-	flaws = bad = leaves = planned = 0
+	flaws = bad = leaves = left_out = planned = 0
 	last = -1
 	remarks = ""
 	split("", plan)
@@ -131,7 +135,7 @@ name == "" { next }
 	} else {
 		leaves++
 		if (/ # SKIP/)
-			skipped++
+			left_out++
 		else if ($1 == "ok")
 			passed++
 		else {

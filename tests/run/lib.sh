@@ -90,5 +90,5 @@ report() {
 	[ -z "${ALL_STAGES-}" ] || return 0
 	cd "$out"
 	for stage; do set -- "$@" "$stage.results"; shift; done
-	awk -f "$run/ktap.awk" "$@"
+	awk -v counts=counts -f "$run/ktap.awk" "$@"
 }

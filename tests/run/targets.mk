@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What wants a machine of its own. The scripts say what they install.
 
-run test test-style test-kunit test-build test-qemu test-bochs:
+run figures test test-style test-kunit test-build test-qemu test-bochs:
 	+@tests/run/$@.sh
 
 # SECONDS means something else to some shells.
@@ -16,5 +16,5 @@ tests-clean:
 
 clean: tests-clean
 
-.PHONY: run test test-style test-kunit test-build test-qemu test-bochs fuzz host-tests \
-	tests-clean
+.PHONY: run figures test test-style test-kunit test-build test-qemu \
+	test-bochs fuzz host-tests tests-clean

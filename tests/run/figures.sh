@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make figures: what the last "make test" counted, into the README
+
+. "$(dirname "$0")/lib.sh"
+
+cd "$out"
+[ -s counts ] || die "there are no results: make test first"
+
+# passed PATTERN: tests of the programs whose name it matches
+passed() { awk -v p="$1" '$0 ~ "^[0-9]+ " p "$" { n += $1 } END { print n + 0 }' counts; }
+programs() { grep -cE "^[0-9]+ $1\$" counts || :; }
+# remark FILE PATTERN: the number in such a comment
+remark() { sed -n "s/^ *# *$2\$/\\1/p" "$1" | tail -n 1; }
+
+machine=6.1
+host_programs="qemu-$machine (requests|lifecycle|processes|backing|hostile|memory|power.*|fairness|console|many-guests)(32)?"
+guests=$(remark qemu-6.12.results '.* guests, .* \([0-9]*\) in a minute.*')
+launchers=$(remark qemu-6.12.results '.* Launchers, .* \([0-9]*\) in a minute.*')
+
+cat >figures <<END
+| | |
+|---|---|
+| KUnit checks | $(passed kunit) |
+| of the lines of the generic half, executed by them | $(remark kunit.results '\([0-9.]*%\) of .* lines') |
+| checks by guests, each about one subject | $(passed "qemu-$machine guest-.*") in $(programs "qemu-$machine guest-.*") guests |
+| ways to die, each with its reason | $(passed "qemu-$machine shutdown.*") |
+| checks of /dev/lguest from outside | $(passed "$host_programs") |
+| fuzzed guests, and Launchers, a minute | $guests, and $launchers |
+| machines | $(find . -maxdepth 1 -name 'qemu-*.results' | wc -l) |
+| tests that passed, on all of them | $(passed '.*') |
+END
+sed -i -e '/^<!-- figures/r figures' -e '/^<!-- figures/,/^<!-- end/{/^|/d}' \
+	"$top/README.md"

@@ -21,52 +21,52 @@
 #define JOBS		3
 /* A guest that does not end by itself within this many seconds never will. */
 #define PATIENCE	4
-/* And if its Launcher outlives SIGKILL by that many, it can't be killed. */
-#define KILL_TIME	100
 #define NMIS		"0 20\n"
 
+/* What goes with the job of the same number */
 struct run {
-	pid_t pid;
-	unsigned int seed;
 	const char *guest;
-	double end;
-	bool killed;
 	int out;
 	size_t len;
 	char text[16384];
 };
 
+static struct job jobs[JOBS];
 static struct run runs[JOBS];
 static const char *launcher;
 static unsigned int executions, killed, failures;
 static int kmsg = -1;
 
-static void fail(struct run *r, const char *what)
+static struct run *run_of(struct job *job)
 {
+	return &runs[job - jobs];
+}
+
+static void fail(struct job *job, const char *what)
+{
+	struct run *r = run_of(job);
 	char *line, *rest;
 
 	failures++;
-	printf("# seed %u: %s\n", r->seed, what);
+	printf("# seed %u: %s\n", job->seed, what);
 	printf("# replay: lguest --memory 16 --rng --block /tmp/fuzz.img %s %u trace\n",
-	       r->guest, r->seed);
+	       r->guest, job->seed);
 	for (line = strtok_r(r->text, "\n", &rest); line;
 	     line = strtok_r(NULL, "\n", &rest))
 		printf("# | %s\n", line);
 	fflush(stdout);
 }
 
-static void start(struct run *r, const char *guest, unsigned int seed)
+static void start(struct job *job, const char *guest, unsigned int seed)
 {
+	struct run *r = run_of(job);
 	char word[16];
 	int ends[2];
 
 	memset(r, 0, sizeof(*r));
 	snprintf(word, sizeof(word), "%u", seed);
 	need(!pipe2(ends, O_CLOEXEC));
-	fflush(stdout);
-	r->pid = fork();
-	need(r->pid >= 0);
-	if (!r->pid) {
+	if (!job_fork(job, seed, PATIENCE)) {
 		dup2(ends[1], STDOUT_FILENO);
 		dup2(ends[1], STDERR_FILENO);
 		execlp(launcher, launcher, "--memory", "16", "--rng",
@@ -76,9 +76,7 @@ static void start(struct run *r, const char *guest, unsigned int seed)
 	close(ends[1]);
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	r->out = ends[0];
-	r->seed = seed;
 	r->guest = guest;
-	r->end = now() + PATIENCE;
 }
 
 /* The end of what it has said counts. */
@@ -124,72 +122,37 @@ static bool own_words(struct run *r)
 	return memmem(r->text, r->len, "guest died: CRASH: ", 19);
 }
 
-static void judge(struct run *r, int status)
+static void judge(struct job *job, int status)
 {
+	struct run *r = run_of(job);
 	char what[64];
 
 	listen_to(r);
 	close(r->out);
 	executions++;
-	killed += r->killed;
+	killed += job->killed;
 	if (WIFSIGNALED(status)) {
 		snprintf(what, sizeof(what), "killed by signal %d",
 			 WTERMSIG(status));
-		if (WTERMSIG(status) != SIGKILL || !r->killed)
-			fail(r, what);
+		if (WTERMSIG(status) != SIGKILL || !job->killed)
+			fail(job, what);
 	} else if (WEXITSTATUS(status) > 1) {
 		snprintf(what, sizeof(what), "exit status %d",
 			 WEXITSTATUS(status));
-		fail(r, what);
+		fail(job, what);
 	} else if (!says_why(r) && !own_words(r)) {
-		fail(r, "no reason that can be read");
+		fail(job, "no reason that can be read");
 	} else if (getenv("FUZZ_VERBOSE")) {
 		char *why = memrchr(r->text, '\n', r->len - 1);
 
-		fprintf(stderr, "seed %u: %s", r->seed,
+		fprintf(stderr, "seed %u: %s", job->seed,
 			why ? why + 1 : r->text);
 	}
-	r->pid = 0;
 }
 
-static void show_file(const char *name, pid_t pid)
+static void cannot_be_killed(struct job *job)
 {
-	char path[64], line[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		printf("# | %s", line);
-	if (f)
-		fclose(f);
-}
-
-/* Return: false if nothing more can be learned on this machine. */
-static bool look_after(struct run *r)
-{
-	int status;
-
-	if (!r->pid)
-		return true;
-	listen_to(r);
-	if (waitpid(r->pid, &status, WNOHANG) == r->pid) {
-		judge(r, status);
-		return true;
-	}
-	if (now() < r->end)
-		return true;
-	if (!r->killed) {
-		kill(r->pid, SIGKILL);
-		r->killed = true;
-		r->end = now() + KILL_TIME;
-		return true;
-	}
-	fail(r, "cannot be killed");
-	show_file("status", r->pid);
-	show_file("wchan", r->pid);
-	show_file("stack", r->pid);
-	return false;
+	fail(job, "cannot be killed");
 }
 
 static void seeds_at_work(void)
@@ -197,8 +160,8 @@ static void seeds_at_work(void)
 	int i;
 
 	for (i = 0; i < JOBS; i++)
-		if (runs[i].pid)
-			printf("# at work: seed %u in %s\n", runs[i].seed,
+		if (jobs[i].pid)
+			printf("# at work: seed %u in %s\n", jobs[i].seed,
 			       runs[i].guest);
 }
 
@@ -225,47 +188,28 @@ static void send_nmis(void)
 	put("/sys/module/nmi_storm/parameters/send", NMIS);
 }
 
-static bool work(void)
+static void listen_to_all(void)
 {
-	bool good = true;
 	int i;
 
 	for (i = 0; i < JOBS; i++)
-		good &= look_after(&runs[i]);
+		if (jobs[i].pid)
+			listen_to(&runs[i]);
 	hear_host();
-	sleep_ms(10);
-	return good;
 }
 
-static struct run *free_run(void)
-{
-	int i;
-
-	for (i = 0; i < JOBS; i++)
-		if (!runs[i].pid)
-			return &runs[i];
-	return NULL;
-}
+static struct pool pool = {
+	.jobs = jobs, .count = JOBS, .ended = judge,
+	.stuck = cannot_be_killed, .meanwhile = listen_to_all,
+};
 
 static bool run_seed(const char *guest, unsigned int seed)
 {
-	struct run *r;
+	struct job *job = pool_slot(&pool);
 
-	while (!(r = free_run()))
-		if (!work())
-			return false;
-	start(r, guest, seed);
-	return true;
-}
-
-static bool finish(void)
-{
-	int i;
-
-	for (i = 0; i < JOBS; i++)
-		while (runs[i].pid)
-			if (!work())
-				return false;
+	if (!job)
+		return false;
+	start(job, guest, seed);
 	return true;
 }
 
@@ -301,7 +245,7 @@ static bool run_corpus(const char *corpus, char **guests)
 			good = run_seed(guest, seed);
 	}
 	fclose(f);
-	return finish() && good;
+	return pool_finish(&pool) && good;
 }
 
 static bool run_seeds(unsigned int seed, double seconds, char **guests)
@@ -321,7 +265,7 @@ static bool run_seeds(unsigned int seed, double seconds, char **guests)
 		fprintf(stderr, "fuzz: seed %u, %u run, %u failures\n", seed,
 			executions, failures);
 	}
-	if (!finish())
+	if (!pool_finish(&pool))
 		return false;
 	n = executions - had;
 	printf("# %u guests, up to seed %u, %.0f in a minute; %u were killed\n",

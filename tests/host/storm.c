@@ -35,8 +35,8 @@
 #define JOBS		2
 #define THREADS		8
 #define GUESTS		2
-/* If it outlives SIGKILL by that many seconds, it can't be killed. */
-#define KILL_TIME	100
+/* By then, all that a killed process has held is gone. */
+#define GONE_TIME	100
 
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 GUEST(notify, G_INIT "1:" G_NOTIFY(0x1000) G_NOTIFY(0x2000) G_NOTIFY(0x3000)
@@ -405,107 +405,58 @@ static void launcher(unsigned int seed)
 	_exit(0);
 }
 
-struct run {
-	pid_t pid;
-	unsigned int seed;
-	double end;
-	bool killed;
-};
-
-static struct run runs[JOBS];
+static struct job jobs[JOBS];
 static unsigned int launchers, failures;
 
-static bool look_after(struct run *r)
+static void ended(struct job *job, int status)
 {
-	char path[64], line[256];
-	int status;
-	FILE *f;
+	launchers++;
+	if (status && !(job->killed && WIFSIGNALED(status) &&
+			WTERMSIG(status) == SIGKILL)) {
+		printf("# seed %u: status %#x\n", job->seed, status);
+		failures++;
+	}
+}
 
-	if (waitpid(r->pid, &status, WNOHANG) == r->pid) {
-		kill(-r->pid, SIGKILL);
-		launchers++;
-		if (status && !(r->killed && WIFSIGNALED(status) &&
-				WTERMSIG(status) == SIGKILL)) {
-			printf("# seed %u: status %#x\n", r->seed, status);
-			failures++;
-		}
-		r->pid = 0;
-		return true;
-	}
-	if (now() < r->end)
-		return true;
-	if (!r->killed) {
-		kill(-r->pid, SIGKILL);
-		r->killed = true;
-		r->end = now() + KILL_TIME;
-		return true;
-	}
-	printf("# seed %u cannot be killed\n", r->seed);
+static void stuck(struct job *job)
+{
+	printf("# seed %u cannot be killed\n", job->seed);
 	failures++;
-	snprintf(path, sizeof(path), "/proc/%d/stack", r->pid);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof(line), f))
-		printf("# | %s", line);
-	return false;
 }
 
-static bool look_after_all(void)
-{
-	bool good = true;
-	int i;
-
-	for (i = 0; i < JOBS; i++)
-		if (runs[i].pid)
-			good &= look_after(&runs[i]);
-	sleep_ms(5);
-	return good;
-}
-
-static void start(struct run *r, unsigned int seed)
-{
-	fflush(stdout);
-	r->pid = fork();
-	need(r->pid >= 0);
-	if (!r->pid) {
-		setpgid(0, 0);
-		launcher(seed);
-	}
-	setpgid(r->pid, r->pid);
-	r->seed = seed;
-	r->killed = false;
-	srand(seed);
-	r->end = now() + .2 + rand() % 2000 / 1000.;
-}
+static struct pool pool = {
+	.jobs = jobs, .count = JOBS, .ended = ended, .stuck = stuck,
+};
 
 static bool run_seeds(unsigned int seed, double seconds)
 {
 	double began = now(), said = began;
-	int i;
+	struct job *job;
 
-	while (now() < began + seconds) {
-		for (i = 0; i < JOBS; i++)
-			if (!runs[i].pid)
-				start(&runs[i], seed++);
-		if (!look_after_all())
+	for (; now() < began + seconds; seed++) {
+		job = pool_slot(&pool);
+		if (!job)
 			return false;
+		srand(seed);
+		if (!job_fork(job, seed, .2 + rand() % 2000 / 1000.))
+			launcher(seed);
 		if (now() < said + 30)
 			continue;
 		said = now();
 		fprintf(stderr, "storm: seed %u, %u failures\n", seed,
 			failures);
 	}
-	for (i = 0; i < JOBS; i++)
-		while (runs[i].pid)
-			if (!look_after_all())
-				return false;
-	printf("# %u Launchers, up to seed %u\n", launchers, seed - 1);
+	if (!pool_finish(&pool))
+		return false;
+	printf("# %u Launchers, up to seed %u, %.0f in a minute\n", launchers,
+	       seed - 1, launchers * 60 / (now() - began));
 	return true;
 }
 
 /* No guest outlives its Launchers. */
 static bool nothing_left(void)
 {
-	double limit = now() + KILL_TIME;
+	double limit = now() + GONE_TIME;
 	long users;
 
 	do {

@@ -17,6 +17,8 @@
 
 #define EXIT_SKIP	4
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+/* What outlives SIGKILL by that many seconds can't be killed. */
+#define KILL_TIME	100
 
 static bool case_failed;
 
@@ -221,6 +223,100 @@ pid_t spawn(void (*fn)(void *), void *arg)
 	case_failed = false;
 	fn(arg);
 	case_end();
+}
+
+static void show_file(const char *name, pid_t pid)
+{
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		printf("# | %s", line);
+	if (f)
+		fclose(f);
+}
+
+static bool look_after(struct pool *pool, struct job *job)
+{
+	int status;
+
+	if (waitpid(job->pid, &status, WNOHANG) == job->pid) {
+		/* What it has left behind */
+		kill(-job->pid, SIGKILL);
+		pool->ended(job, status);
+		job->pid = 0;
+		return true;
+	}
+	if (now() < job->end)
+		return true;
+	if (!job->killed) {
+		kill(-job->pid, SIGKILL);
+		job->killed = true;
+		job->end = now() + KILL_TIME;
+		return true;
+	}
+	pool->stuck(job);
+	show_file("status", job->pid);
+	show_file("wchan", job->pid);
+	show_file("stack", job->pid);
+	fflush(stdout);
+	return false;
+}
+
+static bool look_after_all(struct pool *pool)
+{
+	bool good = true;
+	int i;
+
+	if (pool->meanwhile)
+		pool->meanwhile();
+	for (i = 0; i < pool->count; i++)
+		if (pool->jobs[i].pid)
+			good &= look_after(pool, &pool->jobs[i]);
+	sleep_ms(5);
+	return good;
+}
+
+struct job *pool_slot(struct pool *pool)
+{
+	int i;
+
+	do {
+		for (i = 0; i < pool->count; i++)
+			if (!pool->jobs[i].pid)
+				return &pool->jobs[i];
+	} while (look_after_all(pool));
+	return NULL;
+}
+
+bool pool_finish(struct pool *pool)
+{
+	int i;
+
+	for (i = 0; i < pool->count; i++)
+		while (pool->jobs[i].pid)
+			if (!look_after_all(pool))
+				return false;
+	return true;
+}
+
+pid_t job_fork(struct job *job, unsigned int seed, double seconds)
+{
+	fflush(stdout);
+	job->pid = fork();
+	need(job->pid >= 0);
+	if (!job->pid) {
+		setpgid(0, 0);
+		return 0;
+	}
+	/* Whoever of the two comes first */
+	setpgid(job->pid, job->pid);
+	job->seed = seed;
+	job->killed = false;
+	job->end = now() + seconds;
+	return job->pid;
 }
 
 bool put(const char *name, const char *text)

@@ -68,6 +68,35 @@ void expect_no_leaks(void);
 /* Where init has mounted cgroups; skips the case where there are none */
 #define CGROUPS		"/tmp/cgroup"
 void need_cgroups(void);
+/*
+ * Processes at work, each for a seed, as many at once as there are jobs. Each
+ * leads a group of its own. One that goes on for too long is killed; if it
+ * outlives that, it is said where it hangs.
+ */
+struct job {
+	pid_t pid;		/* 0 if none is at work */
+	unsigned int seed;
+	bool killed;		/* by us, for its time was over */
+	double end;
+};
+
+struct pool {
+	struct job *jobs;
+	int count;
+	/* It is gone, with that status. */
+	void (*ended)(struct job *job, int status);
+	/* It cannot be killed: nothing more can be learned on this machine. */
+	void (*stuck)(struct job *job);
+	/* Called all the time */
+	void (*meanwhile)(void);
+};
+
+/* One that has nothing to do, perhaps after a while; NULL if one is stuck. */
+struct job *pool_slot(struct pool *pool);
+/* As fork(), for that many seconds */
+pid_t job_fork(struct job *job, unsigned int seed, double seconds);
+/* Wait for all of them; false if one is stuck. */
+bool pool_finish(struct pool *pool);
 /* A process of the case; its exit status is 0 if its expectations held. */
 pid_t spawn(void (*fn)(void *), void *arg);
 

@@ -121,23 +121,6 @@ static void initialize_too_short(void)
 	expect(write(fd, words, sizeof(words)) > 0);
 }
 
-#ifdef __x86_64__
-/* Five levels of page tables give user space more. */
-static unsigned long user_end(void)
-{
-	FILE *f = fopen("/proc/cpuinfo", "r");
-	unsigned long end = 0x7ffffffff000UL;
-	char word[64];
-
-	need(f);
-	while (fscanf(f, "%63s", word) == 1)
-		if (!strcmp(word, "la57"))
-			end = 0xfffffffffff000UL;
-	fclose(f);
-	return end;
-}
-#endif
-
 static void initialize_bad_geometry(void)
 {
 	unsigned long base, top = -1UL & ~4095UL;

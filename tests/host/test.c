@@ -339,6 +339,26 @@ int lg_open(void)
 	return fd;
 }
 
+#ifdef __x86_64__
+unsigned long user_end(void)
+{
+	static unsigned long end;
+	char word[64];
+	FILE *f;
+
+	if (end)
+		return end;
+	f = fopen("/proc/cpuinfo", "r");
+	need(f);
+	end = 0x7ffffffff000UL;
+	while (fscanf(f, "%63s", word) == 1)
+		if (!strcmp(word, "la57"))
+			end = 0xfffffffffff000UL;
+	fclose(f);
+	return end;
+}
+#endif
+
 ssize_t lg_write_words(int fd, const unsigned long *words, size_t bytes)
 {
 	return write(fd, words, bytes);

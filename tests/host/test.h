@@ -133,6 +133,11 @@ struct guest {
 #define G_NOTIFY(addr)	G_HCALL(17, addr)
 #define G_FOREVER	"9: jmp 9b\n"
 
+#ifdef __x86_64__
+/* Where user space ends: five levels of page tables give it more. */
+unsigned long user_end(void);
+#endif
+
 int lg_open(void);
 /* One request of up to four words */
 #define lg_write(fd, ...) \

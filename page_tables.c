@@ -743,7 +743,7 @@ void lg_set_kernel_address(struct lguest *lg, u32 address)
  * The caller's address space is the guest's memory.
  *
  * Context: may sleep.
- * Return: 0 or -ENOMEM, or -EINTR.
+ * Return: 0 or -ENOMEM, or -ERESTARTSYS if a signal came first.
  */
 int lg_mmu_init(struct lguest *lg)
 {
@@ -768,6 +768,8 @@ int lg_mmu_init(struct lguest *lg)
 		goto no_root;
 	mmu->notifier.ops = &lg_mmu_notifier_ops;
 	err = mmu_notifier_register(&mmu->notifier, current->mm);
+	if (err == -EINTR)		/* a signal came first */
+		err = -ERESTARTSYS;
 	if (err)
 		goto no_notifier;
 	lg->mm = current->mm;

@@ -441,6 +441,23 @@ static void one_guest_to_a_file(void)
 	}
 }
 
+/* What a signal interrupts goes on when it has been handled. */
+static void signals_while_initializing(void)
+{
+	char *mem = guest_memory(spin, spin_end, MAP_PRIVATE);
+	double end = now() + 3;
+	int fd, n = 0;
+
+	send_signals(1, SA_RESTART);
+	for (; now() < end; n++) {
+		fd = lg_open();
+		if (!expect(lg_write(fd, LHREQ_INITIALIZE, (unsigned long)mem,
+				     PAGES, CODE) > 0, "%m, after %d", n))
+			break;
+		close(fd);
+	}
+}
+
 #define MAX_PAGES	0x100000UL
 
 static bool good_geometry(const unsigned long *words, int count)
@@ -954,6 +971,7 @@ int main(void)
 		CASE(irqs_to_a_busy_guest),
 		CASE(irqs_to_a_guest_asleep),
 		CASE(one_guest_to_a_file),
+		CASE(signals_while_initializing),
 		CASE(every_geometry),
 		CASE(every_hypercall),
 		CASE(every_gate),

@@ -102,6 +102,46 @@ static void clock_fires_for_a_short_time(void)
 	CHECK_EQ(fired, 1);
 }
 
+/* More than 4 s and 2 s: whoever takes these for negative fires at once. */
+static void clock_takes_its_longest_time(void)
+{
+	start();
+	enable_quietly();
+	set_clock(~0u);
+	mdelay(FOR_SURE_MS);
+	CHECK_EQ(fired, 0);
+	set_clock(0x80000000);
+	mdelay(FOR_SURE_MS);
+	CHECK_EQ(fired, 0);
+	set_clock(1);
+	CHECK(wait_fired(1));
+}
+
+#define OFTEN		2000
+
+static void again_at_once(struct regs *regs)
+{
+	note(regs);
+	if (fired < OFTEN)
+		set_clock(1);
+}
+
+/* No time at all, over and over: what was interrupted goes on all the same. */
+static void clock_fires_all_the_time(void)
+{
+	u64 until = tsc_after_ms(10 * AT_MOST_MS);
+	u32 rounds = 0;
+
+	start();
+	irq_handler(CLOCK_IRQ, again_at_once);
+	enable_quietly();
+	set_clock(1);
+	while (READ_ONCE(fired) < OFTEN && rdtsc() < until)
+		rounds++;
+	CHECK_EQ(fired, OFTEN);
+	CHECK(rounds > 0);
+}
+
 /* Of the wallclock, from the delivery of one interrupt to that of another. */
 static u32 wall_us(u32 ns)
 {
@@ -536,6 +576,8 @@ static void blocked_does_not_hold_up_others(void)
 static const struct ktap_test tests[] = {
 	{ "the clock fires once", clock_fires_once },
 	{ "the clock fires for a short time", clock_fires_for_a_short_time },
+	{ "the clock takes its longest time", clock_takes_its_longest_time },
+	{ "the clock fires all the time", clock_fires_all_the_time },
 	{ "the clock fires in time", clock_fires_in_time },
 	{ "the wallclock is right after the Launcher had the CPU",
 	  wallclock_after_the_launcher },

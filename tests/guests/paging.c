@@ -299,6 +299,70 @@ static void one_table_twice(void)
 	top_free(top);
 }
 
+/*
+ * A directory in the place of a page table, as some kernels have it: what it
+ * maps are the tables, itself among them.
+ */
+static void tables_that_map_themselves(void)
+{
+	const u32 window = TEST_BASE + 16 * (1u << PDE_SHIFT);
+	u32 self = window / (1u << PDE_SHIFT) % PT_ENTRIES;
+	u32 other = TEST_BASE / (1u << PDE_SHIFT) % PT_ENTRIES;
+	u32 own = window + self * PAGE_SIZE + self * sizeof(pte_t);
+	u32 entry = window + other * PAGE_SIZE;
+	pte_t *top = top_new();
+	pte_t *directory;
+
+	load_top(top);
+	set_pte(top, TEST_BASE, page_pte(1, PTE_USER));
+	directory = pde_entry(top, TEST_BASE) - other;
+	set_pde(top, window, pa(directory) | PDE_KERNEL);
+	CHECK_EQ(read_at(own), (u32)directory[self]);
+	CHECK_EQ(read_at(entry), (u32)page_pte(1, PTE_USER));
+	CHECK_EQ(read_at(TEST_BASE), number_of(1));
+
+	/* A change by that way, and the window closed from inside. */
+	CHECK_EQ(write_at(entry, page_pte(2, PTE_USER)), 0);
+	tell_pte(top, TEST_BASE, page_pte(2, PTE_USER));
+	CHECK_EQ(read_at(TEST_BASE), number_of(2));
+	CHECK_EQ(write_at(own, 0), 0);
+	tell_pde(top, window);
+	CHECK_EQ(read_at(own), FAULT);
+	CHECK_EQ(read_at(TEST_BASE), number_of(2));
+	top_free(top);
+}
+
+/* Each is the other's only entry: nothing is mapped, but much is walked. */
+static void tables_that_map_each_other(void)
+{
+	const u32 window = TEST_BASE + 16 * (1u << PDE_SHIFT);
+	pte_t *top = top_new();
+	pte_t *one = alloc_page(), *two = alloc_page();
+	u32 i;
+
+	load_top(top);
+	one[0] = pa(two) | PTE_USER;
+	one[1] = pa(one) | PTE_USER;
+	two[0] = pa(one) | PTE_USER;
+	two[1] = pa(two) | PTE_USER;
+	set_pde(top, TEST_BASE, pa(one) | PDE_USER);
+	set_pde(top, window, pa(two) | PDE_USER);
+	for (i = 0; i < 2; i++) {
+		CHECK_EQ(read_at(TEST_BASE + i * PAGE_SIZE),
+			 (u32)(i ? one : two)[0]);
+		CHECK_EQ(read_at(window + i * PAGE_SIZE),
+			 (u32)(i ? two : one)[0]);
+	}
+	/* The first table's entry for a page, by the page that it maps */
+	CHECK_EQ(write_at(window + 2 * sizeof(pte_t), page_pte(3, PTE_USER)), 0);
+	CHECK_EQ(read_at(TEST_BASE + 2 * PAGE_SIZE), number_of(3));
+	set_pde(top, TEST_BASE, 0);
+	set_pde(top, window, 0);
+	free_page(one);
+	free_page(two);
+	top_free(top);
+}
+
 #ifdef PAE
 
 /* The fourth entry is the kernel's; these are what SET_PGD is about here. */
@@ -804,6 +868,8 @@ static const struct ktap_test tests[] = {
 	{ "SET_PTE of 0 invalidates", invalidate_one },
 	{ "the directory changes", set_pde_remaps },
 	{ "one table twice", one_table_twice },
+	{ "tables that map themselves", tables_that_map_themselves },
+	{ "tables that map each other", tables_that_map_each_other },
 #ifdef PAE
 	{ "the top level changes", top_level_changes },
 	{ "NX", no_execute },

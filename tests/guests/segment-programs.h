@@ -17,6 +17,9 @@ void prog_null_stays(u32 unused);
 /* Goes through a code segment with a base, and makes a system call there. */
 void prog_far(u32 selector);
 
+/* Loads every value into gs; exits with how many of them stayed there. */
+void prog_every_selector(u32 unused);
+
 extern u8 prog_null_gs_at[];
 
 /* Its argument is where the segment's base is off by. */

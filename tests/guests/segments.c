@@ -7,6 +7,7 @@
 #include "hypercall.h"
 #include "ktap.h"
 #include "paging.h"
+#include "printf.h"
 #include "segment-programs.h"
 #include "segments.h"
 #include "setup.h"
@@ -141,6 +142,138 @@ static void code_with_a_base(void)
 	      seen.eip + FAR_BASE < (u32)prog_far + 0x100);
 }
 
+/* A descriptor's high word: what lar shows of it, and what a host changes. */
+#define DESC_SHOWN	0x00f0ff00
+#define DESC_S		0x00001000
+#define DESC_CODE	0x00000800
+#define DESC_CONFORMING	0x00000400
+#define DESC_READABLE	0x00000200
+#define DESC_ACCESSED	0x00000100
+#define DESC_DPL	0x00006000
+#define DESC_DPL_1	0x00002000
+#define DESC_P		0x00008000
+#define DESC_L		0x00200000
+
+/* The CPU's own idea of a descriptor, 0 if it is none that ring 1 may see */
+static u32 load_access_rights(u32 selector)
+{
+	u32 rights = 0;
+
+	asm volatile("larl %[selector], %[rights]\n"
+		     "jz 1f\n"
+		     "xorl %[rights], %[rights]\n"
+		     "1:\n"
+		     : [rights] "+r"(rights)
+		     : [selector] "r"(selector)
+		     : "cc");
+	return rights & DESC_SHOWN;
+}
+
+static bool is_conforming(u32 high)
+{
+	return (high & DESC_CODE) && (high & DESC_CONFORMING);
+}
+
+/* None of the system's, of 64 bits or of ring 0 */
+static u32 as_the_cpu_has_it(u32 high)
+{
+	if (!(high & DESC_S))
+		return 0;
+	if (high & DESC_P) {
+		high = (high & ~DESC_L) | DESC_ACCESSED;
+		if (!(high & DESC_DPL))
+			high |= DESC_DPL_1;
+	}
+	if (!(high & DESC_DPL) && !is_conforming(high))
+		return 0;
+	return high & DESC_SHOWN;
+}
+
+static void do_load_gs(void *selector)
+{
+	load_gs((u32)selector);
+}
+
+static void every_descriptor(void)
+{
+	u32 access, flags, want, got, sel = SPARE_SEL(1);
+	struct trap_info info;
+	bool data, trapped;
+
+	for (access = 0; access < 256; access++) {
+		for (flags = 0; flags < 16; flags++) {
+			struct desc desc = {
+				0x0000ffff, flags << 20 | 0xf0000 | access << 8
+			};
+
+			set_gdt(SPARE_ENTRY, desc);
+			want = as_the_cpu_has_it(desc.high);
+			got = load_access_rights(sel);
+			if (got != want)
+				printf("# descriptor %x\n", desc.high);
+			CHECK_EQ(got, want);
+
+			data = want && (!(want & DESC_CODE) ||
+					want & DESC_READABLE);
+			info.regs.vector = 0;
+			trapped = try_call(do_load_gs, (void *)sel, &info);
+			if (trapped != !(data && want & DESC_P))
+				printf("# descriptor %x: trap %u\n", desc.high,
+				       info.regs.vector);
+			CHECK_EQ(trapped, !(data && want & DESC_P));
+			if (trapped)
+				CHECK_EQ(info.regs.vector,
+					 data ? TRAP_NP : TRAP_GP);
+			load_gs(0);
+		}
+	}
+	set_gdt(SPARE_ENTRY, (struct desc) { 0, 0 });
+}
+
+static u32 faults, odd_faults;
+
+/* Over a "movl %reg, %gs" */
+static bool skip_load(struct regs *regs)
+{
+	if (regs->error & 2)
+		return false;
+	faults++;
+	/* The selector, without its RPL */
+	odd_faults += regs->error != (regs->error & 0xfffc);
+	regs->eip += 2;
+	return true;
+}
+
+/* What ring 1 and ring 3 have descriptors for, at each RPL that may use them */
+#define RING_1_LOADS	(4 + 2 * 2 + 2 * 4)
+#define RING_3_LOADS	(4 + 2 * 4)
+
+static void every_selector(void)
+{
+	u32 selector, stayed = 0;
+	struct task_end end;
+
+	faults = 0;
+	odd_faults = 0;
+	trap_hook(TRAP_GP, skip_load);
+	for (selector = 0; selector < 0x10000; selector++) {
+		load_gs(0);
+		load_gs(selector);
+		stayed += read_gs() == selector;
+	}
+	load_gs(0);
+	CHECK_EQ(stayed, RING_1_LOADS);
+	CHECK_EQ(faults, 0x10000 - RING_1_LOADS);
+
+	faults = 0;
+	task_run(prog_every_selector, 0, &end);
+	trap_hook(TRAP_GP, NULL);
+	CHECK(end.exited);
+	CHECK_EQ(end.code, RING_3_LOADS);
+	CHECK_EQ(faults, 0x10000 - RING_3_LOADS);
+	CHECK_EQ(odd_faults, 0);
+}
+
 static const struct ktap_test tests[] = {
 	{ "LOAD_TLS", tls_entries },
 	{ "LOAD_TLS takes entries away", tls_entries_go },
@@ -148,6 +281,8 @@ static const struct ktap_test tests[] = {
 	{ "TLS of many tasks, under interrupts", tls_of_many_tasks },
 	{ "a null gs stays null", null_stays_null },
 	{ "ring 3 code with a base", code_with_a_base },
+	{ "every descriptor", every_descriptor },
+	{ "every selector", every_selector },
 };
 
 void guest_main(void)

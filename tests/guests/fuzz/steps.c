@@ -10,6 +10,7 @@
 #include "hypercall.h"
 #include "layout.h"
 #include "segments.h"
+#include "string.h"
 #include "traps.h"
 #include "virtio.h"
 
@@ -291,6 +292,53 @@ static void step_user_code(void)
 		machine.esp = any_gva();
 	trace_machine("iret");
 	hazard(go_iret, NULL);
+}
+
+/* It writes over what follows, before and while that is run. */
+static void step_changing_code(void)
+{
+	bool user = one_in(2);
+	u8 *code = user ? user_code : kernel_code, *p = code;
+	u32 i, addr;
+
+	flat_machine(user);
+	for (i = 1 + below(6); i; i--) {
+		/* movb $byte, addr */
+		addr = machine.eip + 42 + below(48);
+		*p++ = 0xc6;
+		*p++ = 0x05;
+		memcpy(p, &addr, sizeof(addr));
+		p += sizeof(addr);
+		*p++ = rnd();
+	}
+	compose(p, 256);
+	trace_code(code);
+	trace_machine("iret");
+	hazard(go_iret, NULL);
+}
+
+/* What the CPU runs is what it was; the tables tell of something else. */
+static void step_stale_code(void)
+{
+	u32 addr = SCRATCH_BASE + below(8) * PAGE_SIZE;
+	pte_t *pte = pte_entry(fuzz_top, addr);
+	u32 i;
+
+	if (!pte)
+		return;
+	tables_changed = true;
+	*pte = pa(kernel_code) | PTE_KERNEL;
+	tell_pte(fuzz_top, addr, *pte);
+	for (i = 0; i < 2; i++) {
+		flat_machine(false);
+		machine.eip = addr;
+		compose(kernel_code, 256);
+		compose(user_code, 256);
+		trace_code(kernel_code);
+		trace_machine("iret");
+		hazard(go_iret, NULL);
+		*pte = one_in(4) ? 0 : pa(user_code) | PTE_KERNEL;
+	}
 }
 
 /* SMEP, and its end */
@@ -738,6 +786,8 @@ const struct step steps[] = {
 	{ "user code", step_user_code },
 	{ "user code", step_user_code },
 	{ "kernel in user code", step_kernel_in_user_code },
+	{ "changing code", step_changing_code },
+	{ "stale code", step_stale_code },
 	{ "odd stack", step_odd_stack },
 	{ "iret", step_iret },
 	{ "far", step_far },

@@ -19,11 +19,15 @@
 #include <unistd.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <linux/lguest_launcher.h>
+#include <linux/userfaultfd.h>
 #include "test.h"
 
 #ifndef ERESTART
@@ -34,6 +38,7 @@
 
 #define JOBS		2
 #define THREADS		8
+#define HUGE		(2UL << 20)
 #define GUESTS		2
 /* By then, all that a killed process has held is gone. */
 #define GONE_TIME	100
@@ -64,10 +69,12 @@ static const struct code {
 	{ traps, traps_end },
 };
 
-static int fds[GUESTS], file;
+static int fds[GUESTS], file, uffd;
 static char *mem;
 static size_t mem_size;
 static pthread_t threads[THREADS];
+static pid_t tids[THREADS];
+static unsigned int nr_tids;
 static double end;
 
 /* Of a thread's own, so that it is the same whatever the others do */
@@ -330,6 +337,102 @@ static void fork_off(void)
 	waitpid(pid, NULL, 0);
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+	_exit(0);
+}
+
+/* A debugger that gives up in the middle of whatever it does */
+static void debug(pid_t tid)
+{
+	struct user_regs_struct regs;
+	unsigned int i;
+	int status;
+
+	signal(SIGALRM, on_alarm);
+	alarm(1);
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0))
+		_exit(0);
+	for (i = below(4); i; i--) {
+		ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+		waitpid(tid, &status, __WALL);
+		ptrace(PTRACE_GETREGS, tid, 0, &regs);
+		ptrace(below(2) ? PTRACE_SINGLESTEP : PTRACE_CONT, tid, 0, 0);
+		sleep_ms(below(3));
+	}
+	if (below(2)) {
+		ptrace(PTRACE_INTERRUPT, tid, 0, 0);
+		waitpid(tid, &status, __WALL);
+		ptrace(PTRACE_DETACH, tid, 0, 0);
+	}
+	_exit(0);
+}
+
+static void be_debugged(void)
+{
+	pid_t tid = tids[below(THREADS)];
+	pid_t pid = syscall(SYS_fork);
+
+	if (!pid)
+		debug(tid);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+/* Another program in this one's place, with the files */
+static void exec_self(void)
+{
+	char words[GUESTS][16];
+	unsigned int i;
+
+	for (i = 0; i < GUESTS; i++)
+		snprintf(words[i], sizeof(words[i]), "%d", fds[i]);
+	/* Handlers do not outlive it. */
+	signal(SIGUSR1, SIG_IGN);
+	execl("/proc/self/exe", "storm", "after-exec", words[0], words[1],
+	      NULL);
+}
+
+static void seldom_exec(void)
+{
+	if (!below(100))
+		exec_self();
+}
+
+/* Pages that somebody else is to bring, who may, or may let others wait */
+static void take_pages_away(void)
+{
+	unsigned long at = (unsigned long)mem +
+			   below(mem_size / 4096) * 4096;
+	struct uffdio_range range = { at, (1 + below(16)) * 4096 };
+	struct uffdio_register reg = {
+		.range = range, .mode = 1 + below(3),
+	};
+	struct uffdio_zeropage zero = { .range = range };
+	struct uffdio_writeprotect wp = { range, below(2) };
+
+	switch (below(5)) {
+	case 0:
+		ioctl(uffd, UFFDIO_REGISTER, &reg);
+		break;
+	case 1:
+		ioctl(uffd, UFFDIO_ZEROPAGE, &zero);
+		break;
+	case 2:
+		ioctl(uffd, UFFDIO_WRITEPROTECT, &wp);
+		break;
+	case 3:
+		ioctl(uffd, UFFDIO_WAKE, &range);
+		break;
+	default:
+		/* Whoever waits for one of these goes on. */
+		range.start = (unsigned long)mem;
+		range.len = mem_size;
+		ioctl(uffd, UFFDIO_UNREGISTER, &range);
+	}
+}
+
 static void signal_others(void)
 {
 	pthread_t thread = threads[below(THREADS)];
@@ -344,10 +447,12 @@ static void *thread(void *arg)
 	static void (*const acts[])(void) = {
 		run_guest, run_guest, run_guest, raise_irqs, tie_eventfds,
 		write_requests, harm_memory, harm_memory, change_file,
-		fork_off, signal_others, signal_others,
+		fork_off, signal_others, signal_others, be_debugged,
+		seldom_exec, take_pages_away,
 	};
 	unsigned int usual;
 
+	tids[__atomic_fetch_add(&nr_tids, 1, __ATOMIC_RELAXED)] = gettid();
 	state = (uintptr_t)arg;
 	rnd();
 	usual = below(ARRAY_SIZE(acts));
@@ -361,24 +466,50 @@ static void on_signal(int signal)
 	(void)signal;
 }
 
+/* A file that memory may come from, or -1 */
+static int any_file(void)
+{
+	switch (below(8)) {
+	case 0:
+	case 1:
+		return -1;
+	case 2:
+		/* If there are none, a touch is the end of the Launcher. */
+		if (number("/proc/meminfo", "HugePages_Free:") >=
+		    (long)(mem_size / HUGE) + 1)
+			return memfd_create("storm", MFD_HUGETLB);
+		return -1;
+	case 3:
+		return open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	default:
+		return memfd_create("storm", 0);
+	}
+}
+
 static void get_memory(void)
 {
+	struct uffdio_api api = { .api = UFFD_API };
 	int flags = below(2) ? MAP_PRIVATE : MAP_SHARED;
 
 	mem_size = below(4) ? PAGES * 4096 : (16 + below(PAGES)) * 4096;
-	file = memfd_create("storm", 0);
-	ftruncate(file, mem_size);
+	file = any_file();
+	ftruncate(file, (mem_size + HUGE - 1) & -HUGE);
 	/* Room behind it to be moved to */
-	mem = mmap(NULL, 4 * mem_size, PROT_NONE,
+	mem = mmap(NULL, 4 * mem_size + HUGE, PROT_NONE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	need(mem != MAP_FAILED);
-	if (!below(3))
-		mmap(mem, mem_size, PROT_READ | PROT_WRITE | PROT_EXEC,
-		     MAP_FIXED | MAP_ANONYMOUS | flags, -1, 0);
-	else
-		mmap(mem, mem_size, PROT_READ | PROT_WRITE | PROT_EXEC,
-		     MAP_FIXED | flags, file, 0);
+	mem += -(unsigned long)mem & (HUGE - 1);
+	if (mmap(mem, mem_size, PROT_READ | PROT_WRITE | PROT_EXEC,
+		 MAP_FIXED | flags | (file < 0 ? MAP_ANONYMOUS : 0), file, 0) ==
+	    MAP_FAILED)
+		mmap(mem, mem_size, PROT_READ | PROT_WRITE, MAP_FIXED |
+		     MAP_ANONYMOUS | flags, -1, 0);
 	put_code(mem);
+	if (!below(6))
+		mprotect(mem, mem_size, PROT_READ);
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK |
+		       (below(2) ? UFFD_USER_MODE_ONLY : 0));
+	ioctl(uffd, UFFDIO_API, &api);
 }
 
 static void launcher(unsigned int seed)
@@ -392,6 +523,8 @@ static void launcher(unsigned int seed)
 	if (below(2))
 		sa.sa_flags = SA_RESTART;
 	sigaction(SIGUSR1, &sa, NULL);
+	/* Of a debugger that has left before it came */
+	sigaction(SIGTRAP, &sa, NULL);
 	get_memory();
 	for (i = 0; i < GUESTS; i++)
 		fds[i] = lg_open();
@@ -402,20 +535,46 @@ static void launcher(unsigned int seed)
 	/* A thread in a guest that sleeps comes back by no other way. */
 	while (now() < end + .1)
 		signal_others();
+	if (!below(4))
+		exec_self();
 	_exit(0);
+}
+
+/* None of these is its guest any more. */
+static int after_exec(char **words)
+{
+	unsigned int i;
+
+	state = 1;
+	for (i = 0; i < GUESTS; i++)
+		fds[i] = atoi(words[i]);
+	for (i = 0; i < 200; i++) {
+		write_requests();
+		do_read(any_fd());
+	}
+	return 0;
 }
 
 static struct job jobs[JOBS];
 static unsigned int launchers, failures;
 
+static bool good_end(struct job *job, int status)
+{
+	if (!WIFSIGNALED(status))
+		return !status;
+	/* That of a step may come when another program has taken over. */
+	return WTERMSIG(status) == SIGTRAP ||
+	       (WTERMSIG(status) == SIGKILL && job->killed);
+}
+
 static void ended(struct job *job, int status)
 {
 	launchers++;
-	if (status && !(job->killed && WIFSIGNALED(status) &&
-			WTERMSIG(status) == SIGKILL)) {
-		printf("# seed %u: status %#x\n", job->seed, status);
-		failures++;
-	}
+	if (good_end(job, status))
+		return;
+	printf("# seed %u: status %#x\n", job->seed, status);
+	printf("# replay: storm 3 %u\n", job->seed);
+	failures++;
 }
 
 static void stuck(struct job *job)
@@ -474,13 +633,17 @@ int main(int argc, char **argv)
 	unsigned int seed;
 	bool good, left;
 
+	if (argc == 2 + GUESTS && !strcmp(argv[1], "after-exec"))
+		return after_exec(argv + 2);
 	if (argc != 3)
 		return 2;
 	seed = strtoul(argv[2], NULL, 0);
 	printf("KTAP version 1\n1..2\n# from seed %u, for %s s\n", seed,
 	       argv[1]);
+	put("/proc/sys/vm/nr_hugepages", "16");
 	good = run_seeds(seed, atof(argv[1])) && !failures;
 	printf("%s 1 storm\n", good ? "ok" : "not ok");
+	put("/proc/sys/vm/nr_hugepages", "0");
 	left = !nothing_left();
 	printf("%s 2 nothing is left\n", left ? "not ok" : "ok");
 	return !good || left;

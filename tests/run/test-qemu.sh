@@ -3,7 +3,8 @@
 # make test-qemu [MACHINES=patterns] [TESTS=patterns] [CPU=model] [SMP=number]:
 # programs that test the module, on stock kernels of Debian's in QEMU. The file
 # "machines" has the machines, and what is run where unless TESTS says it.
-# SECONDS_OF_FUZZ and SEED are the fuzzer's, see fuzz.sh.
+# SECONDS_OF_FUZZ and SEED are the fuzzers', see fuzz.sh. Unless told, they start
+# at another seed every day, far from those of the day before.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -44,7 +45,8 @@ boot() {
 	add "$run/many-guests" tests/many-guests
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
 	add "$top/tests/guests/fuzz.corpus" tests/fuzz.corpus
-	echo "${SECONDS_OF_FUZZ:=120} ${SEED:-1}" >"$root/fuzz"
+	echo "${SECONDS_OF_FUZZ:=120} ${SEED:-$(($(date +%Y%j) * 1009))}" \
+		>"$root/fuzz"
 	if [ -n "${TESTS-}" ]; then echo "$TESTS"; else tests_of "$4"; fi \
 		>"$root/wanted"
 	pack

@@ -70,6 +70,48 @@ bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len)
 }
 
 /**
+ * lg_read_entries() - read some of 64 adjacent entries of the guest's memory
+ * @lg: the guest; its own task calls
+ * @gpa: guest-physical address of the first, a multiple of all their size
+ * @size: of each, 4 or 8 bytes
+ * @wanted: which, a bit for each
+ * @entries: those, each at its place; the others stay as they are
+ *
+ * Context: may sleep.
+ * Return: true, or false with the guest dead.
+ */
+bool lg_read_entries(struct lguest *lg, u32 gpa, u32 size, unsigned long wanted,
+		     u64 *entries)
+{
+	void __user *from = guest_address(lg, gpa);
+
+	if (bad_address(lg, gpa, BITS_PER_LONG * size))
+		return false;
+	if (!user_read_access_begin(from, BITS_PER_LONG * size))
+		goto gone;
+	for (; wanted; wanted &= wanted - 1) {
+		unsigned int i = __ffs(wanted);
+		u32 entry;
+
+		if (size == sizeof(entry)) {
+			unsafe_get_user(entry, (u32 __user *)from + i, fault);
+			entries[i] = entry;
+		} else {
+			unsafe_get_user(entries[i], (u64 __user *)from + i,
+					fault);
+		}
+	}
+	user_read_access_end();
+	return true;
+
+fault:
+	user_read_access_end();
+gone:
+	lg_memory_gone(lg, gpa);
+	return false;
+}
+
+/**
  * lg_write() - copy to the guest's memory
  * @lg: the guest; its own task calls
  * @gpa: guest-physical address

@@ -67,6 +67,19 @@ bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte)
 	return check_entry(lg, "table", gva, pte, lg->device_limit);
 }
 
+/**
+ * lg_maps_frame() - whether an entry of the guest's maps a frame
+ * @pte: the entry, as it may be
+ * @gfn: the frame
+ *
+ * Return: true if it is present, one that lg_check_pte() lets pass, and does.
+ */
+bool lg_maps_frame(u64 pte, u32 gfn)
+{
+	return pte & LG_PTE_PRESENT && is_sane(pte, gfn + 1) &&
+	       (pte & LG_PTE_PFN) >> PAGE_SHIFT == gfn;
+}
+
 static u32 entry_size(struct lguest *lg)
 {
 	return lg->mmu.pae ? sizeof(u64) : sizeof(u32);
@@ -76,6 +89,30 @@ static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
 {
 	*entry = 0;
 	return lg_read(lg, gpa, entry, entry_size(lg));
+}
+
+/**
+ * lg_read_ptes() - read entries of a guest's table, some of 64 in a row
+ * @lg: the guest; its own task calls
+ * @map: the mapping of an address that one of our leaves covers, from lg_walk()
+ * @first: index of the first entry in such a leaf, a multiple of 64
+ * @wanted: which of the 64
+ * @ptes: those, each at its place; all are 0 in a guest without tables
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
+		  unsigned int first, unsigned long wanted, u64 *ptes)
+{
+	u32 size = entry_size(lg);
+	u32 table = map->pte_gpa & ~(LG_TABLE_ENTRIES * size - 1);
+
+	if (map->pte_gpa)
+		return lg_read_entries(lg, table + first * size, size, wanted,
+				       ptes);
+	memset(ptes, 0, BITS_PER_LONG * sizeof(*ptes));
+	return true;
 }
 
 static void map_memory(struct lg_mapping *map, u32 gfn)

@@ -7,33 +7,14 @@
  * cache, like a TLB entry: dropping one is always right and only costs a
  * fault.
  *
- * A root covers 4 GiB: 4 directory pointers, directories of 512 entries, and
- * leaves of 512 entries. Both guest formats (guest_tables.c) fit: it is the
- * shape of a PAE guest's, and an entry of a 2-level guest's directory covers
- * two of our leaves. From kernel_address up all tables of a
- * guest agree (ABI.md section 6), so directories up there exist once per guest.
- *
- * The vCPU's task alone makes, links and frees tables. Entries of leaves also
- * go when the Launcher's memory changes (mmu_notifier.c); &lg_mmu.lock covers
- * those. Nothing here flushes a TLB: every entry to the guest starts with none
+ * This file is what those entries say; shadow_tables.c is the tables that they
+ * are in. Nothing here flushes a TLB: every entry to the guest starts with none
  * of its translations cached.
  */
-#include <linux/gfp.h>
-#include <linux/io.h>
 #include <linux/mm.h>
-#include <linux/slab.h>
 
 #include "cpu.h"
 #include "lg.h"
-
-#define LEAF_SPAN	BIT(21)
-#define DIRECTORY_SHIFT	30
-
-#define TABLE_FLAGS	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER | \
-			 LG_PTE_ACCESSED)
-
-/* The most that filling one entry may need: root, directory, leaf. */
-#define FILL_MAX	5
 
 /* How much a fill is worth: the page as it is, or a fault of the host's. */
 enum effort {
@@ -41,288 +22,6 @@ enum effort {
 	FILL_FOR_READ,
 	FILL_FOR_WRITE,
 };
-
-static u64 entry_of(void *table)
-{
-	return virt_to_phys(table) | lg_pte_encryption | TABLE_FLAGS;
-}
-
-static void *table_at(u64 entry)
-{
-	return phys_to_virt(entry & LG_PTE_PFN & ~lg_pte_encryption);
-}
-
-static u64 *alloc_table(struct lguest *lg)
-{
-	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-
-	if (table)
-		lg->mmu.tables++;
-	return table;
-}
-
-static void free_table(struct lguest *lg, u64 *table)
-{
-	if (!table)
-		return;
-	free_page((unsigned long)table);
-	lg->mmu.tables--;
-}
-
-/* Does a directory lie wholly in the part that all roots share? */
-static bool is_shared(struct lguest *lg, unsigned int directory)
-{
-	return lg->kernel_address &&
-	       directory << DIRECTORY_SHIFT >= lg->kernel_address;
-}
-
-static bool is_kernel(struct lguest *lg, u32 gva)
-{
-	return lg->kernel_address && gva >= lg->kernel_address;
-}
-
-static struct lg_leaf *leaf_at(u64 pde)
-{
-	if (!(pde & LG_PTE_PRESENT))
-		return NULL;
-	return (struct lg_leaf *)page_private(virt_to_page(table_at(pde)));
-}
-
-static void free_leaf(struct lguest *lg, struct lg_leaf *leaf)
-{
-	struct lg_mmu *mmu = &lg->mmu;
-	unsigned int i;
-
-	spin_lock(&mmu->lock);
-	for (i = 0; i < LG_TABLE_ENTRIES; i++)
-		lg_zap_entry(mmu, leaf, i);
-	spin_unlock(&mmu->lock);
-
-	xa_erase(&mmu->leaves, leaf->id);
-	set_page_private(virt_to_page(leaf->entries), 0);
-	free_table(lg, leaf->entries);
-	kvfree(leaf);
-}
-
-static struct lg_leaf *alloc_leaf(struct lguest *lg)
-{
-	struct lg_leaf *leaf;
-
-	leaf = kvzalloc(sizeof(*leaf), GFP_KERNEL_ACCOUNT);
-	if (!leaf)
-		return NULL;
-	leaf->entries = alloc_table(lg);
-	if (!leaf->entries)
-		goto free_struct;
-	if (xa_alloc(&lg->mmu.leaves, &leaf->id, leaf,
-		     XA_LIMIT(1, U32_MAX / LG_TABLE_ENTRIES - 1),
-		     GFP_KERNEL_ACCOUNT))
-		goto free_entries;
-	set_page_private(virt_to_page(leaf->entries), (unsigned long)leaf);
-	return leaf;
-
-free_entries:
-	free_table(lg, leaf->entries);
-free_struct:
-	kvfree(leaf);
-	return NULL;
-}
-
-static u64 *find_directory(struct lguest *lg, struct lg_root *root,
-			   unsigned int i)
-{
-	if (is_shared(lg, i))
-		return lg->mmu.kernel_pd[i];
-	return root->pdpt[i] & LG_PTE_PRESENT ? table_at(root->pdpt[i]) : NULL;
-}
-
-/* The directory entry for an address, or NULL if there is no directory. */
-static u64 *find_pde(struct lguest *lg, struct lg_root *root, u32 gva)
-{
-	u64 *pd = find_directory(lg, root, gva >> DIRECTORY_SHIFT);
-
-	return pd ? &pd[(gva / LEAF_SPAN) % LG_TABLE_ENTRIES] : NULL;
-}
-
-static struct lg_leaf *find_leaf(struct lguest *lg, struct lg_root *root,
-				 u32 gva)
-{
-	u64 *pde = find_pde(lg, root, gva);
-
-	return pde ? leaf_at(*pde) : NULL;
-}
-
-/* The same, with what is missing made and linked; NULL without memory. */
-static struct lg_leaf *make_leaf(struct lguest *lg, struct lg_root *root,
-				 u32 gva)
-{
-	unsigned int i = gva >> DIRECTORY_SHIFT;
-	struct lg_leaf *leaf;
-	u64 *pde, *pd;
-
-	if (!find_pde(lg, root, gva)) {
-		pd = alloc_table(lg);
-		if (!pd)
-			return NULL;
-		if (is_shared(lg, i))
-			lg->mmu.kernel_pd[i] = pd;
-		root->pdpt[i] = entry_of(pd);
-	}
-	/* Another root may have made the shared one. */
-	if (is_shared(lg, i))
-		root->pdpt[i] = entry_of(lg->mmu.kernel_pd[i]);
-
-	pde = find_pde(lg, root, gva);
-	leaf = leaf_at(*pde);
-	if (!leaf) {
-		leaf = alloc_leaf(lg);
-		if (leaf)
-			WRITE_ONCE(*pde, entry_of(leaf->entries));
-	}
-	return leaf;
-}
-
-static void drop_leaf(struct lguest *lg, u64 *pde)
-{
-	struct lg_leaf *leaf = pde ? leaf_at(*pde) : NULL;
-
-	if (!leaf)
-		return;
-	WRITE_ONCE(*pde, 0);
-	free_leaf(lg, leaf);
-}
-
-static void drop_directory(struct lguest *lg, u64 *pd)
-{
-	unsigned int i;
-
-	for (i = 0; i < LG_TABLE_ENTRIES; i++)
-		drop_leaf(lg, &pd[i]);
-}
-
-static void drop_shared(struct lguest *lg)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(lg->mmu.kernel_pd); i++) {
-		if (lg->mmu.kernel_pd[i])
-			drop_directory(lg, lg->mmu.kernel_pd[i]);
-	}
-}
-
-/* The part of a root that is its own: below kernel_address, and a rest. */
-static void drop_private(struct lguest *lg, struct lg_root *root)
-{
-	unsigned int i;
-
-	for (i = 0; i < 4; i++) {
-		if (!is_shared(lg, i) && root->pdpt[i] & LG_PTE_PRESENT)
-			drop_directory(lg, table_at(root->pdpt[i]));
-	}
-}
-
-/*
- * SET_PMD names a directory, not the root that it hangs off. So it is remembered
- * from which directory of the guest's each of ours is filled: beside that, since
- * a shared one outlives the root by which it was.
- */
-static u32 *directory_noted(struct lguest *lg, struct lg_root *root,
-			    unsigned int i)
-{
-	return is_shared(lg, i) ? &lg->mmu.kernel_pd_gpa[i] : &root->pd_gpa[i];
-}
-
-static void note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
-			   u32 pd_gpa)
-{
-	unsigned int i = gva >> DIRECTORY_SHIFT;
-	u32 *noted = directory_noted(lg, root, i);
-	u64 *pd = find_directory(lg, root, i);
-
-	if (*noted == pd_gpa)
-		return;
-	/* The guest's entry is ahead of its SET_PGD. */
-	if (pd)
-		drop_directory(lg, pd);
-	*noted = pd_gpa;
-}
-
-static void free_root(struct lguest *lg, struct lg_root *root)
-{
-	unsigned int i;
-
-	drop_private(lg, root);
-	for (i = 0; i < 4; i++) {
-		if (!is_shared(lg, i) && root->pdpt[i] & LG_PTE_PRESENT)
-			free_table(lg, table_at(root->pdpt[i]));
-	}
-	xa_erase(&lg->mmu.by_gpa, root->gpa / 32);
-	list_del(&root->list);
-	lg_root_unmap_upper(root);
-	lg->mmu.tables -= root->levels;
-	free_table(lg, root->pdpt);
-	kfree(root);
-}
-
-static struct lg_root *find_root(struct lguest *lg, u32 gpa)
-{
-	struct lg_root *root = xa_load(&lg->mmu.by_gpa, gpa / 32);
-
-	return root && root->gpa == gpa ? root : NULL;
-}
-
-static struct lg_root *alloc_root(struct lguest *lg, u32 gpa)
-{
-	struct lg_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
-	unsigned int i;
-
-	if (!root)
-		return NULL;
-	root->gpa = gpa;
-	root->pdpt = alloc_table(lg);
-	if (!root->pdpt)
-		goto free_struct;
-	if (lg_root_map_upper(lg, root))
-		goto free_pdpt;
-	if (xa_insert(&lg->mmu.by_gpa, gpa / 32, root, GFP_KERNEL_ACCOUNT))
-		goto unmap;
-	for (i = 0; i < 4; i++) {
-		if (lg->mmu.kernel_pd[i])
-			root->pdpt[i] = entry_of(lg->mmu.kernel_pd[i]);
-	}
-	lg->mmu.tables += root->levels;
-	list_add(&root->list, &lg->mmu.roots);
-	return root;
-
-unmap:
-	lg_root_unmap_upper(root);
-free_pdpt:
-	free_table(lg, root->pdpt);
-free_struct:
-	kfree(root);
-	return NULL;
-}
-
-/* Keep within the limit: the longest unused roots go, at last everything. */
-static void make_room(struct lguest *lg)
-{
-	struct lg_mmu *mmu = &lg->mmu;
-
-	while (mmu->tables + FILL_MAX > mmu->limit &&
-	       !list_is_singular(&mmu->roots)) {
-		struct lg_root *last;
-
-		last = list_last_entry(&mmu->roots, struct lg_root, list);
-		if (last == mmu->root)
-			list_move(&last->list, &mmu->roots);
-		else
-			free_root(lg, last);
-	}
-	if (mmu->tables + FILL_MAX > mmu->limit) {
-		drop_private(lg, mmu->root);
-		drop_shared(lg);
-	}
-}
 
 static void out_of_memory(struct lguest *lg)
 {
@@ -359,6 +58,104 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 }
 
 /*
+ * SET_PMD names a directory, not the root that it hangs off. So it is remembered
+ * from which directory of the guest's each of ours is filled: beside that, since
+ * a shared one outlives the root by which it was.
+ */
+static u32 *directory_noted(struct lguest *lg, struct lg_root *root,
+			    unsigned int i)
+{
+	return lg_is_shared(lg, i << LG_DIRECTORY_SHIFT) ?
+		       &lg->mmu.kernel_pd_gpa[i] : &root->pd_gpa[i];
+}
+
+static void note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
+			   u32 pd_gpa)
+{
+	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
+	u32 *noted = directory_noted(lg, root, i);
+
+	if (*noted == pd_gpa)
+		return;
+	/* The guest's entry is ahead of its SET_PGD. */
+	lg_unlink_directory(lg, root, i);
+	*noted = pd_gpa;
+}
+
+/* The bits that a shadow entry takes over from the guest's. */
+static u64 shadow_bits(const struct lg_mapping *map)
+{
+	return lg_mapping_rights(map) & (LG_PTE_USER | lg_pte_nx);
+}
+
+/*
+ * A page that the guest has not written yet stays read-only, so that its first
+ * write shows and can be noted in the guest's dirty bit.
+ */
+static bool may_write(const struct lg_mapping *map)
+{
+	return lg_mapping_rights(map) & LG_PTE_WRITE && map->pte & LG_PTE_DIRTY;
+}
+
+/* Would the entry have been filled like this, or with less, from the guest's? */
+static bool borne_out(u64 entry, u32 gfn, const struct lg_mapping *map)
+{
+	return map->pte & LG_PTE_ACCESSED && lg_maps_frame(map->pte, gfn) &&
+	       (entry & (LG_PTE_USER | lg_pte_nx)) == shadow_bits(map) &&
+	       (!(entry & LG_PTE_WRITE) || may_write(map));
+}
+
+/**
+ * lg_sync_leaf() - drop the entries that the guest's tables don't bear out
+ * @lg: the guest; its own task calls
+ * @leaf: a leaf that is not linked
+ * @map: what the guest's tables say of an address in it
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
+		  const struct lg_mapping *map)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	struct lg_mapping now = *map;
+	u64 ptes[BITS_PER_LONG];
+	unsigned int word, i;
+
+	for (word = 0; word < ARRAY_SIZE(leaf->filled); word++) {
+		unsigned long filled = READ_ONCE(leaf->filled[word]);
+
+		if (!filled)
+			continue;
+		if (!lg_read_ptes(lg, map, word * BITS_PER_LONG, filled, ptes))
+			return false;
+		spin_lock(&mmu->lock);
+		/* What has gone meanwhile is not there to be dropped. */
+		for_each_set_bit(i, &filled, BITS_PER_LONG) {
+			unsigned int index = word * BITS_PER_LONG + i;
+
+			now.pte = ptes[i];
+			if (!borne_out(leaf->entries[index],
+				       leaf->link[index].gfn, &now))
+				lg_zap_entry(mmu, leaf, index);
+		}
+		spin_unlock(&mmu->lock);
+	}
+	return true;
+}
+
+/* The leaf is linked, and that may have been all that was missing. */
+static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
+		      const struct lg_mapping *map, enum effort effort)
+{
+	u64 entry = READ_ONCE(leaf->entries[index]);
+
+	return entry & LG_PTE_PRESENT &&
+	       (entry & LG_PTE_WRITE || effort != FILL_FOR_WRITE) &&
+	       borne_out(entry, leaf->link[index].gfn, map);
+}
+
+/*
  * Let the shadow map @gva as @map says. Return 0, or -EINTR with a signal
  * pending or the guest dead.
  */
@@ -366,29 +163,24 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		const struct lg_mapping *map, enum effort effort)
 {
 	struct lg_mmu *mmu = &lg->mmu;
-	u64 rights = lg_mapping_rights(map);
 	struct lg_leaf *leaf;
-	bool may_write, done;
 	struct page *page;
 	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
 	unsigned long seq;
+	bool done;
 	u64 entry;
 
-	/*
-	 * A page that the guest has not written yet stays read-only, so that
-	 * its first write shows and can be noted in the guest's dirty bit.
-	 */
-	may_write = rights & LG_PTE_WRITE && map->pte & LG_PTE_DIRTY;
-
 	note_directory(lg, root, gva, map->pd_gpa);
-	leaf = make_leaf(lg, root, gva);
+	leaf = lg_link_leaf(lg, root, map, gva);
 	if (!leaf || lg_rmap_prepare(mmu, map->gfn)) {
 		out_of_memory(lg);
 		return -EINTR;
 	}
+	if (is_filled(leaf, index, map, effort))
+		return 0;
 
 	do {
-		bool writable = may_write;
+		bool writable = may_write(map);
 
 		spin_lock(&mmu->lock);
 		seq = mmu->seq;
@@ -415,7 +207,7 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		}
 		entry = ((u64)page_to_pfn(page) << PAGE_SHIFT) |
 			lg_pte_encryption | LG_PTE_PRESENT | LG_PTE_ACCESSED |
-			(rights & (LG_PTE_USER | lg_pte_nx));
+			shadow_bits(map);
 		if (writable)
 			entry |= LG_PTE_WRITE | LG_PTE_DIRTY;
 
@@ -487,7 +279,7 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 				       guest_error_code(lg, *error_code, &map));
 		return LG_FAULT_RETRY;
 	}
-	make_room(lg);
+	lg_make_room(lg);
 	if (fill(lg, lg->mmu.root, gva, &map,
 		 write ? FILL_FOR_WRITE : FILL_FOR_READ))
 		return LG_FAULT_RETRY;
@@ -517,10 +309,10 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 		return;
 	}
 
-	root = find_root(lg, cr3);
+	root = lg_find_root(lg, cr3);
 	if (!root) {
-		make_room(lg);
-		root = alloc_root(lg, cr3);
+		lg_make_room(lg);
+		root = lg_alloc_root(lg, cr3);
 		if (!root) {
 			out_of_memory(lg);
 			return;
@@ -528,9 +320,13 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 	}
 	mmu->root = root;
 	list_move(&root->list, &mmu->roots);
+	/* Flushes of everything that it slept through */
+	if (root->flushes != mmu->flushes)
+		lg_unlink_private(lg, root);
+	root->flushes = mmu->flushes;
 	if (identity) {
-		free_root(lg, identity);
-		drop_shared(lg);
+		lg_free_root(lg, identity);
+		lg_drop_shared(lg);
 	}
 }
 
@@ -538,20 +334,22 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
  * lg_flush_tlb() - LHCALL_FLUSH_TLB
  * @lg: the guest; its own task calls
  * @all: everything, not only the user part of the current table
- *
- * Context: may sleep.
  */
 void lg_flush_tlb(struct lguest *lg, bool all)
 {
-	struct lg_root *root = lg->mmu.root;
+	struct lg_mmu *mmu = &lg->mmu;
 
 	if (all) {
-		list_for_each_entry(root, &lg->mmu.roots, list)
-			drop_private(lg, root);
-		drop_shared(lg);
-	} else {
-		drop_private(lg, root);
+		/* The other roots when they are next used */
+		mmu->root->flushes = ++mmu->flushes;
+		lg_unlink_shared(lg);
 	}
+	lg_unlink_private(lg, mmu->root);
+}
+
+static bool is_kernel(struct lguest *lg, u32 gva)
+{
+	return lg->kernel_address && gva >= lg->kernel_address;
 }
 
 /*
@@ -562,13 +360,13 @@ static struct lg_root *first_affected(struct lguest *lg, u32 cr3, u32 gva)
 {
 	if (is_kernel(lg, gva))
 		return list_first_entry(&lg->mmu.roots, struct lg_root, list);
-	return find_root(lg, cr3);
+	return lg_find_root(lg, cr3);
 }
 
 static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
 				     u32 gva)
 {
-	if (!is_kernel(lg, gva) || is_shared(lg, gva >> DIRECTORY_SHIFT) ||
+	if (!is_kernel(lg, gva) || lg_is_shared(lg, gva) ||
 	    list_is_last(&root->list, &lg->mmu.roots))
 		return NULL;
 	return list_next_entry(root, list);
@@ -593,7 +391,7 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 		return;
 	for (root = first_affected(lg, cr3, gva); root;
 	     root = next_affected(lg, root, gva)) {
-		struct lg_leaf *leaf = find_leaf(lg, root, gva);
+		struct lg_leaf *leaf = lg_find_leaf(lg, root, gva);
 
 		if (!leaf)
 			continue;
@@ -609,7 +407,7 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 	root = lg->mmu.root;
 	if (pte & LG_PTE_PRESENT && pte & LG_PTE_ACCESSED &&
 	    (root->gpa == cr3 || is_kernel(lg, gva)) &&
-	    find_leaf(lg, root, gva) && lg_walk(lg, gva, &map) &&
+	    lg_find_leaf(lg, root, gva) && lg_walk(lg, gva, &map) &&
 	    map.present && map.pte == pte && map.gfn < lg->pfn_limit)
 		fill(lg, root, gva, &map, FILL_IF_THERE);
 }
@@ -617,30 +415,25 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 /* An entry of a 2-level guest's directory: it covers two of our leaves. */
 static void set_pde(struct lguest *lg, u32 cr3, u32 index)
 {
-	u32 gva = index * 2 * LEAF_SPAN;
+	u32 gva = index * 2 * LG_LEAF_SPAN;
 	struct lg_root *root;
 
 	for (root = first_affected(lg, cr3, gva); root;
 	     root = next_affected(lg, root, gva)) {
-		drop_leaf(lg, find_pde(lg, root, gva));
-		drop_leaf(lg, find_pde(lg, root, gva + LEAF_SPAN));
+		lg_unlink_leaf(lg, root, gva);
+		lg_unlink_leaf(lg, root, gva + LG_LEAF_SPAN);
 	}
 }
 
 /* One of the four entries of a PAE guest's top-level table. */
 static void set_pdpte(struct lguest *lg, u32 cr3, u32 index)
 {
-	u32 gva = index << DIRECTORY_SHIFT;
+	u32 gva = index << LG_DIRECTORY_SHIFT;
 	struct lg_root *root;
 
 	for (root = first_affected(lg, cr3, gva); root;
-	     root = next_affected(lg, root, gva)) {
-		/* The first entry, and so the directory. */
-		u64 *pd = find_pde(lg, root, gva);
-
-		if (pd)
-			drop_directory(lg, pd);
-	}
+	     root = next_affected(lg, root, gva))
+		lg_unlink_directory(lg, root, index);
 }
 
 /**
@@ -677,8 +470,8 @@ bool lg_learn_pae(struct lguest *lg)
 
 	if (!mmu->pae && mmu->root->gpa == LG_IDENTITY && mmu->boot_table) {
 		mmu->pae = true;
-		drop_private(lg, mmu->root);
-		drop_shared(lg);
+		lg_drop_private(lg, mmu->root);
+		lg_drop_shared(lg);
 	}
 	return mmu->pae;
 }
@@ -705,10 +498,11 @@ void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
 	}
 	list_for_each_entry(root, &lg->mmu.roots, list) {
 		for (i = 0; i < ARRAY_SIZE(root->pd_gpa); i++) {
-			u32 gva = (i << DIRECTORY_SHIFT) + index * LEAF_SPAN;
+			u32 gva = (i << LG_DIRECTORY_SHIFT) +
+				  index * LG_LEAF_SPAN;
 
 			if (*directory_noted(lg, root, i) == pd_gpa)
-				drop_leaf(lg, find_pde(lg, root, gva));
+				lg_unlink_leaf(lg, root, gva);
 		}
 	}
 }
@@ -722,17 +516,8 @@ void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
  */
 void lg_set_kernel_address(struct lguest *lg, u32 address)
 {
-	struct lg_root *root = lg->mmu.root;
-	unsigned int i;
-
 	/* What was private may be shared from now on. */
-	drop_private(lg, root);
-	for (i = 0; i < 4; i++) {
-		if (!(root->pdpt[i] & LG_PTE_PRESENT))
-			continue;
-		free_table(lg, table_at(root->pdpt[i]));
-		root->pdpt[i] = 0;
-	}
+	lg_drop_private(lg, lg->mmu.root);
 	lg->kernel_address = address;
 }
 
@@ -763,7 +548,7 @@ int lg_mmu_init(struct lguest *lg)
 	mmu->limit = 2048 + lg->pfn_limit / 64;
 
 	err = -ENOMEM;
-	mmu->root = alloc_root(lg, LG_IDENTITY);
+	mmu->root = lg_alloc_root(lg, LG_IDENTITY);
 	if (!mmu->root)
 		goto no_root;
 	mmu->notifier.ops = &lg_mmu_notifier_ops;
@@ -776,7 +561,7 @@ int lg_mmu_init(struct lguest *lg)
 	return 0;
 
 no_notifier:
-	free_root(lg, mmu->root);
+	lg_free_root(lg, mmu->root);
 no_root:
 	/* An insertion that failed leaves nodes behind that lead nowhere. */
 	xa_destroy(&mmu->by_gpa);
@@ -792,16 +577,9 @@ no_root:
 void lg_mmu_free(struct lguest *lg)
 {
 	struct lg_mmu *mmu = &lg->mmu;
-	struct lg_root *root, *next;
-	unsigned int i;
 
 	mmu_notifier_unregister(&mmu->notifier, lg->mm);
-	list_for_each_entry_safe(root, next, &mmu->roots, list)
-		free_root(lg, root);
-	drop_shared(lg);
-	for (i = 0; i < ARRAY_SIZE(mmu->kernel_pd); i++)
-		free_table(lg, mmu->kernel_pd[i]);
-	WARN_ON_ONCE(mmu->tables);
+	lg_free_tables(lg);
 	xa_destroy(&mmu->leaves);
 	xa_destroy(&mmu->by_gpa);
 	lg_rmap_free(mmu);

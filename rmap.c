@@ -77,6 +77,7 @@ void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
 	struct lg_rmap_link *link = &leaf->link[index];
 	u32 *head = head_of(mmu, gfn);
 
+	__set_bit(index, leaf->filled);
 	link->gfn = gfn;
 	link->prev = 0;
 	link->next = *head;
@@ -104,6 +105,7 @@ bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 	if (!(leaf->entries[index] & LG_PTE_PRESENT))
 		return false;
 	WRITE_ONCE(leaf->entries[index], 0);
+	__clear_bit(index, leaf->filled);
 	if (link->next)
 		link_of(mmu, link->next)->prev = link->prev;
 	if (link->prev)

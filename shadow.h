@@ -3,6 +3,7 @@
 #ifndef LG_SHADOW_H
 #define LG_SHADOW_H
 
+#include <linux/bitmap.h>
 #include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
@@ -30,6 +31,10 @@
 #define LG_PF_FETCH		BIT(4)
 
 #define LG_TABLE_ENTRIES	512
+#define LG_DIRECTORIES		4
+#define LG_LEAF_SPAN		BIT(21)
+#define LG_DIRECTORY_SHIFT	30
+#define LG_DIRECTORY_MASK	(~0U << LG_DIRECTORY_SHIFT)
 #define LG_IDENTITY		U32_MAX	/* root of a guest without tables */
 
 struct lguest;
@@ -53,11 +58,13 @@ struct lg_rmap_link {
  * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
  * @entries: the table that the CPU walks
  * @id: key in &lg_mmu.leaves
+ * @filled: which entries are present
  * @link: one reverse-map link beside each entry
  */
 struct lg_leaf {
 	u64 *entries;
 	u32 id;
+	DECLARE_BITMAP(filled, LG_TABLE_ENTRIES);
 	struct lg_rmap_link link[LG_TABLE_ENTRIES];
 };
 
@@ -66,8 +73,10 @@ struct lg_leaf {
  * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
  * @list: in &lg_mmu.roots, most recently used first
  * @pdpt: the four directories below 4 GiB; the rest is never used
+ * @links: for each of its own directories, the leaves that the CPU finds there
  * @pd_gpa: the guest's directory that each is filled from, if it has PAE tables;
  *	not for those that all roots share
+ * @flushes: &lg_mmu.flushes when it was last in use
  * @top: the tables above @pdpt, from the one that cr3 holds down
  * @levels: how many of @top there are
  */
@@ -75,7 +84,9 @@ struct lg_root {
 	u32 gpa;
 	struct list_head list;
 	u64 *pdpt;
-	u32 pd_gpa[4];
+	DECLARE_BITMAP(links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
+	u32 pd_gpa[LG_DIRECTORIES];
+	unsigned long flushes;
 	u64 *top[2];
 	unsigned int levels;
 };
@@ -83,7 +94,8 @@ struct lg_root {
 /**
  * struct lg_mmu - shadow paging of one guest
  * @notifier: follows the Launcher's mappings
- * @lock: leaf entries, links, and @seq; the vCPU alone makes and frees tables
+ * @lock: leaf entries, which are filled, links, and @seq; the vCPU alone makes and
+ *	frees tables
  * @seq: grows at the end of each invalidation
  * @invalidations: those between their start and their end
  * @settled: woken when @invalidations returns to 0
@@ -94,8 +106,10 @@ struct lg_root {
  * @root: the one in use
  * @boot_table: gpa of the table that the guest found at LGUEST_INIT, or 0
  * @pae: the guest's tables have PAE's format
+ * @flushes: how often the guest flushed everything
  * @kernel_pd: directories wholly above kernel_address, shared by all roots
  * @kernel_pd_gpa: for these, what &lg_root.pd_gpa is for others
+ * @kernel_links: for each of those, the leaves that the CPU finds there
  * @tables: pages and leaves in use
  * @limit: how many there may be
  * @executes_user: ring 1 has executed a page that ring 3 may execute too
@@ -113,8 +127,10 @@ struct lg_mmu {
 	struct lg_root *root;
 	u32 boot_table;
 	bool pae;
-	u64 *kernel_pd[4];
-	u32 kernel_pd_gpa[4];
+	unsigned long flushes;
+	u64 *kernel_pd[LG_DIRECTORIES];
+	u32 kernel_pd_gpa[LG_DIRECTORIES];
+	DECLARE_BITMAP(kernel_links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
 	unsigned int tables;
 	unsigned int limit;
 	bool executes_user;
@@ -161,11 +177,34 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte);
 void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index);
 bool lg_learn_pae(struct lguest *lg);
 void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
+bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
+		  const struct lg_mapping *map);
+
+/* shadow_tables.c: what the entries are in */
+bool lg_is_shared(struct lguest *lg, u32 gva);
+struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
+struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
+			     const struct lg_mapping *map, u32 gva);
+void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
+void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
+			 unsigned int i);
+void lg_unlink_private(struct lguest *lg, struct lg_root *root);
+void lg_unlink_shared(struct lguest *lg);
+void lg_drop_private(struct lguest *lg, struct lg_root *root);
+void lg_drop_shared(struct lguest *lg);
+struct lg_root *lg_find_root(struct lguest *lg, u32 gpa);
+struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa);
+void lg_free_root(struct lguest *lg, struct lg_root *root);
+void lg_make_room(struct lguest *lg);
+void lg_free_tables(struct lguest *lg);
 
 /* guest_tables.c: the guest's own tables */
 bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
 u64 lg_mapping_rights(const struct lg_mapping *map);
 bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
+bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
+		  unsigned int first, unsigned long wanted, u64 *ptes);
+bool lg_maps_frame(u64 pte, u32 gfn);
 bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte);
 bool lg_check_top(struct lguest *lg, u32 cr3);
 bool lg_find_format(struct lguest *lg, u32 cr3);

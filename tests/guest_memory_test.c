@@ -69,6 +69,45 @@ static void memory_that_is_gone(struct kunit *test)
 	EXPECT_REASON(g, "guest memory at 0xcffe is gone: the Launcher took it away");
 }
 
+static void entries(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u64 read[BITS_PER_LONG] = {}, expected[BITS_PER_LONG] = {};
+	const unsigned long wanted = BIT(0) | BIT(5) | BIT(63);
+	unsigned int i, size;
+
+	for (i = 0; i < 2 * BITS_PER_LONG; i++)
+		guest_put32(g, PAGE + i * 4, 0x1000 + i);
+	for (size = 4; size <= 8; size += 4) {
+		for_each_set_bit(i, &wanted, BITS_PER_LONG)
+			expected[i] = size == 4 ? 0x1000 + i :
+				((0x1001ULL + 2 * i) << 32 | (0x1000 + 2 * i));
+		KUNIT_EXPECT_TRUE(test, lg_read_entries(g->lg, PAGE, size,
+							wanted, read));
+		KUNIT_EXPECT_EQ(test, memcmp(read, expected, sizeof(read)), 0);
+	}
+	EXPECT_ALIVE(g);
+}
+
+static void entries_that_are_gone(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u64 read[BITS_PER_LONG];
+
+	vm_munmap(g->memory + PAGE, PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, lg_read_entries(g->lg, PAGE, 8, 1, read));
+	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
+}
+
+static void entries_beyond_memory(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u64 read[BITS_PER_LONG];
+
+	KUNIT_EXPECT_FALSE(test, lg_read_entries(g->lg, END, 4, 1, read));
+	EXPECT_REASON(g, "bad address 0x40000: 256 bytes there are not all in memory");
+}
+
 static void memory_that_is_gone_for_a_write(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -174,6 +213,9 @@ static struct kunit_case guest_memory_cases[] = {
 	KUNIT_CASE_PARAM(only_memory, range_gen_params),
 	KUNIT_CASE(memory_that_is_gone),
 	KUNIT_CASE(memory_that_is_gone_for_a_write),
+	KUNIT_CASE(entries),
+	KUNIT_CASE(entries_that_are_gone),
+	KUNIT_CASE(entries_beyond_memory),
 	KUNIT_CASE_PARAM(linear_over_pages, format_gen_params),
 	KUNIT_CASE_PARAM(linear_where_nothing_is, format_gen_params),
 	KUNIT_CASE(linear_wraps),

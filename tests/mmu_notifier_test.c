@@ -304,7 +304,7 @@ static void page_goes_while_it_is_looked_up(struct kunit *test)
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);
 
 	old = guest_shadow(g, KERNEL + PAGE);
-	guest_hypercall(g, FLUSH_TLB, 1, 0, 0);
+	guest_hypercall(g, SET_PTE, TOP, KERNEL + PAGE, 0);
 	fake_host.looked_up = replace_page;
 	TOUCH(g, KERNEL + PAGE, 0);
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);

@@ -222,7 +222,7 @@ u64 guest_shadow_in(struct guest *g, struct lg_root *root, u32 gva)
 	for (shift = 39; shift > PAGE_SHIFT; shift -= 9) {
 		u64 entry = table[((u64)gva >> shift) % LG_TABLE_ENTRIES];
 
-		if (!entry)
+		if (!(entry & LG_PTE_PRESENT))
 			return 0;
 		KUNIT_ASSERT_EQ(g->test, entry & way, way);
 		table = phys_to_virt(entry & LG_PTE_PFN & ~lg_pte_encryption);

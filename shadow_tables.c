@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tables that the CPU walks, as such: made, found, linked to each other,
+ * and freed. What their entries say is page_tables.c's business.
+ *
+ * A root covers 4 GiB: 4 directory pointers, directories of 512 entries, and
+ * leaves of 512 entries. Both guest formats (guest_tables.c) fit: it is the
+ * shape of a PAE guest's, and an entry of a 2-level guest's directory covers
+ * two of our leaves. From kernel_address up all tables of a guest agree (ABI.md
+ * section 6), so directories up there exist once per guest.
+ *
+ * When a guest flushes its TLB, or changes a directory, only a few of the
+ * entries below have become wrong as a rule. So a leaf is unlinked then, and
+ * kept; and when the guest comes there again, those entries that its tables no
+ * longer bear out are dropped before it is linked again. A guest that flushes
+ * pays for what it uses afterwards, and not for what it has.
+ *
+ * The vCPU's task alone makes, links and frees tables. Entries of leaves also go
+ * when the Launcher's memory changes (mmu_notifier.c); &lg_mmu.lock covers those.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "cpu.h"
+#include "lg.h"
+
+#define TABLE_FLAGS	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER | \
+			 LG_PTE_ACCESSED)
+
+/* The most that filling one entry may need: root, directory, leaf. */
+#define FILL_MAX	5
+
+static u64 entry_of(void *table)
+{
+	return virt_to_phys(table) | lg_pte_encryption | TABLE_FLAGS;
+}
+
+/*
+ * An entry that is not present, but from which the leaf is found. The address is
+ * inverted: a CPU with the L1TF flaw guesses with what is there, and this is
+ * beyond any memory.
+ */
+static u64 unlinked(u64 entry)
+{
+	return (entry ^ LG_PTE_PFN) & ~LG_PTE_PRESENT;
+}
+
+static u64 linked(u64 entry)
+{
+	return (entry ^ LG_PTE_PFN) | LG_PTE_PRESENT;
+}
+
+static void *table_at(u64 entry)
+{
+	return phys_to_virt(entry & LG_PTE_PFN & ~lg_pte_encryption);
+}
+
+static u64 *alloc_table(struct lguest *lg)
+{
+	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+
+	if (table)
+		lg->mmu.tables++;
+	return table;
+}
+
+static void free_table(struct lguest *lg, u64 *table)
+{
+	if (!table)
+		return;
+	free_page((unsigned long)table);
+	lg->mmu.tables--;
+}
+
+/**
+ * lg_is_shared() - whether all roots have the directory of an address in common
+ * @lg: the guest
+ * @gva: the address
+ *
+ * Return: true if it lies wholly above kernel_address. Any context.
+ */
+bool lg_is_shared(struct lguest *lg, u32 gva)
+{
+	return lg->kernel_address &&
+	       (gva & LG_DIRECTORY_MASK) >= lg->kernel_address;
+}
+
+static bool directory_is_shared(struct lguest *lg, unsigned int i)
+{
+	return lg_is_shared(lg, i << LG_DIRECTORY_SHIFT);
+}
+
+/* A root's own directory, if there is one. */
+static u64 *own_directory(struct lguest *lg, struct lg_root *root,
+			  unsigned int i)
+{
+	if (directory_is_shared(lg, i) || !(root->pdpt[i] & LG_PTE_PRESENT))
+		return NULL;
+	return table_at(root->pdpt[i]);
+}
+
+static u64 *find_directory(struct lguest *lg, struct lg_root *root,
+			   unsigned int i)
+{
+	return directory_is_shared(lg, i) ? lg->mmu.kernel_pd[i] :
+					    own_directory(lg, root, i);
+}
+
+static unsigned long *links_of(struct lguest *lg, struct lg_root *root,
+			       unsigned int i)
+{
+	return directory_is_shared(lg, i) ? lg->mmu.kernel_links[i] :
+					    root->links[i];
+}
+
+static struct lg_leaf *leaf_at(u64 pde)
+{
+	if (!pde)
+		return NULL;
+	if (!(pde & LG_PTE_PRESENT))
+		pde = linked(pde);
+	return (struct lg_leaf *)page_private(virt_to_page(table_at(pde)));
+}
+
+static void free_leaf(struct lguest *lg, struct lg_leaf *leaf)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	unsigned int i;
+
+	spin_lock(&mmu->lock);
+	for_each_set_bit(i, leaf->filled, LG_TABLE_ENTRIES)
+		lg_zap_entry(mmu, leaf, i);
+	spin_unlock(&mmu->lock);
+
+	xa_erase(&mmu->leaves, leaf->id);
+	set_page_private(virt_to_page(leaf->entries), 0);
+	free_table(lg, leaf->entries);
+	kvfree(leaf);
+}
+
+static struct lg_leaf *alloc_leaf(struct lguest *lg)
+{
+	struct lg_leaf *leaf;
+
+	leaf = kvzalloc(sizeof(*leaf), GFP_KERNEL_ACCOUNT);
+	if (!leaf)
+		return NULL;
+	leaf->entries = alloc_table(lg);
+	if (!leaf->entries)
+		goto free_struct;
+	if (xa_alloc(&lg->mmu.leaves, &leaf->id, leaf,
+		     XA_LIMIT(1, U32_MAX / LG_TABLE_ENTRIES - 1),
+		     GFP_KERNEL_ACCOUNT))
+		goto free_entries;
+	set_page_private(virt_to_page(leaf->entries), (unsigned long)leaf);
+	return leaf;
+
+free_entries:
+	free_table(lg, leaf->entries);
+free_struct:
+	kvfree(leaf);
+	return NULL;
+}
+
+static unsigned int pde_index(u32 gva)
+{
+	return (gva / LG_LEAF_SPAN) % LG_TABLE_ENTRIES;
+}
+
+/**
+ * lg_find_leaf() - the leaf for an address, linked or not
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @gva: the address
+ *
+ * Return: the leaf or NULL.
+ */
+struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
+{
+	u64 *pd = find_directory(lg, root, gva >> LG_DIRECTORY_SHIFT);
+
+	return pd ? leaf_at(pd[pde_index(gva)]) : NULL;
+}
+
+/* The directory for an address, made and linked if need be. */
+static u64 *make_directory(struct lguest *lg, struct lg_root *root,
+			   unsigned int i)
+{
+	u64 *pd = find_directory(lg, root, i);
+
+	if (!pd) {
+		pd = alloc_table(lg);
+		if (!pd)
+			return NULL;
+		if (directory_is_shared(lg, i))
+			lg->mmu.kernel_pd[i] = pd;
+	}
+	/* Another root may have made the shared one. */
+	root->pdpt[i] = entry_of(pd);
+	return pd;
+}
+
+/**
+ * lg_link_leaf() - the leaf for an address, where the CPU finds it
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @map: what the guest's tables say of @gva
+ * @gva: the address
+ *
+ * One that was unlinked has no entries left that the guest's tables don't bear
+ * out.
+ *
+ * Context: may sleep.
+ * Return: the leaf; NULL without memory, or with the guest dead.
+ */
+struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
+			     const struct lg_mapping *map, u32 gva)
+{
+	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
+	u64 *pd = make_directory(lg, root, i);
+	struct lg_leaf *leaf;
+	u64 *pde;
+
+	if (!pd)
+		return NULL;
+	pde = &pd[pde_index(gva)];
+	if (*pde & LG_PTE_PRESENT)
+		return leaf_at(*pde);
+
+	leaf = leaf_at(*pde);
+	if (leaf) {
+		if (!lg_sync_leaf(lg, leaf, map))
+			return NULL;
+	} else {
+		leaf = alloc_leaf(lg);
+		if (!leaf)
+			return NULL;
+	}
+	WRITE_ONCE(*pde, entry_of(leaf->entries));
+	__set_bit(pde_index(gva), links_of(lg, root, i));
+	return leaf;
+}
+
+/**
+ * lg_unlink_leaf() - look again at what the guest's tables say, before next use
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @gva: an address whose directory entry may have changed
+ */
+void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
+{
+	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
+	u64 *pd = find_directory(lg, root, i);
+	unsigned int index = pde_index(gva);
+
+	if (!pd || !(pd[index] & LG_PTE_PRESENT))
+		return;
+	WRITE_ONCE(pd[index], unlinked(pd[index]));
+	__clear_bit(index, links_of(lg, root, i));
+}
+
+/**
+ * lg_unlink_directory() - the same for all that a directory covers
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @i: which of its four
+ */
+void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
+			 unsigned int i)
+{
+	unsigned long *links = links_of(lg, root, i);
+	u64 *pd = find_directory(lg, root, i);
+	unsigned int index;
+
+	if (!pd)
+		return;
+	for_each_set_bit(index, links, LG_TABLE_ENTRIES)
+		WRITE_ONCE(pd[index], unlinked(pd[index]));
+	bitmap_zero(links, LG_TABLE_ENTRIES);
+}
+
+/**
+ * lg_unlink_private() - the same for what a root has for itself
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ *
+ * That is what lies below kernel_address, and a rest.
+ */
+void lg_unlink_private(struct lguest *lg, struct lg_root *root)
+{
+	unsigned int i;
+
+	for (i = 0; i < LG_DIRECTORIES; i++) {
+		if (!directory_is_shared(lg, i))
+			lg_unlink_directory(lg, root, i);
+	}
+}
+
+/**
+ * lg_unlink_shared() - the same for what all roots share
+ * @lg: the guest; its own task calls
+ */
+void lg_unlink_shared(struct lguest *lg)
+{
+	unsigned int i;
+
+	for (i = 0; i < LG_DIRECTORIES; i++) {
+		if (directory_is_shared(lg, i))
+			lg_unlink_directory(lg, lg->mmu.root, i);
+	}
+}
+
+static void drop_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
+{
+	unsigned int i;
+
+	bitmap_zero(links, LG_TABLE_ENTRIES);
+	for (i = 0; i < LG_TABLE_ENTRIES; i++) {
+		struct lg_leaf *leaf = leaf_at(pd[i]);
+
+		if (!leaf)
+			continue;
+		WRITE_ONCE(pd[i], 0);
+		free_leaf(lg, leaf);
+	}
+}
+
+/**
+ * lg_drop_private() - free the tables that a root has for itself
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ *
+ * Context: may sleep.
+ */
+void lg_drop_private(struct lguest *lg, struct lg_root *root)
+{
+	unsigned int i;
+
+	for (i = 0; i < LG_DIRECTORIES; i++) {
+		u64 *pd = own_directory(lg, root, i);
+
+		if (!pd)
+			continue;
+		drop_leaves(lg, pd, root->links[i]);
+		root->pdpt[i] = 0;
+		free_table(lg, pd);
+	}
+}
+
+/**
+ * lg_drop_shared() - free the leaves that all roots share
+ * @lg: the guest; its own task calls
+ *
+ * Context: may sleep.
+ */
+void lg_drop_shared(struct lguest *lg)
+{
+	unsigned int i;
+
+	for (i = 0; i < LG_DIRECTORIES; i++) {
+		if (lg->mmu.kernel_pd[i])
+			drop_leaves(lg, lg->mmu.kernel_pd[i],
+				    lg->mmu.kernel_links[i]);
+	}
+}
+
+/**
+ * lg_find_root() - the shadow of a top-level table
+ * @lg: the guest; its own task calls
+ * @gpa: what the guest calls it by
+ *
+ * Return: the root or NULL.
+ */
+struct lg_root *lg_find_root(struct lguest *lg, u32 gpa)
+{
+	struct lg_root *root = xa_load(&lg->mmu.by_gpa, gpa / 32);
+
+	return root && root->gpa == gpa ? root : NULL;
+}
+
+/**
+ * lg_alloc_root() - an empty shadow for a top-level table
+ * @lg: the guest; its own task calls
+ * @gpa: what the guest calls it by
+ *
+ * Context: may sleep.
+ * Return: the root or NULL.
+ */
+struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa)
+{
+	struct lg_root *root = kzalloc(sizeof(*root), GFP_KERNEL_ACCOUNT);
+	unsigned int i;
+
+	if (!root)
+		return NULL;
+	root->gpa = gpa;
+	root->flushes = lg->mmu.flushes;
+	root->pdpt = alloc_table(lg);
+	if (!root->pdpt)
+		goto free_struct;
+	if (lg_root_map_upper(lg, root))
+		goto free_pdpt;
+	if (xa_insert(&lg->mmu.by_gpa, gpa / 32, root, GFP_KERNEL_ACCOUNT))
+		goto unmap;
+	for (i = 0; i < LG_DIRECTORIES; i++) {
+		if (lg->mmu.kernel_pd[i])
+			root->pdpt[i] = entry_of(lg->mmu.kernel_pd[i]);
+	}
+	lg->mmu.tables += root->levels;
+	list_add(&root->list, &lg->mmu.roots);
+	return root;
+
+unmap:
+	lg_root_unmap_upper(root);
+free_pdpt:
+	free_table(lg, root->pdpt);
+free_struct:
+	kfree(root);
+	return NULL;
+}
+
+/**
+ * lg_free_root() - free a root and what it has for itself
+ * @lg: the guest; its own task calls, or nobody runs it any more
+ * @root: a root of its that is not in use
+ *
+ * Context: may sleep.
+ */
+void lg_free_root(struct lguest *lg, struct lg_root *root)
+{
+	lg_drop_private(lg, root);
+	xa_erase(&lg->mmu.by_gpa, root->gpa / 32);
+	list_del(&root->list);
+	lg_root_unmap_upper(root);
+	lg->mmu.tables -= root->levels;
+	free_table(lg, root->pdpt);
+	kfree(root);
+}
+
+/**
+ * lg_make_room() - keep within the limit, for one more entry
+ * @lg: the guest; its own task calls
+ *
+ * The longest unused roots go, at last everything.
+ *
+ * Context: may sleep.
+ */
+void lg_make_room(struct lguest *lg)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+
+	while (mmu->tables + FILL_MAX > mmu->limit &&
+	       !list_is_singular(&mmu->roots)) {
+		struct lg_root *last;
+
+		last = list_last_entry(&mmu->roots, struct lg_root, list);
+		if (last == mmu->root)
+			list_move(&last->list, &mmu->roots);
+		else
+			lg_free_root(lg, last);
+	}
+	if (mmu->tables + FILL_MAX > mmu->limit) {
+		lg_drop_private(lg, mmu->root);
+		lg_drop_shared(lg);
+	}
+}
+
+/**
+ * lg_free_tables() - free all roots, and what they share
+ * @lg: the guest, which nobody runs any more
+ *
+ * Context: may sleep.
+ */
+void lg_free_tables(struct lguest *lg)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	struct lg_root *root, *next;
+	unsigned int i;
+
+	list_for_each_entry_safe(root, next, &mmu->roots, list)
+		lg_free_root(lg, root);
+	lg_drop_shared(lg);
+	for (i = 0; i < LG_DIRECTORIES; i++)
+		free_table(lg, mmu->kernel_pd[i]);
+	WARN_ON_ONCE(mmu->tables);
+}

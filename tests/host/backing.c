@@ -34,8 +34,8 @@
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 /* Counts in every page behind COUNTER, and tells after each round. */
 GUEST(walk, G_INIT "1: mov $0x4000, %esi\n2: incl (%esi)\n"
-      "add $0x1000, %esi\ncmp $0x400000, %esi\njb 2b\n"
-      G_NOTIFY(0x123000) "jmp 1b\n");
+	"add $0x1000, %esi\ncmp $0x400000, %esi\njb 2b\n"
+	G_NOTIFY(0x123000) "jmp 1b\n");
 /* Only reads, as long as what it reads is 0 */
 GUEST(look, "1: cmpl $0, 0x3004\nje 1b\nincl 0x3000\n" G_FOREVER);
 /* Touches COUNTER by itself, DATA by the host, and its Launcher's buffer */
@@ -423,7 +423,7 @@ struct missing {
 	char *words, *buffer;
 };
 
-static void take_away(struct missing *m, enum place place, int flags)
+static void take_away(struct missing *m, enum place which, int flags)
 {
 	char *own = mmap(NULL, 2 * 4096, RDWR, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			 0);
@@ -438,10 +438,10 @@ static void take_away(struct missing *m, enum place place, int flags)
 	m->buffer = own + 4096;
 	memcpy(m->words, words, sizeof(words));
 
-	m->place = place;
-	m->page = place == GUEST_PAGE ? m->g.mem + COUNTER :
-		  place == DATA_PAGE ? m->g.mem + DATA :
-		  place == WORDS ? m->words : m->buffer;
+	m->place = which;
+	m->page = which == GUEST_PAGE ? m->g.mem + COUNTER :
+		  which == DATA_PAGE ? m->g.mem + DATA :
+		  which == WORDS ? m->words : m->buffer;
 	memcpy(m->content, m->page, 4096);
 	need(!madvise(m->page, 4096, MADV_DONTNEED));
 	m->uffd = uffd_open(flags, 0);

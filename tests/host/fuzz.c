@@ -2,9 +2,9 @@
 /*
  * fuzz SECONDS SEED CORPUS LAUNCHER GUEST...: guests that mean harm (see
  * tests/guests/fuzz), of those seeds that the corpus has, then of one seed
- * after the other, unless that is for 0 seconds. Each of them may do what it likes to itself. Its Launcher
- * has to end with words to tell why, or else to die by a SIGKILL, and the host
- * may not have a word to say.
+ * after the other, unless that is for 0 seconds. Each of them may do what it
+ * likes to itself. Its Launcher has to end with words to tell why, or else to die
+ * by a SIGKILL, and the host may not have a word to say.
  */
 #define _GNU_SOURCE
 #include <ctype.h>

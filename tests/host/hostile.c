@@ -41,7 +41,7 @@
 
 GUEST(spin, G_INIT G_FOREVER);
 GUEST(kick, G_INIT "1: incl 0x3000\n" G_NOTIFY(0x111000) G_NOTIFY(0x222000)
-      "jmp 1b\n");
+	"jmp 1b\n");
 
 static ssize_t run(struct guest *g)
 {
@@ -286,7 +286,7 @@ static void a_million_eventfds(void)
 
 GUEST(busy, STORM_INIT "1: incl 0x3000\njmp 1b\n" STORM_HANDLERS(busy));
 GUEST(asleep, STORM_INIT "1: incl 0x3000\n" G_HCALL(10, 0) "jmp 1b\n"
-      STORM_HANDLERS(asleep));
+	STORM_HANDLERS(asleep));
 
 struct raiser {
 	struct guest *g;
@@ -505,12 +505,15 @@ static void every_geometry(void)
 	const unsigned long starts[] = {
 		0, CODE, UINT_MAX, UINT_MAX + 1UL, -1UL,
 	};
-	unsigned int b, p, s, d, n = 0;
+	const unsigned int all = ARRAY_SIZE(bases) * ARRAY_SIZE(pages) *
+				 ARRAY_SIZE(starts);
+	unsigned int i, b, p, s, d, n = 0;
 	unsigned long words[4];
 
-	for (b = 0; b < ARRAY_SIZE(bases); b++)
-	for (p = 0; p < ARRAY_SIZE(pages); p++)
-	for (s = 0; s < ARRAY_SIZE(starts); s++) {
+	for (i = 0; i < all; i++) {
+		b = i % ARRAY_SIZE(bases);
+		p = i / ARRAY_SIZE(bases) % ARRAY_SIZE(pages);
+		s = i / ARRAY_SIZE(bases) / ARRAY_SIZE(pages);
 		words[0] = bases[b];
 		words[1] = pages[p];
 		words[2] = starts[s];
@@ -535,9 +538,9 @@ static void every_geometry(void)
 #define TOP		0x5000
 #define TABLE		0x6000
 GUEST(calls, G_INIT "mov $0x4010, %edi\n"
-      "1: mov (%edi), %eax\nmov 4(%edi), %ebx\nmov 8(%edi), %ecx\n"
-      "mov 12(%edi), %edx\nmov 16(%edi), %esi\nint $0x1f\n"
-      "add $20, %edi\ndecl 0x4000\njnz 1b\n" G_NOTIFY(0x123000) G_FOREVER);
+	"1: mov (%edi), %eax\nmov 4(%edi), %ebx\nmov 8(%edi), %ecx\n"
+	"mov 12(%edi), %edx\nmov 16(%edi), %esi\nint $0x1f\n"
+	"add $20, %edi\ndecl 0x4000\njnz 1b\n" G_NOTIFY(0x123000) G_FOREVER);
 
 struct call {
 	unsigned int nr, arg[4];
@@ -554,7 +557,8 @@ static void make_tables(char *mem)
 
 	for (i = 0; i < PAGES; i++)
 		table[i] = i << 12 | 3;
-	top[0] = top[768] = TABLE | 3;
+	top[0] = TABLE | 3;
+	top[768] = TABLE | 3;
 }
 
 static enum outcome outcome_of(struct guest *g, char *reason)
@@ -720,8 +724,8 @@ static void every_cr3(void)
 }
 
 GUEST(init_at, "mov 0x4000, %ebx\nmov $1, %eax\nint $0x1f\n"
-      G_NOTIFY(0x111000) "1:" G_HCALL(0, 0) "incl 0x3800\n" G_NOTIFY(0x222000)
-      "jmp 1b\n");
+	G_NOTIFY(0x111000) "1:" G_HCALL(0, 0) "incl 0x3800\n" G_NOTIFY(0x222000)
+	"jmp 1b\n");
 
 /* Where there is memory, but nothing that looks like what it should be */
 #define ZEROES		0x100000
@@ -806,14 +810,14 @@ static void data_gone(void)
  * looks at it: the words, the ring, tables, descriptors, a call's arguments.
  */
 GUEST(shared, "mov $0x8000, %esp\n" G_INIT
-      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
-      G_HCALL(4, 0x5000)
-      "xor %ecx, %ecx\nmov $0x63, %edx\n"
-      "1: incl 0x3000\n" G_HCALL(0, 0) G_HCALL(9, 1000) G_HCALL(16, 0x7000)
-      G_HCALL(5, 1) G_HCALL(14, 0x5000) G_HCALL(15, 0x5000)
-      "in $0x60, %al\ncli\n" G_HCALL(19, 0) "mov 0x9000, %eax\n"
-      G_NOTIFY(0x222000) "jmp 1b\n"
-      "\n.org shared + 0x100\nmovl $0x200, 0x2000\niret\n");
+	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
+	G_HCALL(4, 0x5000)
+	"xor %ecx, %ecx\nmov $0x63, %edx\n"
+	"1: incl 0x3000\n" G_HCALL(0, 0) G_HCALL(9, 1000) G_HCALL(16, 0x7000)
+	G_HCALL(5, 1) G_HCALL(14, 0x5000) G_HCALL(15, 0x5000)
+	"in $0x60, %al\ncli\n" G_HCALL(19, 0) "mov 0x9000, %eax\n"
+	G_NOTIFY(0x222000) "jmp 1b\n"
+	"\n.org shared + 0x100\nmovl $0x200, 0x2000\niret\n");
 
 static volatile bool stop;
 
@@ -888,17 +892,17 @@ static void changed_while_the_host_reads(void)
  * CPU found there. The handler goes on behind it in any case.
  */
 GUEST(changing, "mov $0x8000, %esp\n" G_INIT
-      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 13)
-      "mov $0x00611120, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 6)
-      "mov $0x00611120, %ecx\nmov $0xef00, %edx\n" G_HCALL(6, 128)
-      "jmp changing + 0x140\n"
-      "\n.org changing + 0x100\nadd $4, %esp\nmovl $0x1180, (%esp)\niret\n"
-      "\n.org changing + 0x120\nmovl $0x1180, (%esp)\niret\n"
-      "\n.org changing + 0x140\nincl 0x3000\nmov $0x10, %edx\n"
-      "xor %eax, %eax\njmp changing + 0x160\n"
-      /* Here is what changes. */
-      "\n.org changing + 0x160\n.fill 32, 1, 0x90\n"
-      "\n.org changing + 0x180\njmp changing + 0x140\n");
+	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 13)
+	"mov $0x00611120, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 6)
+	"mov $0x00611120, %ecx\nmov $0xef00, %edx\n" G_HCALL(6, 128)
+	"jmp changing + 0x140\n"
+	"\n.org changing + 0x100\nadd $4, %esp\nmovl $0x1180, (%esp)\niret\n"
+	"\n.org changing + 0x120\nmovl $0x1180, (%esp)\niret\n"
+	"\n.org changing + 0x140\nincl 0x3000\nmov $0x10, %edx\n"
+	"xor %eax, %eax\njmp changing + 0x160\n"
+	/* Here is what changes. */
+	"\n.org changing + 0x160\n.fill 32, 1, 0x90\n"
+	"\n.org changing + 0x180\njmp changing + 0x140\n");
 #define PLACE		(CODE + 0x160)
 
 static void *change_code(void *arg)

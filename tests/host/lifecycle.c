@@ -25,7 +25,7 @@
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 /* Only reads the page that others write to, until told to copy from it */
 GUEST(look, "1: cmpl $0, 0x3004\nje 1b\nmov 0x3000, %eax\n"
-      "mov %eax, 0x4000\n" G_INIT G_NOTIFY(0x123000) G_FOREVER);
+	"mov %eax, 0x4000\n" G_INIT G_NOTIFY(0x123000) G_FOREVER);
 GUEST(notify, G_INIT "1:" G_NOTIFY(0x123000) "jmp 1b");
 GUEST(die, G_HCALL(7777, 0) G_FOREVER);
 GUEST(busy, G_INIT "1: incl 0x3000\n" G_NOTIFY(0x456000) "jmp 1b");
@@ -215,13 +215,14 @@ static void one_life(void *arg)
 	int n = *(int *)arg, efd = eventfd(0, 0);
 	struct guest g;
 
-	if (n % 3 == 0) {
-		guest_start(&g, notify);
-		need(run(&g) > 0);
-	} else if (n % 3 == 1) {
+	if (n % 3 == 1) {
 		guest_start(&g, die);
 		expect_death(&g);
 		return;
+	}
+	if (n % 3 == 0) {
+		guest_start(&g, notify);
+		need(run(&g) > 0);
 	} else {
 		guest_start(&g, count);
 	}

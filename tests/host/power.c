@@ -23,18 +23,18 @@
  * something it keeps has changed.
  */
 GUEST(count, "xor %ecx, %ecx\n"
-      "1: incl 0x3000\ninc %ecx\ncmp %ecx, 0x3000\nje 1b\n2: jmp 2b\n");
+	"1: incl 0x3000\ninc %ecx\ncmp %ecx, 0x3000\nje 1b\n2: jmp 2b\n");
 GUEST(busy, G_INIT "1: incl 0x3000\n" G_NOTIFY(0x456000) "jmp 1b");
 GUEST(sse, "mov $0xc0ffee, %eax\nmovd %eax, %xmm3\n"
-      "1: movd %xmm3, %ebx\ncmp %eax, %ebx\njne 2f\nincl 0x3000\njmp 1b\n"
-      "2: jmp 2b\n");
+	"1: movd %xmm3, %ebx\ncmp %eax, %ebx\njne 2f\nincl 0x3000\njmp 1b\n"
+	"2: jmp 2b\n");
 GUEST(ticks, "mov $0x9000, %esp\n" G_INIT
-      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
-      G_HCALL(9, 1000000)
-      "1:" G_HCALL(10, 0) "jmp 1b\n"
-      "\n.org ticks + 0x100\npush %eax\npush %ebx\nincl 0x3000\n"
-      G_HCALL(9, 1000000)
-      "pop %ebx\npop %eax\nmovl $0x200, 0x2000\niret\n");
+	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
+	G_HCALL(9, 1000000)
+	"1:" G_HCALL(10, 0) "jmp 1b\n"
+	"\n.org ticks + 0x100\npush %eax\npush %ebx\nincl 0x3000\n"
+	G_HCALL(9, 1000000)
+	"pop %ebx\npop %eax\nmovl $0x200, 0x2000\niret\n");
 
 static void run_for_ever(void *arg)
 {

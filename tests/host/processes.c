@@ -26,9 +26,9 @@
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 /* Halts, and says when an irq has ended that: irq 5, by its only handler */
 GUEST(await, "mov $0x8000, %esp\n" G_INIT
-      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 37)
-      G_HCALL(10, 0) "9: jmp 9b\n"
-      "\n.org await + 0x100\n" G_NOTIFY(0x555000) G_FOREVER);
+	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 37)
+	G_HCALL(10, 0) "9: jmp 9b\n"
+	"\n.org await + 0x100\n" G_NOTIFY(0x555000) G_FOREVER);
 
 static void initialize(struct guest *g)
 {

@@ -45,21 +45,21 @@
 
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 GUEST(notify, G_INIT "1:" G_NOTIFY(0x1000) G_NOTIFY(0x2000) G_NOTIFY(0x3000)
-      "jmp 1b\n");
+	"jmp 1b\n");
 GUEST(halt, G_INIT "1:" G_HCALL(9, 1) G_HCALL(10, 0) "jmp 1b\n");
 /* All its memory, for ever; beyond it, it dies. */
 GUEST(sweep, G_INIT "1: mov $0x4000, %edi\n2: incl (%edi)\n"
-      "add $0x1000, %edi\ncmp $0x3ff000, %edi\njb 2b\njmp 1b\n");
+	"add $0x1000, %edi\ncmp $0x3ff000, %edi\njb 2b\njmp 1b\n");
 GUEST(ports, G_INIT "1: in $0x60, %al\nout %al, $0x80\n"
-      "mov $0xcfc, %edx\nin %dx, %eax\njmp 1b\n");
+	"mov $0xcfc, %edx\nin %dx, %eax\njmp 1b\n");
 GUEST(dead, G_HCALL(7777, 0) G_FOREVER);
 /* With a handler, so that there is something to inject */
 GUEST(traps, "mov $0x8000, %esp\n" G_INIT
-      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 6)
-      "mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
-      "movl $0x200, 0x2000\n1: ud2\njmp 1b\n"
-      "\n.org traps + 0x100\nmov $0x8000, %esp\nmovl $0x200, 0x2000\n"
-      "2: ud2\njmp 2b\n");
+	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 6)
+	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
+	"movl $0x200, 0x2000\n1: ud2\njmp 1b\n"
+	"\n.org traps + 0x100\nmov $0x8000, %esp\nmovl $0x200, 0x2000\n"
+	"2: ud2\njmp 2b\n");
 
 static const struct code {
 	const char *start, *end;

@@ -46,8 +46,9 @@ tsc_khz() {
 
 # qemu ARGUMENT...: the machine that all of them are, of $SMP processors of the
 # model $CPU, for $limit seconds, $append in the kernel's command line. Stops at
-# the first sign of trouble instead of limping on. Broadcast IPIs are off since
-# the kernel would patch itself whenever a CPU comes or goes, see
+# the first sign of trouble instead of limping on. That a CPU is stuck is such a
+# sign only after two minutes: emulators wait for theirs. Broadcast IPIs are off
+# since the kernel would patch itself whenever a CPU comes or goes, see
 # tests/host/steady_keys.c.
 # There is no keyboard, as it may complain on waking up.
 qemu() {
@@ -61,6 +62,7 @@ qemu() {
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
+watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 \
 tsc=nowatchdog no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
 $clock ${append-}" "$@"
 }

@@ -39,7 +39,7 @@ install_missing() {
 		--no-install-recommends $missing </dev/null >&2
 }
 
-# cached KIND KEY FUNCTION...: print the directory of a cache entry. One that
+# $(cached KIND KEY FUNCTION...): the directory of a cache entry. One that
 # does not exist is filled by "FUNCTION... DIR" under another name and renamed
 # when complete, so an entry that can be seen can be trusted. KEY must hold
 # everything that the content depends on.
@@ -50,7 +50,11 @@ cached() {
 	if [ ! -d "$_entry" ]; then
 		mkdir -p "$cache"
 		_new=$(mktemp -d "$cache/.new-XXXXXX")
+		# Half of a kernel is large. This is a shell of its own.
+		trap 'rm -rf "$_new"' EXIT
+		trap 'exit 1' HUP INT TERM
 		"$@" "$_new" >&2
+		trap - EXIT HUP INT TERM
 		chmod 755 "$_new"
 		# Somebody else may have been faster; theirs is as good.
 		mv -T "$_new" "$_entry" 2>/dev/null || rm -rf "$_new"

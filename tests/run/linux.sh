@@ -48,9 +48,9 @@ make_debug_host() {
 	mv "$1/drivers/block/brd.ko" "$1"
 	cp "$1/vmlinux.symvers" "$1/Module.symvers"
 	# Large, and of no use to modules
-	find "$1" \( -name '*.[ao]' -o -name '.*.cmd' -o -name 'vmlinux*' \) \
-		! -name vmlinuz ! -path '*/scripts/*' ! -path '*/tools/*' \
-		-exec rm {} +
+	find "$1" \( -name '*.[ao]' -o -name '.*.cmd' -o -name 'vmlinux*' \
+		-o -name '.tmp_vmlinux*' \) ! -name vmlinuz \
+		! -path '*/scripts/*' ! -path '*/tools/*' -exec rm {} +
 }
 
 get_debug_host() {

@@ -14,7 +14,7 @@ unpack_source() {
 	tar -C "$1" -xJf "$1"/source/root/usr/src/linux-source-*.tar.xz \
 		--strip-components=1 --exclude='*/Documentation/*.*' \
 		--exclude="linux-source-$_version/arch/[a-tvwyz]*.[chS]" \
-		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*.[ch]' \
+		--exclude='*/drivers/gpu/*.[ch]' --exclude='*/drivers/net/*/*.[ch]' \
 		--exclude='*/drivers/media/*.[ch]' --exclude='*/sound/*.[ch]' \
 		--exclude='*/drivers/staging/*.[ch]' --exclude='*/tools/testing' \
 		--exclude='*.dts*'

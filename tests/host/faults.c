@@ -133,128 +133,163 @@ static void end(struct guest *g)
 	munmap(g->mem, PAGES * 4096);
 }
 
-static void open_fails(void)
-{
-	int n, fd, err, failures = 0;
+/* What is tried while its n-th allocation fails, and what came of that */
+struct trial {
+	int n;
+	struct guest g;
+	int efd;
 	bool failed;
+	long ret;
+	int err;
+};
+
+/*
+ * For each allocation of @act's until there are no more: @before, then @act
+ * while that fails, then @after. Return: how often @act failed.
+ */
+static int fail_each(void (*before)(struct trial *t),
+		     long (*act)(struct trial *t),
+		     void (*after)(struct trial *t))
+{
+	struct trial t = { .failed = true };
+	int failures = 0;
 
 	prepare();
-	for (n = 1; n < ALLOCATIONS_MAX; n++) {
-		set_fail_nth(n);
-		fd = open("/dev/lguest", O_RDWR);
-		err = errno;
-		failed = has_failed();
-		if (fd >= 0)
-			close(fd);
-		else if (expect(failed && (err == ENOMEM || err == ENFILE),
-				"%d: %s", n, strerrorname_np(err)))
-			failures++;
-		if (!failed)
-			break;
+	for (t.n = 1; t.failed && t.n < ALLOCATIONS_MAX; t.n++) {
+		before(&t);
+		set_fail_nth(t.n);
+		t.ret = act(&t);
+		t.err = errno;
+		t.failed = has_failed();
+		failures += t.ret < 0;
+		after(&t);
 	}
-	expect(n < ALLOCATIONS_MAX && failures);
-	printf("# %d of %d failed\n", failures, n - 1);
+	expect(!t.failed);
+	printf("# %d of %d failed\n", failures, t.n - 2);
+	return failures;
+}
+
+static void expect_failed(struct trial *t, int err)
+{
+	expect(t->failed && t->err == err, "%d: %s", t->n,
+	       strerrorname_np(t->err));
+}
+
+static void before_open(struct trial *t)
+{
+	(void)t;
+}
+
+static long act_open(struct trial *t)
+{
+	t->g.fd = open("/dev/lguest", O_RDWR);
+	return t->g.fd;
+}
+
+static void after_open(struct trial *t)
+{
+	if (t->ret >= 0)
+		close(t->g.fd);
+	else
+		expect_failed(t, t->err == ENFILE ? ENFILE : ENOMEM);
+}
+
+static void open_fails(void)
+{
+	expect(fail_each(before_open, act_open, after_open));
+}
+
+static void before_initialize(struct trial *t)
+{
+	populate(&t->g);
+	t->g.fd = lg_open();
+}
+
+static long act_initialize(struct trial *t)
+{
+	return initialize(&t->g);
+}
+
+static void after_initialize(struct trial *t)
+{
+	if (t->ret < 0) {
+		expect_failed(t, ENOMEM);
+		need(initialize(&t->g) > 0);
+	}
+	works(&t->g, t->n);
+	end(&t->g);
 }
 
 static void initialize_fails(void)
 {
-	int n, err, failures = 0;
-	struct guest g;
-	bool failed;
-	long ret;
-
-	prepare();
-	for (n = 1; n < ALLOCATIONS_MAX; n++) {
-		populate(&g);
-		g.fd = lg_open();
-		set_fail_nth(n);
-		ret = initialize(&g);
-		err = errno;
-		failed = has_failed();
-		if (ret < 0) {
-			failures++;
-			expect(failed && err == ENOMEM, "%d: %s", n,
-			       strerrorname_np(err));
-			need(initialize(&g) > 0);
-		}
-		works(&g, n);
-		end(&g);
-		if (!failed)
-			break;
-	}
-	expect(n < ALLOCATIONS_MAX && failures);
-	printf("# %d of %d failed\n", failures, n - 1);
+	expect(fail_each(before_initialize, act_initialize, after_initialize));
 }
 
+static void before_run(struct trial *t)
+{
+	before_initialize(t);
+	need(initialize(&t->g) > 0);
+}
+
+static void before_eventfd(struct trial *t)
+{
+	before_run(t);
+	t->efd = eventfd(0, EFD_NONBLOCK);
+}
+
+static long act_eventfd(struct trial *t)
+{
+	return lg_write(t->g.fd, LHREQ_EVENTFD, 0x456000, t->efd);
+}
+
+static void after_eventfd(struct trial *t)
+{
+	eventfd_t count;
+
+	if (t->ret < 0) {
+		expect_failed(t, ENOMEM);
+		need(!act_eventfd(t));
+	}
+	works(&t->g, t->n);
+	expect(!eventfd_read(t->efd, &count) && count > 0, "%d", t->n);
+	close(t->efd);
+	end(&t->g);
+}
+
+/* That alone need not fail it: see no_nodes(). */
 static void eventfd_fails(void)
 {
-	int n, err, efd, failures = 0;
-	struct guest g;
-	bool failed;
-	eventfd_t count;
-	long ret;
+	fail_each(before_eventfd, act_eventfd, after_eventfd);
+}
 
-	prepare();
-	for (n = 1; n < ALLOCATIONS_MAX; n++) {
-		populate(&g);
-		g.fd = lg_open();
-		need(initialize(&g) > 0);
-		efd = eventfd(0, EFD_NONBLOCK);
-		set_fail_nth(n);
-		ret = lg_write(g.fd, LHREQ_EVENTFD, 0x456000, efd);
-		err = errno;
-		failed = has_failed();
-		if (ret < 0) {
-			failures++;
-			expect(failed && err == ENOMEM, "%d: %s", n,
-			       strerrorname_np(err));
-			need(!lg_write(g.fd, LHREQ_EVENTFD, 0x456000, efd));
-		}
-		works(&g, n);
-		expect(!eventfd_read(efd, &count) && count > 0, "%d", n);
-		close(efd);
-		end(&g);
-		if (!failed)
-			break;
+static long act_run(struct trial *t)
+{
+	return run(&t->g);
+}
+
+static void expect_no_memory(struct guest *g, int n)
+{
+	char reason[256];
+
+	need(read(g->fd, reason, sizeof(reason)) > 1);
+	expect(strstr(reason, "no memory left"), "%d: %s", n, reason);
+}
+
+static void after_run(struct trial *t)
+{
+	if (t->ret < 0) {
+		expect_failed(t, ENOENT);
+		expect_no_memory(&t->g, t->n);
+	} else {
+		works(&t->g, t->n);
 	}
-	expect(n < ALLOCATIONS_MAX);
-	printf("# %d of %d failed\n", failures, n - 1);
+	end(&t->g);
 }
 
 /* A guest dies of it, if there was no other way. */
 static void running_guest_dies(void)
 {
-	int n, err, deaths = 0;
-	char reason[256];
-	struct guest g;
-	bool failed;
-	ssize_t ret;
-
-	prepare();
-	for (n = 1; n < ALLOCATIONS_MAX; n++) {
-		populate(&g);
-		g.fd = lg_open();
-		need(initialize(&g) > 0);
-		set_fail_nth(n);
-		ret = run(&g);
-		err = errno;
-		failed = has_failed();
-		if (ret < 0) {
-			deaths++;
-			expect(failed && err == ENOENT, "%d: %s", n,
-			       strerrorname_np(err));
-			need(read(g.fd, reason, sizeof(reason)) > 1);
-			expect(strstr(reason, "no memory left"), "%d: %s", n,
-			       reason);
-		} else {
-			works(&g, n);
-		}
-		end(&g);
-		if (!failed)
-			break;
-	}
-	expect(n < ALLOCATIONS_MAX && deaths);
-	printf("# died of %d of %d\n", deaths, n - 1);
+	expect(fail_each(before_run, act_run, after_run));
 }
 
 /*
@@ -280,7 +315,6 @@ static void no_nodes(void)
 {
 	static const char filter[] = "/sys/kernel/slab/radix_tree_node/failslab";
 	int efd, after, died = 0, refused = 0, err;
-	char reason[256];
 	struct guest g;
 	ssize_t ret = -1;
 
@@ -308,9 +342,7 @@ static void no_nodes(void)
 			ret = run(&g);
 			if (ret < 0) {
 				died++;
-				need(read(g.fd, reason, sizeof(reason)) > 1);
-				expect(strstr(reason, "no memory left"),
-				       "%d: %s", after, reason);
+				expect_no_memory(&g, after);
 			}
 		}
 		set_no_nodes(false, 0);

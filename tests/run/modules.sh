@@ -18,32 +18,48 @@ in_chroot() {
 		sh "$host/root" "$(id -u):$(id -g)" "$@"
 }
 
-# make_modules KVER: what is in $out/KVER, looked at by sparse, too
+# make_modules KVER DIR: what is in $out/DIR, looked at by sparse, too
 make_modules() {
 	if [ -d "$host/root" ]; then
 		# To install it there would bring all of LLVM along.
-		cp "$(command -v sparse)" "$out/$1"
-		in_chroot "$out/$1" make -C "/usr/src/linux-headers-$1" M=/mnt \
+		cp "$(command -v sparse)" "$out/$2"
+		in_chroot "$out/$2" make -C "/usr/src/linux-headers-$1" M=/mnt \
 			CHECK=/mnt/sparse W=1 C=1 -j"$jobs" modules
 	else
-		make -C "$host" M="$out/$1" CHECK=sparse W=1 C=1 -j"$jobs" \
+		make -C "$host" M="$out/$2" CHECK=sparse W=1 C=1 -j"$jobs" \
 			modules
 	fi
 }
 
-# build_modules KVER: lg.ko, and what the tests load besides, below $out/KVER. A
-# warning is a failure: it may be objtool's that a stack can't be unwound.
-build_modules() {
-	say "Building modules for $1"
-	mkdir -p "$out/$1"
-	(cd "$top" && find Kbuild ./*.[ch] include x86 tests/host \
+# build_in KVER DIR LINE FILE...: lg.ko, with LINE in its Kbuild and what is beside
+# it in FILEs, in $out/DIR. A warning is a failure: it may be objtool's that a
+# stack can't be unwound.
+build_in() {
+	_kver=$1 _dir=$2 _line=$3
+	shift 3
+	mkdir -p "$out/$_dir"
+	(cd "$top" && find Kbuild ./*.[ch] include x86 "$@" \
 		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' \
-		! -name offsets.h) | copy_changed "$out/$1"
-	echo 'obj-m += tests/host/' >>"$out/$1/Kbuild"
-	if ! make_modules "$1" </dev/null >"$out/$1.log" 2>&1 ||
-	     grep -q warning: "$out/$1.log"; then
-		tail -n 40 "$out/$1.log" >&2
-		say "That was not good enough, all of it is in $out/$1.log"
+		! -name offsets.h) | copy_changed "$out/$_dir"
+	echo "$_line" >>"$out/$_dir/Kbuild"
+	if ! make_modules "$_kver" "$_dir" </dev/null >"$out/$_dir.log" 2>&1 ||
+	     grep -q warning: "$out/$_dir.log"; then
+		tail -n 40 "$out/$_dir.log" >&2
+		say "That was not good enough, all of it is in $out/$_dir.log"
 		return 1
 	fi
+}
+
+# build_modules KVER: lg.ko, and what the tests load besides, below $out/KVER
+build_modules() {
+	say "Building modules for $1"
+	build_in "$1" "$1" 'obj-m += tests/host/' tests/host
+}
+
+# build_suites KVER: lg.ko with the KUnit suites for x86/ in it, in $out/KVER-kunit
+build_suites() {
+	say "Building the KUnit suites for $1"
+	build_in "$1" "$1-kunit" "lg-y += $(cd "$top" &&
+		find tests/x86 -name '*.c' ! -name '*.mod.c' |
+		sed 's/c$/o/' | tr '\n' ' ')" tests/x86
 }

@@ -41,6 +41,11 @@ boot() {
 	add "$out/$kver/tests/host/nmi_storm.ko" tests/nmi_storm.ko
 	add "$host/brd.ko"
 	add "$out/$kver/tests/host/steady_keys.ko"
+	if grep -qs '^CONFIG_KUNIT=y' "$host/.config"; then
+		build_suites "$kver" || return 0
+		add "$out/$kver-kunit/lg.ko" tests/kunit/lg.ko
+		add "$run/kunit-suites" tests/kunit-suites
+	fi
 	add "$run/shutdown-cases" tests/shutdown-cases
 	add "$run/many-guests" tests/many-guests
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
@@ -52,9 +57,12 @@ boot() {
 	pack
 	name=$1 CPU=${CPU:-$3} SMP=${SMP:-$2}
 	shift 4
-	append=$* patience=1
+	append=$* patience=1 memory=
 	for p; do
-		case $p in patience=*) patience=${p#*=} ;; esac
+		case $p in
+		patience=*) patience=${p#*=} ;;
+		memory=*) memory=${p#*=} ;;
+		esac
 	done
 	vm "qemu-$name" $(((1800 + 2 * SECONDS_OF_FUZZ) * patience))
 }

@@ -67,13 +67,13 @@ tsc=nowatchdog no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
 $clock ${append-}" "$@"
 }
 
-# vm NAME SECONDS: run the current initramfs unattended; its results go to
-# NAME.results, what it says to NAME.log.
+# vm NAME SECONDS: run the current initramfs unattended, with $memory MB; its
+# results go to NAME.results, what it says to NAME.log.
 vm() {
 	say "Booting $1"
 	: >"$out/$1.results"
 	limit=$2
-	qemu -m 768 -serial "file:$out/$1.log" \
+	qemu -m "${memory:-768}" -serial "file:$out/$1.log" \
 		-serial "file:$out/$1.results" </dev/null >&2 || :
 	finished "$1"
 }

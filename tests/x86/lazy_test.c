@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * State of the task's that the guest's takes the place of for longer than one
+ * entry, and when it comes back: registers and bases of segments, LDT, debug
+ * registers, and what SYSCALL and SYSENTER need.
+ */
+#include <linux/delay.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/kmod.h>
+#include <linux/perf_event.h>
+#include <linux/sched.h>
+#include <linux/umh.h>
+#include <asm/debugreg.h>
+#include <asm/desc.h>
+#include <asm/msr.h>
+#include <asm/segment.h>
+#include <asm/trapnr.h>
+
+#include "guest.h"
+
+#define FS_BASE		0x123456789000
+#define GS_BASE		0x23456789a000
+
+GUEST(stop, STOP);
+GUEST(segments, "xor %eax, %eax\nmov %eax, %ds\nmov %eax, %es\n"
+	"mov %eax, %fs\nmov %eax, %gs\n" STOP);
+
+/* What a task may have made of its segments */
+struct dress {
+	const char *name;
+	u16 ds, es, fs, gs;
+	u64 fs_base, gs_base;
+};
+
+static const struct dress dresses[] = {
+	{ "nothing" },
+	{ "bases", .fs_base = FS_BASE, .gs_base = GS_BASE },
+	{ "selectors", __USER_DS, __USER_DS, __USER_DS, __USER_DS },
+	{ "data only", __USER_DS, 0, 0, 0, FS_BASE, GS_BASE },
+	{ "kernel data", __USER_DS, __USER_DS, .gs_base = GS_BASE },
+};
+
+static void describe(const struct dress *dress, char *desc)
+{
+	strscpy(desc, dress->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(dress, dresses, describe);
+
+/* Without FSGSBASE the kernel has no bases for a thread of its own. */
+static bool can_put_on(const struct dress *dress)
+{
+	return boot_cpu_has(X86_FEATURE_FSGSBASE) ||
+	       !(dress->fs_base || dress->gs_base);
+}
+
+/* The bases last, as loading the selectors may clear them */
+static void put_on(const struct dress *dress)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	loadsegment(ds, dress->ds);
+	loadsegment(es, dress->es);
+	loadsegment(fs, dress->fs);
+	load_gs_index(dress->gs);
+	wrmsrl(MSR_FS_BASE, dress->fs_base);
+	wrmsrl(MSR_KERNEL_GS_BASE, dress->gs_base);
+	local_irq_restore(flags);
+}
+
+static void expect_dress(struct kunit *test, const struct dress *dress)
+{
+	struct host_state state;
+
+	host_read(&state);
+	KUNIT_EXPECT_EQ(test, state.values[STATE_DS], dress->ds);
+	KUNIT_EXPECT_EQ(test, state.values[STATE_ES], dress->es);
+	KUNIT_EXPECT_EQ(test, state.values[STATE_FS], dress->fs);
+	KUNIT_EXPECT_EQ(test, state.values[STATE_GS], dress->gs);
+	KUNIT_EXPECT_EQ(test, state.values[STATE_FS_BASE], dress->fs_base);
+	KUNIT_EXPECT_EQ(test, state.values[STATE_KERNEL_GS_BASE],
+			dress->gs_base);
+}
+
+static void back_when_done(struct kunit *test)
+{
+	const struct dress *dress = test->param_value;
+	static const struct dress none;
+	struct guest *g = test->priv;
+
+	if (!can_put_on(dress))
+		kunit_skip(test, "no FSGSBASE");
+	put_on(dress);
+	guest_start(g, &segments, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	expect_dress(test, dress);
+	/* Or not even entered */
+	lg_vcpu_load(g->lg);
+	lg_vcpu_put(g->lg);
+	expect_dress(test, dress);
+	put_on(&none);
+}
+
+static void back_when_scheduled_out(struct kunit *test)
+{
+	const struct dress *dress = test->param_value;
+	static const struct dress none;
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	if (!can_put_on(dress))
+		kunit_skip(test, "no FSGSBASE");
+	guest_start(g, &segments, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+
+	put_on(dress);
+	lg_vcpu_load(g->lg);
+	KUNIT_EXPECT_TRUE(test, lg_vcpu_was_away(g->lg));
+	for (i = 0; i < 3; i++) {
+		bool away_before, away_after;
+
+		guest_start(g, &segments, 1);
+		preempt_disable();
+		do {
+			away_before = lg_vcpu_was_away(g->lg);
+			guest_enter(g);
+			away_after = lg_vcpu_was_away(g->lg);
+		} while (g->lg->regs->vector == LG_VECTOR_NONE);
+		preempt_enable();
+		KUNIT_EXPECT_FALSE(test, away_after);
+		/* Interrupts apart, the first of these */
+		KUNIT_EXPECT_TRUE(test, away_before || g->entries > 1);
+		msleep(20);
+		KUNIT_EXPECT_TRUE(test, lg_vcpu_was_away(g->lg));
+		expect_dress(test, dress);
+	}
+	lg_vcpu_put(g->lg);
+	expect_dress(test, dress);
+	put_on(&none);
+}
+
+/* Two guests of one task, in turns: each finds the task's state, not the other's. */
+static void guests_in_turns(struct kunit *test)
+{
+	const struct dress *dress = test->param_value;
+	static const struct dress none;
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	if (!can_put_on(dress))
+		kunit_skip(test, "no FSGSBASE");
+	put_on(dress);
+	for (i = 0; i < 3; i++) {
+		guest_start(g, &segments, 1);
+		KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+		guest_start(g, &segments, 3);
+		KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_GP);
+	}
+	expect_dress(test, dress);
+	put_on(&none);
+}
+
+static int bind_helper(struct subprocess_info *info, struct cred *new)
+{
+	return set_cpus_allowed_ptr(current, cpumask_of(0));
+}
+
+/* A process that does nothing but go to user mode on CPU 0 */
+static int go_to_user_mode(void)
+{
+	char path[] = "/bin/true";
+	char *words[2] = { path };
+	struct subprocess_info *info;
+
+	info = call_usermodehelper_setup(path, words, &words[1], GFP_KERNEL,
+					 bind_helper, NULL, NULL);
+	return info ? call_usermodehelper_exec(info, UMH_WAIT_PROC) : -ENOMEM;
+}
+
+static void msrs_on_return_to_user_mode(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct host_state before, after;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, 0, go_to_user_mode());
+	host_read(&before);
+	KUNIT_EXPECT_TRUE(test, before.values[STATE_EFER] & EFER_SCE);
+	KUNIT_EXPECT_EQ(test, before.values[STATE_SYSENTER_CS], __KERNEL_CS);
+	for (i = 0; i < 3; i++) {
+		/* guest_enter() looks that they are off. */
+		guest_start(g, &stop, 1);
+		KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+		KUNIT_ASSERT_EQ(test, 0, go_to_user_mode());
+		host_read(&after);
+		expect_same(test, &before, &after, BUT(CR3) | BUT(DR6));
+	}
+}
+
+static void store_msrs(void *to)
+{
+	u64 *msrs = to;
+
+	rdmsrl(MSR_EFER, msrs[0]);
+	rdmsrl(MSR_IA32_SYSENTER_CS, msrs[1]);
+}
+
+/* Whoever else uses these MSRs may have set them while the task was away. */
+static void msrs_are_checked_anew(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	guest_start(g, &stop, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	local_irq_disable();
+	wrmsrl(MSR_EFER, g->left.values[STATE_EFER] | EFER_SCE);
+	wrmsrl(MSR_IA32_SYSENTER_CS, __KERNEL_CS);
+	local_irq_enable();
+	guest_start(g, &stop, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+}
+
+/* Or the module is unloaded before anybody has been there. */
+static void msrs_at_the_end(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u64 msrs[2];
+
+	guest_start(g, &stop, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	lg_msrs_exit();
+	smp_call_function_single(0, store_msrs, msrs, 1);
+	KUNIT_EXPECT_EQ(test, 0, lg_msrs_init());
+	KUNIT_EXPECT_TRUE(test, msrs[0] & EFER_SCE);
+	KUNIT_EXPECT_EQ(test, msrs[1], __KERNEL_CS);
+}
+
+/* Where an LDT is that the test makes */
+static u64 ldt[2] = { 0x00cff3000000ffff };
+
+#define LDT_SELECTOR	7
+
+static void ldt_back(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct host_state before, after;
+
+	/* All that it needs is mapped. */
+	guest_start(g, &stop, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+
+	guest_start(g, &stop, 1);
+	lg_vcpu_load(g->lg);
+	preempt_disable();
+	native_set_ldt(ldt, ARRAY_SIZE(ldt));
+	loadsegment(fs, LDT_SELECTOR);
+	host_read(&before);
+	do {
+		guest_enter(g);
+	} while (g->lg->regs->vector == LG_VECTOR_NONE);
+	lg_vcpu_put(g->lg);
+	host_read(&after);
+	loadsegment(fs, 0);
+	native_set_ldt(NULL, 0);
+	preempt_enable();
+
+	KUNIT_EXPECT_EQ(test, g->lg->regs->vector, LG_VECTOR_HYPERCALL);
+	KUNIT_EXPECT_EQ(test, before.values[STATE_LDT], GDT_ENTRY_LDT * 8);
+	KUNIT_EXPECT_EQ(test, before.values[STATE_FS], LDT_SELECTOR);
+	expect_same(test, &before, &after, GUARDED | BUT(DR6));
+}
+
+/* The second of two entries, when the first has found none */
+static void ldt_that_comes_later(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u16 after;
+
+	guest_start(g, &stop, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+
+	guest_start(g, &stop, 1);
+	lg_vcpu_load(g->lg);
+	preempt_disable();
+	guest_enter(g);
+	native_set_ldt(ldt, ARRAY_SIZE(ldt));
+	g->lg->regs->eip = KERNEL + CODE;
+	guest_enter(g);
+	lg_vcpu_put(g->lg);
+	store_ldt(after);
+	native_set_ldt(NULL, 0);
+	preempt_enable();
+	KUNIT_EXPECT_EQ(test, after, GDT_ENTRY_LDT * 8);
+}
+
+static atomic_t hits;
+
+static void on_hit(struct perf_event *bp, struct perf_sample_data *data,
+		   struct pt_regs *regs)
+{
+	atomic_inc(&hits);
+}
+
+GUEST(store, "mov %eax, 0x2000\n" STOP);
+
+/* At an address where the guest has something, too */
+static void breakpoints(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct perf_event_attr attr;
+	struct perf_event *bp;
+	unsigned long dr7;
+
+	hw_breakpoint_init(&attr);
+	attr.bp_addr = DATA;
+	attr.bp_len = HW_BREAKPOINT_LEN_4;
+	attr.bp_type = HW_BREAKPOINT_W;
+	atomic_set(&hits, 0);
+	bp = perf_event_create_kernel_counter(&attr, 0, NULL, on_hit, NULL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(bp));
+	get_debugreg(dr7, 7);
+	guest_start(g, &store, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	guest_start(g, &store, 3);
+	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_GP);
+	perf_event_release_kernel(bp);
+	KUNIT_EXPECT_NE(test, dr7 & DR_GLOBAL_ENABLE_MASK, 0);
+	KUNIT_EXPECT_EQ(test, g->left.values[STATE_DR7], dr7);
+	KUNIT_EXPECT_EQ(test, atomic_read(&hits), 0);
+}
+
+static struct kunit_case lazy_cases[] = {
+	KUNIT_CASE_PARAM(back_when_done, dress_gen_params),
+	KUNIT_CASE_PARAM(back_when_scheduled_out, dress_gen_params),
+	KUNIT_CASE_PARAM(guests_in_turns, dress_gen_params),
+	KUNIT_CASE(msrs_on_return_to_user_mode),
+	KUNIT_CASE(msrs_are_checked_anew),
+	KUNIT_CASE(msrs_at_the_end),
+	KUNIT_CASE(ldt_back),
+	KUNIT_CASE(ldt_that_comes_later),
+	KUNIT_CASE(breakpoints),
+	{}
+};
+
+static struct kunit_suite lazy_suite = {
+	.name = "lguest_lazy",
+	.suite_init = cpu_suite_init,
+	.suite_exit = cpu_suite_exit,
+	.init = guest_init,
+	.exit = guest_exit,
+	.test_cases = lazy_cases,
+};
+
+kunit_test_suite(lazy_suite);

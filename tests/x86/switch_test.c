@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Into the guest and out again, by every way there is: guest_enter() and
+ * guest_run() look at what that leaves of the host's state.
+ */
+#include <linux/delay.h>
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/kthread.h>
+#include <asm/apic.h>
+#include <asm/irq_regs.h>
+#include <asm/nmi.h>
+#include <asm/trapnr.h>
+
+#include "guest.h"
+
+/* A way out that the guest takes by itself */
+struct way {
+	const char *name;
+	const struct guest_code *code;
+	u32 vector;
+	u32 error_code;
+	u32 ip;			/* after CODE */
+};
+
+GUEST(hypercall, STOP);
+GUEST(divide, "xor %ecx, %ecx\ndiv %ecx\n");
+GUEST(step, "pushf\norl $0x100, (%esp)\npopf\nnop\nnop\n");
+GUEST(breakpoint, "int3\n");
+GUEST(overflow, "mov $0x7f, %al\nadd $1, %al\n.byte 0xce\n");
+GUEST(bad_opcode, "ud2\n");
+GUEST(privileged, "hlt\n");
+GUEST(selector, "mov $0x18, %eax\nmov %eax, %fs\n");
+GUEST(read_nothing, "mov 0x10004, %eax\n");
+GUEST(write_nothing, "mov %eax, 0x10004\n");
+GUEST(far_stack, "mov $0xfffffff8, %esp\npush %eax\n");
+
+#define WAY(code, ...)	{ #code, &(code), __VA_ARGS__ }
+static const struct way ways[] = {
+	WAY(hypercall, LG_VECTOR_HYPERCALL, 0, 2),
+	WAY(divide, X86_TRAP_DE, 0, 2),
+	WAY(step, X86_TRAP_DB, 0, 10),
+	WAY(breakpoint, X86_TRAP_BP, 0, 1),
+	WAY(overflow, X86_TRAP_OF, 0, 5),
+	WAY(bad_opcode, X86_TRAP_UD, 0, 0),
+	WAY(privileged, X86_TRAP_GP, 0, 0),
+	WAY(selector, X86_TRAP_GP, 0x18, 5),
+	WAY(read_nothing, X86_TRAP_PF, 0, 0),
+	WAY(write_nothing, X86_TRAP_PF, LG_PF_WRITE, 0),
+	WAY(far_stack, X86_TRAP_PF, LG_PF_WRITE, 5),
+};
+
+static void describe(const struct way *way, char *desc)
+{
+	strscpy(desc, way->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(way, ways, describe);
+
+static void way_out(struct kunit *test)
+{
+	const struct way *way = test->param_value;
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+	u32 ring;
+
+	for (ring = 1; ring <= 3; ring += 2) {
+		u32 vector = way->vector, error_code = way->error_code;
+		u32 ip = way->ip;
+
+		/* Ring 3 makes no hypercalls. */
+		if (ring == 3 && vector == LG_VECTOR_HYPERCALL) {
+			vector = X86_TRAP_GP;
+			error_code = LG_VECTOR_HYPERCALL * 8 | GATE_ERROR;
+			ip = 0;
+		}
+		if (ring == 3 && vector == X86_TRAP_PF)
+			error_code |= LG_PF_USER;
+		guest_start(g, way->code, ring);
+		KUNIT_EXPECT_EQ(test, guest_run(g), vector);
+		if (vector == X86_TRAP_GP && error_code & GATE_ERROR)
+			expect_gate_error(g, error_code / 8);
+		else
+			KUNIT_EXPECT_EQ(test, regs->error_code, error_code);
+		KUNIT_EXPECT_EQ(test, regs->cs & 3, ring);
+		KUNIT_EXPECT_EQ(test, regs->eip,
+				(ring == 1 ? KERNEL : 0) + CODE + ip);
+		KUNIT_EXPECT_GE(test, g->entries, 1);
+	}
+}
+
+GUEST(registers, "not %eax\nnot %ebx\nnot %ecx\nnot %edx\nnot %esi\nnot %edi\n"
+	"not %ebp\nnot %esp\n" STOP);
+
+static void set_registers(struct guest *g)
+{
+	struct lg_regs *regs = g->lg->regs;
+
+	guest_start(g, &registers, 1);
+	regs->eax = 0x10203040;
+	regs->ebx = 0x11213141;
+	regs->ecx = 0x12223242;
+	regs->edx = 0x13233343;
+	regs->esi = 0x14243444;
+	regs->edi = 0x15253545;
+	regs->ebp = 0x16263646;
+	regs->esp = 0x17273747;
+	regs->ds = USER_DS;
+	regs->es = LG_KERNEL_DS;
+	regs->fs = USER_DS & ~3;
+	regs->gs = 0;
+	regs->eflags |= X86_EFLAGS_CF | X86_EFLAGS_AC | X86_EFLAGS_ID |
+			X86_EFLAGS_DF;
+}
+
+/* In one entry: what is mixed up in one might be put right in the next. */
+static void registers_there_and_back(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs was, *regs = g->lg->regs;
+	unsigned int i;
+
+	for (i = 0; i < 100 && g->entries != 1; i++) {
+		set_registers(g);
+		was = *regs;
+		KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	}
+	KUNIT_EXPECT_EQ(test, g->entries, 1);
+	KUNIT_EXPECT_EQ(test, regs->eax, ~was.eax);
+	KUNIT_EXPECT_EQ(test, regs->ebx, ~was.ebx);
+	KUNIT_EXPECT_EQ(test, regs->ecx, ~was.ecx);
+	KUNIT_EXPECT_EQ(test, regs->edx, ~was.edx);
+	KUNIT_EXPECT_EQ(test, regs->esi, ~was.esi);
+	KUNIT_EXPECT_EQ(test, regs->edi, ~was.edi);
+	KUNIT_EXPECT_EQ(test, regs->ebp, ~was.ebp);
+	KUNIT_EXPECT_EQ(test, regs->esp, (u32)~was.esp);
+	KUNIT_EXPECT_EQ(test, regs->ds, was.ds);
+	KUNIT_EXPECT_EQ(test, regs->es, was.es);
+	KUNIT_EXPECT_EQ(test, regs->fs, was.fs);
+	KUNIT_EXPECT_EQ(test, regs->gs, was.gs);
+	KUNIT_EXPECT_EQ(test, regs->cs, was.cs);
+	KUNIT_EXPECT_EQ(test, regs->ss, was.ss);
+	KUNIT_EXPECT_EQ(test, regs->eflags, was.eflags);
+}
+
+/* What a Launcher or a frame on the guest's stack may say, and the CPU may not */
+static void flags_are_masked(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	guest_start(g, &hypercall, 1);
+	regs->eflags = ~X86_EFLAGS_TF & U32_MAX;
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	KUNIT_EXPECT_EQ(test, regs->eflags & ~(u64)X86_EFLAGS_RF,
+			X86_EFLAGS_CF | X86_EFLAGS_FIXED | X86_EFLAGS_PF |
+			X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF |
+			X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_OF |
+			X86_EFLAGS_NT | X86_EFLAGS_AC | X86_EFLAGS_ID);
+
+	guest_start(g, &hypercall, 1);
+	regs->eflags = 0;
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	KUNIT_EXPECT_EQ(test, regs->eflags, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
+}
+
+/* Ring 0 loads what the guest has in its registers, and faults. */
+static void entry_faults(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	guest_start(g, &hypercall, 1);
+	regs->gs = 0x53;		/* an empty descriptor */
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_ENTRY_FAULT);
+	KUNIT_EXPECT_EQ(test, regs->error_code, 0x50);
+	KUNIT_EXPECT_TRUE(test, lg_vcpu_fault_in_segment_load(g->lg));
+
+	guest_start(g, &hypercall, 1);
+	regs->ss = 0x51;
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_ENTRY_FAULT);
+	KUNIT_EXPECT_EQ(test, regs->error_code, 0x50);
+	KUNIT_EXPECT_FALSE(test, lg_vcpu_fault_in_segment_load(g->lg));
+
+	guest_start(g, &hypercall, 1);
+	regs->cs = USER_DS;
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_ENTRY_FAULT);
+	KUNIT_EXPECT_EQ(test, regs->error_code, USER_DS & ~3);
+	KUNIT_EXPECT_FALSE(test, lg_vcpu_fault_in_segment_load(g->lg));
+
+	/* And the next one is as if nothing had been. */
+	guest_start(g, &hypercall, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+}
+
+/* System calls of ring 3, by the switcher alone */
+
+GUEST(syscall, "mov $0x11111111, %eax\nmov $0x22222222, %ebx\n"
+	"stc\nint $0x80\nud2\n");
+/* In the same page */
+#define HANDLER		0x100
+GUEST(handler, STOP);
+
+#define HANDLER_EIP	(KERNEL + CODE + HANDLER)
+
+static void start_syscall(struct guest *g)
+{
+	guest_start(g, &syscall, 3);
+	guest_put(g, CODE + HANDLER, handler.bytes, handler.len);
+	lg_set_stack(g->lg, LG_KERNEL_DS, KERNEL + KERNEL_STACK, 1);
+	/* A trap gate of DPL 3 */
+	lg_load_idt_entry(g->lg, LG_VECTOR_SYSCALL,
+			  LG_KERNEL_CS << 16 | (HANDLER_EIP & 0xffff),
+			  (HANDLER_EIP & 0xffff0000) | 0xef00);
+}
+
+/* So that its stack is mapped */
+static void touch_kernel_stack(struct guest *g)
+{
+	u32 error_code = LG_PF_WRITE;
+
+	KUNIT_ASSERT_EQ(g->test, LG_FAULT_FIXED,
+			lg_page_fault(g->lg, KERNEL + KERNEL_STACK - 4,
+				      &error_code));
+}
+
+static void syscall_without_exit(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+	u32 frame[5];
+
+	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
+		kunit_skip(test, "the host has no 32-bit system calls");
+	start_syscall(g);
+	touch_kernel_stack(g);
+	regs->eflags |= X86_EFLAGS_NT;
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP + 2);
+	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
+	KUNIT_EXPECT_EQ(test, regs->ss, LG_KERNEL_DS);
+	KUNIT_EXPECT_EQ(test, regs->esp, KERNEL + KERNEL_STACK - sizeof(frame));
+	KUNIT_EXPECT_EQ(test, regs->eax, 0x11111111);
+	KUNIT_EXPECT_EQ(test, regs->ebx, 0x22222222);
+	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_NT, 0);
+	guest_get(g, KERNEL_STACK - sizeof(frame), frame, sizeof(frame));
+	KUNIT_EXPECT_EQ(test, frame[0], CODE + 13);
+	KUNIT_EXPECT_EQ(test, frame[1], USER_CS);
+	KUNIT_EXPECT_EQ(test, frame[2], X86_EFLAGS_FIXED | X86_EFLAGS_CF |
+			X86_EFLAGS_IF | X86_EFLAGS_NT);
+	KUNIT_EXPECT_EQ(test, frame[3], STACK);
+	KUNIT_EXPECT_EQ(test, frame[4], USER_DS);
+	/* The code, once it has been missed; and besides only interrupts */
+	KUNIT_EXPECT_LE(test, g->entries - g->interrupted, 3);
+}
+
+static void syscall_the_long_way(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
+		kunit_skip(test, "the host has no 32-bit system calls");
+	/* Nothing is where the frame would go. */
+	start_syscall(g);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_SYSCALL);
+	KUNIT_EXPECT_EQ(test, regs->eip, CODE + 13);
+	KUNIT_EXPECT_EQ(test, regs->cs, USER_CS);
+	KUNIT_EXPECT_EQ(test, regs->esp, STACK);
+	KUNIT_EXPECT_EQ(test, regs->eax, 0x11111111);
+	KUNIT_EXPECT_EQ(test, regs->ebx, 0x22222222);
+
+	/* A gate that C has to look at */
+	start_syscall(g);
+	touch_kernel_stack(g);
+	lg_load_idt_entry(g->lg, LG_VECTOR_SYSCALL,
+			  LG_KERNEL_CS << 16 | (HANDLER_EIP & 0xffff),
+			  (HANDLER_EIP & 0xffff0000) | 0xee00);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_SYSCALL);
+	KUNIT_EXPECT_EQ(test, regs->cs, USER_CS);
+
+	/* From ring 1 */
+	start_syscall(g);
+	guest_start(g, &syscall, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_SYSCALL);
+	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
+}
+
+/* The handler's code segment is not there: too late for anything else. */
+static void syscall_without_handler(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
+		kunit_skip(test, "the host has no 32-bit system calls");
+	start_syscall(g);
+	touch_kernel_stack(g);
+	lg_load_gdt_entry(g->lg, LG_KERNEL_CS / 8, 0xffff, 0x00cf3b00);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_ENTRY_FAULT);
+	KUNIT_EXPECT_EQ(test, regs->error_code, LG_KERNEL_CS & ~7);
+	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
+	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP);
+}
+
+/* What is the host's own business */
+
+GUEST(touch, "incl 0x2000\n" STOP);
+GUEST(spin, "1: incl 0x2000\njmp 1b\n");
+
+struct interrupt {
+	struct irq_work work;
+	struct hrtimer timer;
+	unsigned int count;
+	unsigned long ip;
+	unsigned long flags;
+};
+
+static void on_work(struct irq_work *work)
+{
+	container_of(work, struct interrupt, work)->count++;
+}
+
+static enum hrtimer_restart on_timer(struct hrtimer *timer)
+{
+	struct interrupt *irq = container_of(timer, struct interrupt, timer);
+
+	irq->ip = get_irq_regs()->ip;
+	irq->flags = get_irq_regs()->flags;
+	WRITE_ONCE(irq->count, irq->count + 1);
+	return HRTIMER_NORESTART;
+}
+
+static bool in_host_interrupts(unsigned long ip)
+{
+	unsigned long start = (unsigned long)lg_host_interrupts;
+
+	return ip >= start && ip < start + 256 * LG_STUB_SIZE;
+}
+
+/* Spinning, with all that it needs mapped */
+static void start_spinning(struct guest *g)
+{
+	guest_start(g, &touch, 1);
+	KUNIT_ASSERT_EQ(g->test, guest_run(g), LG_VECTOR_HYPERCALL);
+	guest_start(g, &spin, 1);
+}
+
+/* One that waits is the first thing that the guest meets. */
+static void interrupt_that_waits(struct kunit *test)
+{
+	static struct interrupt irq = { .work = IRQ_WORK_INIT_HARD(on_work) };
+	struct guest *g = test->priv;
+	unsigned int count;
+
+	start_spinning(g);
+	irq.count = 0;
+	lg_vcpu_load(g->lg);
+	local_irq_disable();
+	irq_work_queue(&irq.work);
+	guest_enter_irqs_off(g);
+	count = irq.count;
+	local_irq_enable();
+	lg_vcpu_put(g->lg);
+	expect_kept(g);
+
+	KUNIT_EXPECT_EQ(test, count, 1);
+	KUNIT_EXPECT_EQ(test, irq.count, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->vector, LG_VECTOR_NONE);
+}
+
+static void spin_until_timer(struct guest *g, struct interrupt *irq)
+{
+	lg_vcpu_load(g->lg);
+	irq->count = 0;
+	hrtimer_start(&irq->timer, ms_to_ktime(5), HRTIMER_MODE_REL_PINNED_HARD);
+	while (!READ_ONCE(irq->count) && guest_may_go_on(g)) {
+		guest_enter(g);
+		cond_resched();
+	}
+	lg_vcpu_put(g->lg);
+	hrtimer_cancel(&irq->timer);
+	KUNIT_EXPECT_EQ(g->test, irq->count, 1);
+	KUNIT_EXPECT_EQ(g->test, g->lg->regs->vector, LG_VECTOR_NONE);
+}
+
+static void interrupt_that_comes(struct kunit *test)
+{
+	static struct interrupt irq;
+	struct guest *g = test->priv;
+	unsigned int i, from_guest = 0;
+	u32 was;
+
+	start_spinning(g);
+	was = guest_get32(g, DATA);
+	hrtimer_init(&irq.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
+	irq.timer.function = on_timer;
+	for (i = 0; i < 100 && from_guest < 10; i++) {
+		spin_until_timer(g, &irq);
+		if (!in_host_interrupts(irq.ip))
+			continue;
+		from_guest++;
+		KUNIT_EXPECT_TRUE(test, irq.flags & X86_EFLAGS_IF);
+	}
+	KUNIT_EXPECT_EQ(test, from_guest, 10);
+	KUNIT_EXPECT_NE(test, guest_get32(g, DATA), was);
+}
+
+static atomic_t nmis_expected;
+static unsigned int nmis_from_guest;
+static unsigned int nmis_elsewhere;
+
+static int on_nmi(unsigned int cmd, struct pt_regs *regs)
+{
+	if (atomic_dec_if_positive(&nmis_expected) < 0)
+		return NMI_DONE;
+	if (in_host_interrupts(regs->ip))
+		nmis_from_guest++;
+	else
+		nmis_elsewhere++;
+	return NMI_HANDLED;
+}
+
+static void expect_nmis(unsigned int n)
+{
+	nmis_from_guest = 0;
+	nmis_elsewhere = 0;
+	atomic_set(&nmis_expected, n);
+}
+
+/* The note that one on the seam leaves: the guest is not entered. */
+static void nmi_on_the_seam(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs was;
+	u32 count;
+
+	start_spinning(g);
+	count = guest_get32(g, DATA);
+	was = *g->lg->regs;
+	was.vector = LG_VECTOR_NONE;
+	KUNIT_ASSERT_EQ(test, 0, register_nmi_handler(NMI_LOCAL, on_nmi, 0,
+						      "lguest_switch"));
+
+	expect_nmis(1);
+	lg_vcpu_load(g->lg);
+	g->lg->vcpu->sw->nmi_pending = true;
+	guest_enter(g);
+	lg_vcpu_put(g->lg);
+	unregister_nmi_handler(NMI_LOCAL, "lguest_switch");
+
+	KUNIT_EXPECT_EQ(test, nmis_from_guest, 1);
+	KUNIT_EXPECT_EQ(test, nmis_elsewhere, 0);
+	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->sw->nmi_pending);
+	KUNIT_EXPECT_EQ(test, guest_get32(g, DATA), count);
+	KUNIT_EXPECT_EQ(test, memcmp(&was, g->lg->regs, sizeof(was)), 0);
+}
+
+/* From another CPU, one by one, each when the one before was handled */
+static int send_nmis(void *data)
+{
+	struct guest *g = data;
+
+	while (!kthread_should_stop()) {
+		if (!atomic_read(&nmis_expected) &&
+		    READ_ONCE(g->lg->vcpu->cpu) >= 0) {
+			atomic_inc(&nmis_expected);
+			preempt_disable();
+			apic->send_IPI_mask(cpumask_of(0), NMI_VECTOR);
+			preempt_enable();
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+static void nmis_that_come(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct task_struct *sender;
+
+	if (num_online_cpus() == 1)
+		kunit_skip(test, "nobody is there to send them");
+	start_spinning(g);
+	sender = kthread_create(send_nmis, g, "lguest_nmis");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(sender));
+	kthread_bind(sender, cpumask_any_but(cpu_online_mask, 0));
+	if (register_nmi_handler(NMI_LOCAL, on_nmi, 0, "lguest_switch")) {
+		kthread_stop(sender);
+		KUNIT_FAIL(test, "no handler");
+		return;
+	}
+
+	expect_nmis(0);
+	lg_vcpu_load(g->lg);
+	wake_up_process(sender);
+	while (READ_ONCE(nmis_from_guest) < 100 && guest_may_go_on(g)) {
+		guest_enter(g);
+		cond_resched();
+	}
+	lg_vcpu_put(g->lg);
+	kthread_stop(sender);
+	/* The last of them may still be on its way. */
+	msleep(20);
+	unregister_nmi_handler(NMI_LOCAL, "lguest_switch");
+
+	KUNIT_EXPECT_GE(test, nmis_from_guest, 100);
+	KUNIT_EXPECT_EQ(test, atomic_read(&nmis_expected), 0);
+	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->sw->nmi_pending);
+	kunit_info(test, "%u from the guest, %u elsewhere\n", nmis_from_guest,
+		   nmis_elsewhere);
+}
+
+static struct kunit_case switch_cases[] = {
+	KUNIT_CASE_PARAM(way_out, way_gen_params),
+	KUNIT_CASE(registers_there_and_back),
+	KUNIT_CASE(flags_are_masked),
+	KUNIT_CASE(entry_faults),
+	KUNIT_CASE(syscall_without_exit),
+	KUNIT_CASE(syscall_the_long_way),
+	KUNIT_CASE(syscall_without_handler),
+	KUNIT_CASE(interrupt_that_waits),
+	KUNIT_CASE(interrupt_that_comes),
+	KUNIT_CASE(nmi_on_the_seam),
+	KUNIT_CASE(nmis_that_come),
+	{}
+};
+
+static struct kunit_suite switch_suite = {
+	.name = "lguest_switch",
+	.suite_init = cpu_suite_init,
+	.suite_exit = cpu_suite_exit,
+	.init = guest_init,
+	.exit = guest_exit,
+	.test_cases = switch_cases,
+};
+
+kunit_test_suite(switch_suite);

@@ -35,18 +35,18 @@
  * what they map.
  */
 GUEST(touch, G_INIT
-      "incl 0x3000\n"
-      G_HCALL(4, 0x5000)
-      "incl 0x3000\n"
-      "incl 0x300000\n"
-      "incl 0xc0003000\n"
-      "incl 0xc0300000\n"
-      G_HCALL(4, 0x7000)
-      "incl 0xc0003000\n"
-      "incl 0x200000\n"
-      "1: incl 0x3000\n"
-      G_NOTIFY(0x456000)
-      G_NOTIFY(0x123000) "jmp 1b\n");
+	"incl 0x3000\n"
+	G_HCALL(4, 0x5000)
+	"incl 0x3000\n"
+	"incl 0x300000\n"
+	"incl 0xc0003000\n"
+	"incl 0xc0300000\n"
+	G_HCALL(4, 0x7000)
+	"incl 0xc0003000\n"
+	"incl 0x200000\n"
+	"1: incl 0x3000\n"
+	G_NOTIFY(0x456000)
+	G_NOTIFY(0x123000) "jmp 1b\n");
 
 static int fail_nth = -1;
 

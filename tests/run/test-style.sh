@@ -40,7 +40,7 @@ checkpatch_module() {
 
 checkpatch_suites() {
 	# shellcheck disable=SC2046 # a list of words
-	checkpatch "$not_in_suites" $(c_files tests/*.c tests/kunit)
+	checkpatch "$not_in_suites" $(c_files tests/*.c tests/kunit tests/x86)
 }
 
 checkpatch_compat() {

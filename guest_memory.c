@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 
+#include "cpu.h"
 #include "lg.h"
 
 /**
@@ -100,6 +101,53 @@ bool lg_read_entries(struct lguest *lg, u32 gpa, u32 size, unsigned long wanted,
 			unsafe_get_user(entries[i], (u64 __user *)from + i,
 					fault);
 		}
+	}
+	user_read_access_end();
+	return true;
+
+fault:
+	user_read_access_end();
+gone:
+	lg_memory_gone(lg, gpa);
+	return false;
+}
+
+/**
+ * lg_compare_entries() - which of 64 adjacent entries of the guest's have changed
+ * @lg: the guest; its own task calls
+ * @gpa: guest-physical address of the first, a multiple of all their size
+ * @size: of each, 4 or 8 bytes
+ * @low: the lower four bytes that each had
+ * @nx: the upper four: NX, if this has it, and nothing else
+ * @wanted: which to compare, a bit for each; those that differ, when this returns
+ *
+ * Context: may sleep.
+ * Return: true, or false with the guest dead.
+ */
+bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, const u32 *low,
+			const u64 *nx, unsigned long *wanted)
+{
+	void __user *from = guest_address(lg, gpa);
+	unsigned long left = *wanted;
+
+	if (bad_address(lg, gpa, BITS_PER_LONG * size))
+		return false;
+	if (!user_read_access_begin(from, BITS_PER_LONG * size))
+		goto gone;
+	for (; left; left &= left - 1) {
+		unsigned int i = __ffs(left);
+		u32 entry, upper;
+
+		unsafe_get_user(entry, (u32 __user *)(from + i * size), fault);
+		if (entry != low[i])
+			continue;
+		if (size == sizeof(u64)) {
+			unsafe_get_user(upper, (u32 __user *)from + 2 * i + 1,
+					fault);
+			if (upper != upper_32_bits(nx[i] & lg_pte_nx))
+				continue;
+		}
+		__clear_bit(i, wanted);
 	}
 	user_read_access_end();
 	return true;

@@ -91,6 +91,36 @@ static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
 	return lg_read(lg, gpa, entry, entry_size(lg));
 }
 
+/* Where the guest's table has what one of our leaves has first */
+static u32 table_of(struct lguest *lg, const struct lg_mapping *map)
+{
+	return map->pte_gpa & ~(LG_TABLE_ENTRIES * entry_size(lg) - 1);
+}
+
+/**
+ * lg_compare_ptes() - which of 64 entries in a row of a guest's table have changed
+ * @lg: the guest; its own task calls
+ * @map: the mapping of an address that @leaf covers, from lg_walk()
+ * @leaf: what they were
+ * @first: index of the first entry, a multiple of 64
+ * @wanted: which of the 64; when this returns those that differ, of a guest
+ *	without tables all
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
+		     const struct lg_leaf *leaf, unsigned int first,
+		     unsigned long *wanted)
+{
+	u32 size = entry_size(lg);
+
+	return !map->pte_gpa ||
+	       lg_compare_entries(lg, table_of(lg, map) + first * size, size,
+				  leaf->ptes + first, leaf->entries + first,
+				  wanted);
+}
+
 /**
  * lg_read_ptes() - read entries of a guest's table, some of 64 in a row
  * @lg: the guest; its own task calls
@@ -106,11 +136,10 @@ bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
 		  unsigned int first, unsigned long wanted, u64 *ptes)
 {
 	u32 size = entry_size(lg);
-	u32 table = map->pte_gpa & ~(LG_TABLE_ENTRIES * size - 1);
 
 	if (map->pte_gpa)
-		return lg_read_entries(lg, table + first * size, size, wanted,
-				       ptes);
+		return lg_read_entries(lg, table_of(lg, map) + first * size,
+				       size, wanted, ptes);
 	memset(ptes, 0, BITS_PER_LONG * sizeof(*ptes));
 	return true;
 }

@@ -98,11 +98,22 @@ static bool may_write(const struct lg_mapping *map)
 }
 
 /* Would the entry have been filled like this, or with less, from the guest's? */
-static bool borne_out(u64 entry, u32 gfn, const struct lg_mapping *map)
+static bool borne_out(const struct lg_leaf *leaf, unsigned int index,
+		      const struct lg_mapping *map)
 {
-	return map->pte & LG_PTE_ACCESSED && lg_maps_frame(map->pte, gfn) &&
+	u64 entry = READ_ONCE(leaf->entries[index]);
+
+	return map->pte & LG_PTE_ACCESSED &&
+	       lg_maps_frame(map->pte, leaf->ptes[index] >> PAGE_SHIFT) &&
 	       (entry & (LG_PTE_USER | lg_pte_nx)) == shadow_bits(map) &&
 	       (!(entry & LG_PTE_WRITE) || may_write(map));
+}
+
+#define RIGHTS_DIFFER	U64_MAX
+
+static u64 directory_rights(const struct lg_mapping *map)
+{
+	return map->pde & (LG_PTE_WRITE | LG_PTE_USER | LG_PTE_NX);
 }
 
 /**
@@ -118,29 +129,36 @@ bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 		  const struct lg_mapping *map)
 {
 	struct lg_mmu *mmu = &lg->mmu;
+	u64 rights = directory_rights(map);
 	struct lg_mapping now = *map;
 	u64 ptes[BITS_PER_LONG];
-	unsigned int word, i;
+	unsigned int first, i;
 
-	for (word = 0; word < ARRAY_SIZE(leaf->filled); word++) {
-		unsigned long filled = READ_ONCE(leaf->filled[word]);
+	for (first = 0; first < LG_TABLE_ENTRIES; first += BITS_PER_LONG) {
+		unsigned long changed;
 
-		if (!filled)
+		changed = READ_ONCE(leaf->filled[BIT_WORD(first)]);
+		if (changed && rights == leaf->rights &&
+		    !lg_compare_ptes(lg, map, leaf, first, &changed))
+			return false;
+		if (!changed)
 			continue;
-		if (!lg_read_ptes(lg, map, word * BITS_PER_LONG, filled, ptes))
+		if (!lg_read_ptes(lg, map, first, changed, ptes))
 			return false;
 		spin_lock(&mmu->lock);
 		/* What has gone meanwhile is not there to be dropped. */
-		for_each_set_bit(i, &filled, BITS_PER_LONG) {
-			unsigned int index = word * BITS_PER_LONG + i;
+		for_each_set_bit(i, &changed, BITS_PER_LONG) {
+			unsigned int index = first + i;
 
 			now.pte = ptes[i];
-			if (!borne_out(leaf->entries[index],
-				       leaf->link[index].gfn, &now))
+			if (borne_out(leaf, index, &now))
+				leaf->ptes[index] = ptes[i];
+			else
 				lg_zap_entry(mmu, leaf, index);
 		}
 		spin_unlock(&mmu->lock);
 	}
+	leaf->rights = rights;
 	return true;
 }
 
@@ -152,7 +170,7 @@ static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 
 	return entry & LG_PTE_PRESENT &&
 	       (entry & LG_PTE_WRITE || effort != FILL_FOR_WRITE) &&
-	       borne_out(entry, leaf->link[index].gfn, map);
+	       borne_out(leaf, index, map);
 }
 
 /*
@@ -214,8 +232,13 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		spin_lock(&mmu->lock);
 		done = !lg_mmu_unsettled(mmu, seq);
 		if (done) {
+			/* Of entries that differ in that, none is compared. */
+			if (directory_rights(map) != leaf->rights)
+				leaf->rights = RIGHTS_DIFFER;
 			lg_zap_entry(mmu, leaf, index);
-			lg_rmap_add(mmu, leaf, index, map->gfn);
+			lg_rmap_add(mmu, leaf, index,
+				    map->gfn << PAGE_SHIFT |
+				    offset_in_page(map->pte));
 			WRITE_ONCE(leaf->entries[index], entry);
 		}
 		spin_unlock(&mmu->lock);

@@ -67,18 +67,19 @@ int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
  * @mmu: the guest's shadow tables
  * @leaf: the entry's table
  * @index: the entry
- * @gfn: the frame; lg_rmap_prepare() was called for it
+ * @pte: the lower half of the guest's entry for it, with the frame in it;
+ *	lg_rmap_prepare() was called for that
  *
  * Context: &lg_mmu.lock held.
  */
 void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
-		 u32 gfn)
+		 u32 pte)
 {
 	struct lg_rmap_link *link = &leaf->link[index];
-	u32 *head = head_of(mmu, gfn);
+	u32 *head = head_of(mmu, pte >> PAGE_SHIFT);
 
 	__set_bit(index, leaf->filled);
-	link->gfn = gfn;
+	leaf->ptes[index] = pte;
 	link->prev = 0;
 	link->next = *head;
 	*head = slot_of(leaf, index);
@@ -111,7 +112,7 @@ bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 	if (link->prev)
 		link_of(mmu, link->prev)->next = link->next;
 	else
-		*head_of(mmu, link->gfn) = link->next;
+		*head_of(mmu, leaf->ptes[index] >> PAGE_SHIFT) = link->next;
 	return true;
 }
 

@@ -41,7 +41,6 @@ struct lguest;
 
 /**
  * struct lg_rmap_link - membership of a shadow entry in its frame's list
- * @gfn: the guest frame that the entry maps
  * @next: slot of the next entry that maps @gfn, or 0
  * @prev: slot of the one before, or 0 for the first
  *
@@ -49,7 +48,6 @@ struct lguest;
  * start at 1, so that no slot is 0.
  */
 struct lg_rmap_link {
-	u32 gfn;
 	u32 next;
 	u32 prev;
 };
@@ -58,13 +56,19 @@ struct lg_rmap_link {
  * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
  * @entries: the table that the CPU walks
  * @id: key in &lg_mmu.leaves
+ * @rights: of the guest's directory entry, as of all entries; if they differ in
+ *	that, one that no entry has
  * @filled: which entries are present
+ * @ptes: for those, the lower half of the guest's entry when last compared; it has
+ *	the frame, as a guest has less than 4 GiB
  * @link: one reverse-map link beside each entry
  */
 struct lg_leaf {
 	u64 *entries;
 	u32 id;
+	u64 rights;
 	DECLARE_BITMAP(filled, LG_TABLE_ENTRIES);
+	u32 ptes[LG_TABLE_ENTRIES];
 	struct lg_rmap_link link[LG_TABLE_ENTRIES];
 };
 
@@ -204,6 +208,9 @@ u64 lg_mapping_rights(const struct lg_mapping *map);
 bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
 bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
 		  unsigned int first, unsigned long wanted, u64 *ptes);
+bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
+		     const struct lg_leaf *leaf, unsigned int first,
+		     unsigned long *wanted);
 bool lg_maps_frame(u64 pte, u32 gfn);
 bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte);
 bool lg_check_top(struct lguest *lg, u32 cr3);
@@ -213,7 +220,7 @@ bool lg_make_boot_table(struct lguest *lg);
 /* rmap.c: from a guest frame to the shadow entries that map it */
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
 void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
-		 u32 gfn);
+		 u32 pte);
 bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
 bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last);
 bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear);

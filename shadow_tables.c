@@ -230,14 +230,14 @@ struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 		return leaf_at(*pde);
 
 	leaf = leaf_at(*pde);
-	if (leaf) {
-		if (!lg_sync_leaf(lg, leaf, map))
-			return NULL;
-	} else {
+	if (!leaf) {
 		leaf = alloc_leaf(lg);
 		if (!leaf)
 			return NULL;
+		*pde = unlinked(entry_of(leaf->entries));
 	}
+	if (!lg_sync_leaf(lg, leaf, map))
+		return NULL;
 	WRITE_ONCE(*pde, entry_of(leaf->entries));
 	__set_bit(pde_index(gva), links_of(lg, root, i));
 	return leaf;

@@ -89,6 +89,48 @@ static void entries(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* Of four that are asked for, one is as it was, and one but for its NX. */
+static void entries_compared(struct kunit *test)
+{
+	const unsigned long all = BIT(0) | BIT(1) | BIT(62) | BIT(63);
+	u32 low[BITS_PER_LONG] = { [0] = 1, [1] = 2, [62] = 3, [63] = 4 };
+	const u64 nx[BITS_PER_LONG] = { [1] = LG_PTE_NX | 0x123400000000 };
+	struct guest *g = test->priv;
+	unsigned long wanted = all;
+
+	guest_put32(g, PAGE, 1);
+	guest_put32(g, PAGE + 4, 0x102);
+	guest_put32(g, PAGE + 63 * 4, 4);
+	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
+						   &wanted));
+	KUNIT_EXPECT_EQ(test, wanted, BIT(1) | BIT(62));
+
+	wanted = all;
+	guest_put32(g, PAGE + 4, NX >> 32);
+	guest_put32(g, PAGE + 8, 2);
+	guest_put32(g, PAGE + 12, NX >> 32);
+	guest_put32(g, PAGE + 62 * 8, 3);
+	guest_put32(g, PAGE + 63 * 8, 4);
+	guest_put32(g, PAGE + 63 * 8 + 4, 1);
+	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 8, low, nx,
+						   &wanted));
+	KUNIT_EXPECT_EQ(test, wanted, BIT(0) | BIT(63));
+	EXPECT_ALIVE(g);
+}
+
+static void compared_entries_are_gone(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	const u64 nx[BITS_PER_LONG] = {};
+	const u32 low[BITS_PER_LONG] = {};
+	unsigned long wanted = 1;
+
+	vm_munmap(g->memory + PAGE, PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
+						    &wanted));
+	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
+}
+
 static void entries_that_are_gone(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -214,6 +256,8 @@ static struct kunit_case guest_memory_cases[] = {
 	KUNIT_CASE(memory_that_is_gone),
 	KUNIT_CASE(memory_that_is_gone_for_a_write),
 	KUNIT_CASE(entries),
+	KUNIT_CASE(entries_compared),
+	KUNIT_CASE(compared_entries_are_gone),
 	KUNIT_CASE(entries_that_are_gone),
 	KUNIT_CASE(entries_beyond_memory),
 	KUNIT_CASE_PARAM(linear_over_pages, format_gen_params),

@@ -162,6 +162,28 @@ static void directory_changes(struct kunit *test)
 	EXPECT_SHADOW(g, GVA, PAGE, U);
 }
 
+/* The directory allowed more for a while, and nobody said so. */
+static void directory_changes_twice(struct kunit *test)
+{
+	const struct format *f = test->param_value;
+	struct guest *g = test->priv;
+	u32 pde_gpa;
+
+	start(g, f->pae, PAGE | USED);
+	guest_hypercall(g, SET_PTE, TOP, GVA, 0);
+	pde_gpa = paging_pde_gpa(g, f->pae ? USER_PD : TOP, GVA);
+	paging_put(g, pde_gpa, USER_TABLE | P | U | A);
+	flush(g, 0);
+	TOUCH(g, NEXT, 0);
+	paging_put(g, pde_gpa, USER_TABLE | P | W | U | A);
+	TOUCH(g, GVA, LG_PF_WRITE);
+	EXPECT_SHADOW(g, GVA, PAGE, U | WD);
+	paging_put(g, pde_gpa, USER_TABLE | P | U | A);
+	flush(g, 0);
+	TOUCH(g, NEXT, 0);
+	EXPECT_NO_SHADOW(g, GVA);
+}
+
 static void looked_up(void)
 {
 }
@@ -261,6 +283,7 @@ static struct kunit_case sync_test_cases[] = {
 	KUNIT_CASE_PARAM(kernel_changes_unsaid, format_gen_params),
 	KUNIT_CASE_PARAM(table_changes, format_gen_params),
 	KUNIT_CASE_PARAM(directory_changes, format_gen_params),
+	KUNIT_CASE_PARAM(directory_changes_twice, format_gen_params),
 	KUNIT_CASE_PARAM(nothing_is_filled_twice, format_gen_params),
 	KUNIT_CASE_PARAM(page_goes_meanwhile, format_gen_params),
 	KUNIT_CASE(memory_without_tables),

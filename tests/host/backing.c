@@ -575,6 +575,18 @@ static pid_t other_thread(void)
 	return 0;
 }
 
+static bool falls_asleep(pid_t tid)
+{
+	double end = now() + SOON;
+
+	while (!strchr("SD", thread_state(tid))) {
+		if (now() > end)
+			return false;
+		sleep_ms(5);
+	}
+	return true;
+}
+
 static void on_signal(int signal)
 {
 	(void)signal;
@@ -600,9 +612,7 @@ static void signal_meanwhile(void)
 		need(fault_comes(uffd, &msg));
 		expect(msg.arg.pagefault.address ==
 		       (unsigned long)g.mem + COUNTER);
-		sleep_ms(50);
-		expect(strchr("SD", thread_state(other_thread())), "%c",
-		       thread_state(other_thread()));
+		expect(falls_asleep(other_thread()));
 		if (i == 9)
 			need(!pthread_kill(thread, SIGUSR1));
 		need(bring(uffd, g.mem + COUNTER, zeroes));

@@ -50,10 +50,12 @@ tsc_khz() {
 # sign only after two minutes: emulators wait for theirs. Broadcast IPIs are off
 # since the kernel would patch itself whenever a CPU comes or goes, see
 # tests/host/steady_keys.c.
-# There is no keyboard, as it may complain on waking up.
+# There is no keyboard, as it may complain on waking up. And no CMPXCHG16B: with
+# QEMU before 8.0, what interrupts a CPU right after it may find any flags, TF
+# among them, and the kernel uses it wherever it allocates memory.
 qemu() {
 	case ${ACCEL:=tcg} in
-	tcg)	model=${CPU:-Skylake-Server,check=off}
+	tcg)	model=${CPU:-Skylake-Server,check=off},-cx16
 		clock=tsc_early_khz=$(tsc_khz) ;;
 	*)	model=${CPU:-host} clock= ;;
 	esac

@@ -28,14 +28,10 @@ static int start(struct kunit *test)
 {
 	int err = guest_page(test);
 	struct guest *g = test->priv;
-	u32 irq;
 
 	if (err)
 		return err;
-	for (irq = 0; irq < 3; irq++)
-		guest_hypercall(g, LOAD_IDT_ENTRY, LG_VECTOR_IRQ_BASE + irq,
-				LG_KERNEL_CS << 16 | irq * 16, 0xc0108e00);
-	guest_put32(g, DATA + DATA_IRQ_ENABLED, IF);
+	guest_take_irqs(g);
 	g->lg->vcpu->run = notify_eip;
 	return 0;
 }

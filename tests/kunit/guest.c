@@ -182,6 +182,16 @@ void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3)
 	lg_do_hypercalls(g->lg);
 }
 
+void guest_take_irqs(struct guest *g)
+{
+	u32 irq;
+
+	for (irq = 0; irq < 3; irq++)
+		guest_hypercall(g, LOAD_IDT_ENTRY, LG_VECTOR_IRQ_BASE + irq,
+				LG_KERNEL_CS << 16 | irq * 16, 0xc0108e00);
+	guest_put32(g, DATA + DATA_IRQ_ENABLED, IF);
+}
+
 void guest_ring_add(struct guest *g, unsigned int slot, u32 nr, u32 arg1,
 		    u32 arg2, u32 arg3)
 {

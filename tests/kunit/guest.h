@@ -139,6 +139,8 @@ u32 guest_get32(struct guest *g, u32 gpa);
 ssize_t guest_write(struct guest *g, const unsigned long *words, size_t size);
 
 void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3);
+/* irqs 0 to 2 have handlers, 16 bytes each, and are enabled. */
+void guest_take_irqs(struct guest *g);
 void guest_ring_add(struct guest *g, unsigned int slot, u32 nr, u32 arg1,
 		    u32 arg2, u32 arg3);
 

@@ -87,8 +87,12 @@ static u32 entry_size(struct lguest *lg)
 
 static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
 {
-	*entry = 0;
-	return lg_read(lg, gpa, entry, entry_size(lg));
+	u32 words[2] = { };
+
+	if (!lg_get_words(lg, gpa, words, entry_size(lg) / sizeof(u32)))
+		return false;
+	*entry = words[0] | (u64)words[1] << 32;
+	return true;
 }
 
 /* Where the guest's table has what one of our leaves has first */

@@ -146,6 +146,11 @@ bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, const u32 *low,
 bool lg_read_entries(struct lguest *lg, u32 gpa, u32 size, unsigned long wanted,
 		     u64 *entries);
 bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len);
+bool lg_get_u8(struct lguest *lg, u32 gpa, u8 *val);
+bool lg_put_u8(struct lguest *lg, u32 gpa, u8 val);
+bool lg_get_words(struct lguest *lg, u32 gpa, u32 *words, unsigned int count);
+bool lg_put_words(struct lguest *lg, u32 gpa, const u32 *words,
+		  unsigned int count);
 bool lg_get_u32(struct lguest *lg, u32 gpa, u32 *val);
 bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val);
 bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len);

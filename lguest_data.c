@@ -88,7 +88,7 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
 		lg_kill(lg, "bad struct lguest_data at %#x", gpa);
 		return false;
 	}
-	if (!lg_read(lg, gpa + DATA_TAIL, words, sizeof(words)))
+	if (!lg_get_words(lg, gpa + DATA_TAIL, words, ARRAY_SIZE(words)))
 		return false;
 	lg->layout = lg_data_find_layout(words);
 	if (!lg->layout) {
@@ -206,12 +206,12 @@ bool lg_data_set_cr2(struct lguest *lg, u32 cr2)
 bool lg_data_set_wallclock(struct lguest *lg)
 {
 	struct timespec64 now;
-	s32 words[2];
+	u32 words[2];
 
 	ktime_get_real_ts64(&now);
 	words[0] = now.tv_sec;
 	words[1] = now.tv_nsec;
-	return lg_write(lg, lg->data + DATA_TIME, words, sizeof(words));
+	return lg_put_words(lg, lg->data + DATA_TIME, words, ARRAY_SIZE(words));
 }
 
 /**
@@ -231,17 +231,16 @@ bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call, bool *empty)
 	u8 status;
 
 	*empty = true;
-	if (!lg_read(lg, status_gpa, &status, sizeof(status)))
+	if (!lg_get_u8(lg, status_gpa, &status))
 		return false;
 	if (status == RING_DONE)
 		return true;
 
 	*empty = false;
-	if (!lg_read(lg, lg->data + DATA_RING + lg->ring_next * sizeof(*call),
-		     call, sizeof(*call)))
-		return false;
-	status = RING_DONE;
-	if (!lg_write(lg, status_gpa, &status, sizeof(status)))
+	if (!lg_get_words(lg, lg->data + DATA_RING +
+			  lg->ring_next * sizeof(*call), (u32 *)call,
+			  sizeof(*call) / sizeof(u32)) ||
+	    !lg_put_u8(lg, status_gpa, RING_DONE))
 		return false;
 	lg->ring_next = (lg->ring_next + 1) % LG_RING_ENTRIES;
 	return true;

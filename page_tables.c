@@ -173,29 +173,54 @@ static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 	       borne_out(leaf, index, map);
 }
 
+/* With the lock held: the host's page for @map is that in @entry. */
+static void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
+		      unsigned int index, const struct lg_mapping *map,
+		      u64 entry)
+{
+	/* Of entries that differ in that, none is compared. */
+	if (directory_rights(map) != leaf->rights)
+		leaf->rights = RIGHTS_DIFFER;
+	lg_zap_entry(mmu, leaf, index);
+	lg_rmap_add(mmu, leaf, index,
+		    map->gfn << PAGE_SHIFT | offset_in_page(map->pte));
+	WRITE_ONCE(leaf->entries[index], entry | shadow_bits(map));
+}
+
+static u64 make_entry(u64 address, bool writable)
+{
+	return address | LG_PTE_PRESENT | LG_PTE_ACCESSED |
+	       (writable ? LG_PTE_WRITE | LG_PTE_DIRTY : 0);
+}
+
 /*
- * Let the shadow map @gva as @map says. Return 0, or -EINTR with a signal
- * pending or the guest dead.
+ * A frame that is mapped elsewhere already, as those that a guest's kernel has
+ * just prepared for a process, has its page there, and nobody need be asked.
+ * One that may become writable must be so there.
  */
-static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
-		const struct lg_mapping *map, enum effort effort)
+static bool fill_from_known(struct lg_mmu *mmu, struct lg_leaf *leaf,
+			    unsigned int index, const struct lg_mapping *map)
+{
+	bool writable = may_write(map);
+	u64 known;
+
+	spin_lock(&mmu->lock);
+	known = lg_rmap_entry(mmu, map->gfn, writable);
+	if (known)
+		set_entry(mmu, leaf, index, map,
+			  make_entry(known & LG_PTE_PFN, writable));
+	spin_unlock(&mmu->lock);
+	return known;
+}
+
+static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
+			  unsigned int index, const struct lg_mapping *map,
+			  enum effort effort)
 {
 	struct lg_mmu *mmu = &lg->mmu;
-	struct lg_leaf *leaf;
 	struct page *page;
-	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
 	unsigned long seq;
 	bool done;
-	u64 entry;
-
-	note_directory(lg, root, gva, map->pd_gpa);
-	leaf = lg_link_leaf(lg, root, map, gva);
-	if (!leaf || lg_rmap_prepare(mmu, map->gfn)) {
-		out_of_memory(lg);
-		return -EINTR;
-	}
-	if (is_filled(leaf, index, map, effort))
-		return 0;
 
 	do {
 		bool writable = may_write(map);
@@ -223,28 +248,40 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 			/* Otherwise a signal came first: the guest tries again. */
 			return -EINTR;
 		}
-		entry = ((u64)page_to_pfn(page) << PAGE_SHIFT) |
-			lg_pte_encryption | LG_PTE_PRESENT | LG_PTE_ACCESSED |
-			shadow_bits(map);
-		if (writable)
-			entry |= LG_PTE_WRITE | LG_PTE_DIRTY;
 
 		spin_lock(&mmu->lock);
 		done = !lg_mmu_unsettled(mmu, seq);
-		if (done) {
-			/* Of entries that differ in that, none is compared. */
-			if (directory_rights(map) != leaf->rights)
-				leaf->rights = RIGHTS_DIFFER;
-			lg_zap_entry(mmu, leaf, index);
-			lg_rmap_add(mmu, leaf, index,
-				    map->gfn << PAGE_SHIFT |
-				    offset_in_page(map->pte));
-			WRITE_ONCE(leaf->entries[index], entry);
-		}
+		if (done)
+			set_entry(mmu, leaf, index, map,
+				  make_entry(page_to_phys(page) |
+					     lg_pte_encryption, writable));
 		spin_unlock(&mmu->lock);
 		put_page(page);
 	} while (!done);
 	return 0;
+}
+
+/*
+ * Let the shadow map @gva as @map says. Return 0, or -EINTR with a signal
+ * pending or the guest dead.
+ */
+static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
+		const struct lg_mapping *map, enum effort effort)
+{
+	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+	struct lg_mmu *mmu = &lg->mmu;
+	struct lg_leaf *leaf;
+
+	note_directory(lg, root, gva, map->pd_gpa);
+	leaf = lg_link_leaf(lg, root, map, gva);
+	if (!leaf || lg_rmap_prepare(mmu, map->gfn)) {
+		out_of_memory(lg);
+		return -EINTR;
+	}
+	if (is_filled(leaf, index, map, effort) ||
+	    fill_from_known(mmu, leaf, index, map))
+		return 0;
+	return fill_from_host(lg, leaf, index, map, effort);
 }
 
 /* What the CPU would have pushed had it walked the guest's own tables. */

@@ -14,6 +14,7 @@
 #include "lg.h"
 
 #define HEADS_PER_PAGE	(PAGE_SIZE / sizeof(u32))
+#define LOOKS		4
 
 static u32 slot_of(const struct lg_leaf *leaf, unsigned int index)
 {
@@ -85,6 +86,35 @@ void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
 	*head = slot_of(leaf, index);
 	if (link->next)
 		link_of(mmu, link->next)->prev = *head;
+}
+
+/**
+ * lg_rmap_entry() - a shadow entry that maps a frame, if one is near
+ * @mmu: the guest's shadow tables
+ * @gfn: the frame
+ * @write: it must be writable
+ *
+ * As long as it is there, so is the host's page that it names.
+ *
+ * Context: &lg_mmu.lock held.
+ * Return: the entry, or 0.
+ */
+u64 lg_rmap_entry(struct lg_mmu *mmu, u32 gfn, bool write)
+{
+	u64 wanted = LG_PTE_PRESENT | (write ? LG_PTE_WRITE : 0);
+	u32 *head = head_of(mmu, gfn);
+	u32 slot = head ? *head : 0;
+	unsigned int i;
+
+	/* A page that a hundred processes map must not take a hundred looks. */
+	for (i = 0; slot && i < LOOKS; i++, slot = link_of(mmu, slot)->next) {
+		u64 entry;
+
+		entry = leaf_of(mmu, slot)->entries[slot % LG_TABLE_ENTRIES];
+		if ((entry & wanted) == wanted)
+			return entry;
+	}
+	return 0;
 }
 
 /**

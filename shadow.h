@@ -221,6 +221,7 @@ bool lg_make_boot_table(struct lguest *lg);
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
 void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
 		 u32 pte);
+u64 lg_rmap_entry(struct lg_mmu *mmu, u32 gfn, bool write);
 bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
 bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last);
 bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear);

@@ -87,21 +87,44 @@ static bool cpu_is_wanted(void)
 	return need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY);
 }
 
-/* One stretch in the guest, with what it came out for seen to. */
+/* All that must_leave() and cpu_is_wanted() ask about, at once. */
+#define THREAD_WORK	(BIT(TIF_SIGPENDING) | BIT(TIF_NOTIFY_SIGNAL) | \
+			 BIT(TIF_NOTIFY_RESUME) | BIT(TIF_NEED_RESCHED) | \
+			 BIT(TIF_NEED_RESCHED_LAZY))
+
+/* Whether there is anything else to do than to enter the guest. */
+static bool work_is_due(struct lguest *lg)
+{
+	return read_thread_flags() & THREAD_WORK || lg_irqs_are_new(lg) ||
+	       lg->halted || lg->pending.trap || lg_is_dead(lg);
+}
+
+/*
+ * Stretch after stretch in the guest, each with what it came out for seen to,
+ * while nothing else is due.
+ */
 static void run_guest(struct lguest *lg)
 {
 	local_irq_disable();
 	/* From here on what is new interrupts the guest. */
-	if (signal_pending(current) || test_thread_flag(TIF_NOTIFY_RESUME) ||
-	    cpu_is_wanted() || lg_irqs_are_new(lg)) {
+	while (!work_is_due(lg)) {
+		vtime_account_guest_enter();
+		lg_vcpu_enter(lg);
+		vtime_account_guest_exit();
 		local_irq_enable();
-		return;
+
+		/* An irq that could not be delivered may be by now. */
+		lg->irqs_seen = 0;
+		lg_handle_trap(lg);
+		if (lg->hcall_pending)
+			lg_do_hypercalls(lg);
+		/* Others may have had the CPU, or ought to be offered it. */
+		if (lg->regs->vector == LG_VECTOR_NONE ||
+		    lg_vcpu_was_away(lg))
+			return;
+		local_irq_disable();
 	}
-	vtime_account_guest_enter();
-	lg_vcpu_enter(lg);
-	vtime_account_guest_exit();
 	local_irq_enable();
-	lg_handle_trap(lg);
 }
 
 static int run_until_done(struct lguest *lg)

@@ -83,6 +83,7 @@ struct lg_leaf {
  * @flushes: &lg_mmu.flushes when it was last in use
  * @top: the tables above @pdpt, from the one that cr3 holds down
  * @levels: how many of @top there are
+ * @cr3: what the CPU has in CR3 while this root is in use
  */
 struct lg_root {
 	u32 gpa;
@@ -93,6 +94,7 @@ struct lg_root {
 	unsigned long flushes;
 	u64 *top[2];
 	unsigned int levels;
+	u64 cr3;
 };
 
 /**

@@ -46,15 +46,13 @@ bool lg_vcpu_wants_fpu(struct lguest *lg)
 }
 
 /**
- * lg_fpu_load() - load the guest's registers if it is likely to use them
- * @vcpu: the guest's
+ * lg_fpu_load() - load the guest's registers, as it is likely to use them
+ * @vcpu: the guest's, with @fpu_stretches left
  *
  * Context: interrupts off.
  */
 void lg_fpu_load(struct lg_vcpu *vcpu)
 {
-	if (!vcpu->fpu_stretches)
-		return;
 	vcpu->fpu_stretches--;
 	kernel_fpu_begin_mask(0);
 	asm volatile("fxrstor %0" : : "m"(vcpu->fpu));
@@ -62,15 +60,13 @@ void lg_fpu_load(struct lg_vcpu *vcpu)
 }
 
 /**
- * lg_fpu_save() - save the guest's registers if they are loaded
- * @vcpu: the guest's
+ * lg_fpu_save() - save the guest's registers
+ * @vcpu: the guest's, with @fpu_loaded
  *
  * Context: interrupts off, on the CPU that loaded them.
  */
 void lg_fpu_save(struct lg_vcpu *vcpu)
 {
-	if (!vcpu->fpu_loaded)
-		return;
 	asm volatile("fxsave %0" : "=m"(vcpu->fpu));
 	kernel_fpu_end();
 	vcpu->fpu_loaded = false;

@@ -27,7 +27,6 @@ static void __used lg_offsets(void)
 	FIELD(EFLAGS, regs.eflags);
 	FIELD(ESP, regs.esp);
 	FIELD(SS, regs.ss);
-	FIELD(CR2, cr2);
 	FIELD(FAULT_RIP, fault_rip);
 	FIELD(FAULT_VECTOR, fault_vector);
 	FIELD(FAULT_ERROR_CODE, fault_error_code);

@@ -174,8 +174,6 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 	movl	%eax, SW(FS)
 	movl	%gs, %eax
 	movl	%eax, SW(GS)
-	mov	%cr2, %rax
-	mov	%rax, SW(CR2)
 	jmp	.Lexit
 
 /*

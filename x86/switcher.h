@@ -31,7 +31,6 @@
  * @regs: the guest's registers while it is out
  * @gdt: the guest's GDT, which the CPU uses as it stands here
  * @stack: ring 0's stack on the way in; the last part is the frame of iretq
- * @cr2: as it was when the guest came out
  * @fault_rip: where ring 0 faulted on the way in
  * @scratch: registers that reflecting a system call borrows
  * @syscall_eip: the guest's handler, or 0 to leave system calls to C
@@ -61,7 +60,6 @@ struct lg_switch {
 	u64 gdt[LG_GDT_ENTRIES] __aligned(64);
 	u8 stack[LG_SWITCH_STACK] __aligned(64);
 
-	u64 cr2;
 	u64 fault_rip;
 	u64 scratch[2];
 	u32 syscall_eip, syscall_esp, syscall_ss;

@@ -216,7 +216,8 @@ void lg_upper_free(struct lg_vcpu *vcpu)
  * @lg: the guest
  * @root: a root with its @pdpt
  *
- * Fills in &lg_root.top: one table, or two where the host has 5 levels.
+ * Fills in &lg_root.top: one table, or two where the host has 5 levels; and
+ * &lg_root.cr3.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -241,6 +242,7 @@ int lg_root_map_upper(struct lguest *lg, struct lg_root *root)
 		root->top[i][0] = below;
 		below = table_entry(root->top[i]) | LG_PTE_USER;
 	}
+	root->cr3 = virt_to_phys(root->top[0]) | lg_pte_encryption;
 	return 0;
 }
 

@@ -167,23 +167,23 @@ bool lg_vcpu_was_away(struct lguest *lg)
 	return !READ_ONCE(lg->vcpu->loaded);
 }
 
-static void choose_control_registers(struct lguest *lg)
+/* Each is read anew: an IPI may have changed it since the last entry. */
+static void choose_control_registers(struct lguest *lg, struct lg_switch *sw)
 {
-	struct lg_switch *sw = lg->vcpu->sw;
+	u64 cr3 = __read_cr3(), cr4 = __read_cr4();
 
-	sw->host_cr3 = __read_cr3();
-	sw->host_cr4 = __read_cr4();
 	/* The host's translations are as good after the guest as before. */
-	if (sw->host_cr4 & X86_CR4_PCIDE)
-		sw->host_cr3 |= X86_CR3_PCID_NOFLUSH;
+	if (cr4 & X86_CR4_PCIDE)
+		cr3 |= X86_CR3_PCID_NOFLUSH;
+	sw->host_cr3 = cr3;
+	sw->host_cr4 = cr4;
 
 	/* PCID 0, which the host does not use, and none of it from before. */
-	sw->guest_cr3 = virt_to_phys(lg->mmu.root->top[0]) | lg_pte_encryption;
-	sw->guest_cr4 = sw->host_cr4 & ~CR4_NOT_FOR_GUESTS;
+	sw->guest_cr3 = lg->mmu.root->cr3;
+	cr4 &= ~CR4_NOT_FOR_GUESTS;
 	if (lg->mmu.executes_user)
-		sw->guest_cr4 &= ~X86_CR4_SMEP;
-	if (boot_cpu_has(X86_FEATURE_UMIP))
-		sw->guest_cr4 |= X86_CR4_UMIP;
+		cr4 &= ~X86_CR4_SMEP;
+	sw->guest_cr4 = cr4 | lg->vcpu->cr4_on;
 }
 
 static void give_to_host(u32 vector)
@@ -194,19 +194,31 @@ static void give_to_host(u32 vector)
 	interrupt();
 }
 
-/* What brought the guest out may be the host's business first, or only. */
-static void sort_out(struct lguest *lg)
+/* Left as a note on the seam, or what brought the guest out */
+static void give_unmaskable_to_host(struct lg_switch *sw, u32 vector)
 {
-	struct lg_switch *sw = lg->vcpu->sw;
-	struct lg_regs *regs = lg->regs;
-	u32 vector = regs->vector;
-
 	if (vector == X86_TRAP_MC || sw->mce_pending)
 		give_to_host(X86_TRAP_MC);
 	if (vector == X86_TRAP_NMI || sw->nmi_pending)
 		give_to_host(X86_TRAP_NMI);
 	sw->mce_pending = false;
 	sw->nmi_pending = false;
+}
+
+/* What brought the guest out may be the host's business first, or only. */
+static void sort_out(struct lguest *lg, struct lg_switch *sw)
+{
+	struct lg_regs *regs = &sw->regs;
+	u32 vector = regs->vector;
+	unsigned long cr2 = 0;
+
+	if (vector == X86_TRAP_PF)
+		cr2 = read_cr2();
+	if (vector == X86_TRAP_MC || vector == X86_TRAP_NMI ||
+	    sw->mce_pending || sw->nmi_pending)
+		give_unmaskable_to_host(sw, vector);
+	if (vector == LG_VECTOR_HYPERCALL)
+		return;
 
 	switch (vector) {
 	case X86_TRAP_MC:
@@ -218,16 +230,14 @@ static void sort_out(struct lguest *lg)
 		set_debugreg(DR6_RESERVED, 6);
 		break;
 	case X86_TRAP_PF:
-		if (sw->cr2 > U32_MAX)
-			lg_kill(lg, "touched %#llx, beyond its 4 GiB",
-				sw->cr2);
-		regs->cr2 = sw->cr2;
+		if (cr2 > U32_MAX)
+			lg_kill(lg, "touched %#lx, beyond its 4 GiB", cr2);
+		regs->cr2 = cr2;
 		break;
 	case LG_VECTOR_ENTRY_FAULT:
 		regs->error_code = sw->fault_error_code;
 		break;
 	case LG_VECTOR_NONE:
-	case LG_VECTOR_HYPERCALL:
 		break;
 	default:
 		if (vector < FIRST_EXTERNAL_VECTOR || lg_idt_is_syscall(vector))
@@ -250,16 +260,17 @@ void lg_vcpu_enter(struct lguest *lg)
 {
 	struct lg_vcpu *vcpu = lg->vcpu;
 	struct lg_switch *sw = vcpu->sw;
+	struct lg_regs *regs = &sw->regs;
 	bool breakpoints = hw_breakpoint_active();
 	u16 ldt;
 
-	if (WARN_ON_ONCE(!(lg->regs->cs & 3) || !(lg->regs->ss & 3))) {
-		lg_kill(lg, "cs:ss %llx:%llx are not a guest's", lg->regs->cs,
-			lg->regs->ss);
+	if (WARN_ON_ONCE(!(regs->cs & 3) || !(regs->ss & 3))) {
+		lg_kill(lg, "cs:ss %llx:%llx are not a guest's", regs->cs,
+			regs->ss);
 		return;
 	}
-	lg->regs->eflags &= GUEST_EFLAGS;
-	lg->regs->eflags |= X86_EFLAGS_IF | X86_EFLAGS_FIXED;
+	regs->eflags = (regs->eflags & GUEST_EFLAGS) | X86_EFLAGS_IF |
+		       X86_EFLAGS_FIXED;
 
 	if (!vcpu->loaded)
 		load_state(vcpu);
@@ -269,24 +280,24 @@ void lg_vcpu_enter(struct lguest *lg)
 		vcpu->ldt = ldt;
 		load_ldt_selector(0);
 	}
-	choose_control_registers(lg);
-	if (!lg->ts)
+	choose_control_registers(lg, sw);
+	if (vcpu->fpu_stretches && !lg->ts)
 		lg_fpu_load(vcpu);
 	sw->set_ts = !vcpu->fpu_loaded;
 	if (breakpoints)
 		set_debugreg(0UL, 7);
 
-	WRITE_ONCE(vcpu->cpu, smp_processor_id());
 	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tables. */
-	smp_mb();
+	smp_store_mb(vcpu->cpu, smp_processor_id());
 	lg_switch_to_guest(sw);
 	/* Whoever sees us out may free what we used. */
 	smp_store_release(&vcpu->cpu, -1);
 
 	if (breakpoints)
 		set_debugreg(__this_cpu_read(cpu_dr7), 7);
-	lg_fpu_save(vcpu);
-	sort_out(lg);
+	if (vcpu->fpu_loaded)
+		lg_fpu_save(vcpu);
+	sort_out(lg, sw);
 }
 
 static void came_out(void *unused)
@@ -397,6 +408,8 @@ int lg_vcpu_init(struct lguest *lg)
 	if (lg_upper_create(vcpu))
 		goto free_switch;
 	vcpu->cpu = -1;
+	if (boot_cpu_has(X86_FEATURE_UMIP))
+		vcpu->cr4_on = X86_CR4_UMIP;
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	lg_fpu_init(vcpu);
 

@@ -17,6 +17,7 @@
  * @loaded: what of the task's own state the guest's takes the place of is
  *	saved below, and this CPU is ready for the guest
  * @cpu: where the guest runs right now, or -1
+ * @cr4_on: bits of CR4 that are on in the guest, whatever the host has
  * @ds: the task's selectors and bases
  * @es: likewise
  * @fs: likewise
@@ -35,6 +36,7 @@ struct lg_vcpu {
 	struct preempt_notifier notifier;
 	bool loaded;
 	int cpu;
+	u64 cr4_on;
 	u16 ds, es, fs, gs, ldt;
 	u64 fs_base, gs_base;
 	bool fpu_loaded;

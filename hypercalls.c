@@ -59,19 +59,20 @@ static void do_shutdown(struct lguest *lg, u32 gpa, u32 how)
 }
 
 /* Only a guest with entries of 8 bytes passes their upper half. */
-static u64 pte_of(struct lguest *lg, const struct lg_hcall *call)
+static u64 pte_of(struct lguest *lg, u32 low, u32 high)
 {
-	return call->arg3 | (lg->mmu.pae ? (u64)call->arg4 << 32 : 0);
+	return low | (lg->mmu.pae ? (u64)high << 32 : 0);
 }
 
-static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
+static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
+			 u32 arg3, u32 arg4)
 {
-	if (!lg_data_ready(lg) && call->nr != LHCALL_LGUEST_INIT) {
-		lg_kill(lg, "hypercall %u before LGUEST_INIT", call->nr);
+	if (!lg_data_ready(lg) && nr != LHCALL_LGUEST_INIT) {
+		lg_kill(lg, "hypercall %u before LGUEST_INIT", nr);
 		return;
 	}
 
-	switch (call->nr) {
+	switch (nr) {
 	case LHCALL_FLUSH_ASYNC:
 	case LHCALL_SEND_INTERRUPTS:
 		/* Being here has done it, or is about to. */
@@ -80,77 +81,84 @@ static void do_hypercall(struct lguest *lg, const struct lg_hcall *call)
 		if (lg_data_ready(lg))
 			lg_kill(lg, "a second LGUEST_INIT");
 		else
-			lg_data_init(lg, call->arg1);
+			lg_data_init(lg, arg1);
 		break;
 	case LHCALL_SHUTDOWN:
-		do_shutdown(lg, call->arg1, call->arg2);
+		do_shutdown(lg, arg1, arg2);
 		break;
 	case LHCALL_NEW_PGTABLE:
-		lg_new_page_table(lg, call->arg1);
+		lg_new_page_table(lg, arg1);
 		break;
 	case LHCALL_FLUSH_TLB:
-		lg_flush_tlb(lg, call->arg1);
+		lg_flush_tlb(lg, arg1);
 		break;
 	case LHCALL_LOAD_IDT_ENTRY:
-		lg_load_idt_entry(lg, call->arg1, call->arg2, call->arg3);
+		lg_load_idt_entry(lg, arg1, arg2, arg3);
 		break;
 	case LHCALL_SET_STACK:
-		lg_set_stack(lg, call->arg1, call->arg2, call->arg3);
+		lg_set_stack(lg, arg1, arg2, arg3);
 		break;
 	case LHCALL_TS:
-		lg->ts = call->arg1;
+		lg->ts = arg1;
 		break;
 	case LHCALL_SET_CLOCKEVENT:
-		lg_set_clockevent(lg, call->arg1);
+		lg_set_clockevent(lg, arg1);
 		break;
 	case LHCALL_HALT:
 		lg->halted = true;
 		break;
 	case LHCALL_SET_PMD:
 		if (lg_learn_pae(lg))
-			lg_set_pmd(lg, call->arg1, call->arg2);
+			lg_set_pmd(lg, arg1, arg2);
 		else
 			lg_kill(lg, "hypercall %u (SET_PMD) from a guest without PAE tables",
-				call->nr);
+				nr);
 		break;
 	case LHCALL_SET_PTE:
-		lg_set_pte(lg, call->arg1, call->arg2, pte_of(lg, call));
+		lg_set_pte(lg, arg1, arg2, pte_of(lg, arg3, arg4));
 		break;
 	case LHCALL_SET_PGD:
-		lg_set_pgd(lg, call->arg1, call->arg2);
+		lg_set_pgd(lg, arg1, arg2);
 		break;
 	case LHCALL_LOAD_TLS:
-		lg_load_tls(lg, call->arg1);
+		lg_load_tls(lg, arg1);
 		break;
 	case LHCALL_NOTIFY:
-		if (!lg_signal_eventfd(lg, call->arg1)) {
+		if (!lg_signal_eventfd(lg, arg1)) {
 			memset(&lg->pending, 0, sizeof(lg->pending));
 			lg->pending.trap = LG_VECTOR_HYPERCALL;
-			lg->pending.addr = call->arg1;
+			lg->pending.addr = arg1;
 		}
 		break;
 	case LHCALL_LOAD_GDT_ENTRY:
-		lg_load_gdt_entry(lg, call->arg1, call->arg2, call->arg3);
+		lg_load_gdt_entry(lg, arg1, arg2, arg3);
 		break;
 	default:
-		lg_kill(lg, "bad hypercall %u", call->nr);
+		lg_kill(lg, "bad hypercall %u", nr);
 	}
 }
 
-/* One lap at most: a guest can't refill the ring while we are here. */
-static void drain_ring(struct lguest *lg)
+/*
+ * One lap at most: a guest can't refill the ring while we are here. False if the
+ * Launcher comes first, or the guest is dead.
+ */
+static noinline bool drain_ring(struct lguest *lg)
 {
 	struct lg_hcall call;
 	unsigned int i;
 	bool empty;
 
 	for (i = 0; i < LG_RING_ENTRIES; i++) {
-		if (!lg_data_ring_take(lg, &call, &empty) || empty)
-			return;
-		do_hypercall(lg, &call);
+		if (!lg_data_ring_take(lg, &call, &empty))
+			return false;
+		if (empty)
+			return true;
+		do_hypercall(lg, call.nr, call.arg1, call.arg2, call.arg3,
+			     call.arg4);
 		if (lg->pending.trap || lg_is_dead(lg))
-			return;
+			return false;
 	}
+	return true;
 }
 
 /**
@@ -164,19 +172,11 @@ static void drain_ring(struct lguest *lg)
  */
 void lg_do_hypercalls(struct lguest *lg)
 {
-	struct lg_hcall call = {
-		.nr = lg->regs->eax,
-		.arg1 = lg->regs->ebx,
-		.arg2 = lg->regs->ecx,
-		.arg3 = lg->regs->edx,
-		.arg4 = lg->regs->esi,
-	};
+	const struct lg_regs *regs = lg->regs;
 
-	if (lg_data_ready(lg)) {
-		drain_ring(lg);
-		if (lg->pending.trap || lg_is_dead(lg))
-			return;
-	}
+	if (lg_data_ready(lg) && !lg_data_ring_is_empty(lg) && !drain_ring(lg))
+		return;
 	lg->hcall_pending = false;
-	do_hypercall(lg, &call);
+	do_hypercall(lg, regs->eax, regs->ebx, regs->ecx, regs->edx,
+		     regs->esi);
 }

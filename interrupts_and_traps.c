@@ -243,21 +243,12 @@ static void entry_fault(struct lguest *lg)
 		regs->cs, regs->eip, regs->ss, regs->esp, regs->error_code);
 }
 
-/**
- * lg_handle_trap() - act on why the guest came out
- * @lg: the guest, its registers as they were; its own task calls
- *
- * Context: may sleep.
- */
-void lg_handle_trap(struct lguest *lg)
+static noinline void handle_trap(struct lguest *lg)
 {
 	struct lg_regs *regs = lg->regs;
 
 	switch (regs->vector) {
 	case LG_VECTOR_NONE:
-		break;
-	case LG_VECTOR_HYPERCALL:
-		lg->hcall_pending = true;
 		break;
 	case LG_VECTOR_ENTRY_FAULT:
 		entry_fault(lg);
@@ -292,6 +283,21 @@ void lg_handle_trap(struct lguest *lg)
 	default:
 		reflect(lg, regs->vector, regs->error_code);
 	}
+}
+
+/**
+ * lg_handle_trap() - act on why the guest came out
+ * @lg: the guest, its registers as they were; its own task calls
+ *
+ * Context: may sleep.
+ */
+void lg_handle_trap(struct lguest *lg)
+{
+	/* What guests do most, the rest need not slow down. */
+	if (likely(lg->regs->vector == LG_VECTOR_HYPERCALL))
+		lg->hcall_pending = true;
+	else
+		handle_trap(lg);
 }
 
 /**
@@ -395,18 +401,6 @@ void lg_deliver_irqs(struct lguest *lg)
 {
 	while (deliver_irq(lg))
 		;
-}
-
-/**
- * lg_irqs_are_new() - whether an irq came since lg_deliver_irqs() looked
- * @lg: the guest
- *
- * Context: any.
- * Return: true if it should look again.
- */
-bool lg_irqs_are_new(struct lguest *lg)
-{
-	return READ_ONCE(lg->irqs_pending) & ~lg->irqs_seen;
 }
 
 /**

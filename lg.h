@@ -38,14 +38,14 @@
  * struct lg_regs - the guest's registers while it is not running
  *
  * The upper halves of the general registers do not exist for the guest. The
- * last five are what iretq pops, hence 64 bits each.
+ * first five are what iretq pops, hence 64 bits each.
  */
 struct lg_regs {
+	u64 eip, cs, eflags, esp, ss;
 	u32 eax, ebx, ecx, edx, esi, edi, ebp;
 	u32 ds, es, fs, gs;
 	u32 vector, error_code;
 	u32 cr2;
-	u64 eip, cs, eflags, esp, ss;
 };
 
 /**
@@ -137,6 +137,29 @@ static inline bool lg_is_dead(struct lguest *lg)
 	return smp_load_acquire(&lg->dead);
 }
 
+/**
+ * lg_data_ready() - whether there is a struct lguest_data
+ * @lg: the guest
+ *
+ * Return: true from LGUEST_INIT on.
+ */
+static inline bool lg_data_ready(struct lguest *lg)
+{
+	return lg->layout;
+}
+
+/**
+ * lg_irqs_are_new() - whether an irq came since lg_deliver_irqs() looked
+ * @lg: the guest
+ *
+ * Context: any.
+ * Return: true if it should look again.
+ */
+static inline bool lg_irqs_are_new(struct lguest *lg)
+{
+	return READ_ONCE(lg->irqs_pending) & ~lg->irqs_seen;
+}
+
 /* guest_memory.c: what the host reads and writes of the guest */
 void lg_memory_gone(struct lguest *lg, u32 gpa);
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
@@ -158,13 +181,13 @@ bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len);
 
 /* lguest_data.c: the page the guest shares with us */
 bool lg_data_init(struct lguest *lg, u32 gpa);
-bool lg_data_ready(struct lguest *lg);
 bool lg_data_irq_enabled(struct lguest *lg, u32 *flags);
 bool lg_data_set_irq_enabled(struct lguest *lg, bool on);
 bool lg_data_set_irq_pending(struct lguest *lg, bool on);
 bool lg_data_blocked(struct lguest *lg, u32 *blocked);
 bool lg_data_set_cr2(struct lguest *lg, u32 cr2);
 bool lg_data_set_wallclock(struct lguest *lg);
+bool lg_data_ring_is_empty(struct lguest *lg);
 bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call, bool *empty);
 const struct lg_data_layout *lg_data_find_layout(const u32 *words);
 
@@ -185,7 +208,6 @@ bool lg_drop_selector(struct lguest *lg, u32 error_code);
 void lg_handle_trap(struct lguest *lg);
 int lg_inject_trap(struct lguest *lg, unsigned long vector);
 void lg_deliver_irqs(struct lguest *lg);
-bool lg_irqs_are_new(struct lguest *lg);
 void lg_set_irq(struct lguest *lg, unsigned int irq);
 void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high);
 void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages);

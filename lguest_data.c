@@ -9,6 +9,7 @@
  */
 #include <linux/mm.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 
 #include "cpu.h"
 #include "lg.h"
@@ -114,17 +115,6 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
 }
 
 /**
- * lg_data_ready() - whether there is a struct lguest_data
- * @lg: the guest
- *
- * Return: true from LGUEST_INIT on.
- */
-bool lg_data_ready(struct lguest *lg)
-{
-	return lg->layout;
-}
-
-/**
  * lg_data_irq_enabled() - the guest's virtual interrupt flag
  * @lg: the guest; its own task calls
  * @flags: 0x200 or 0
@@ -212,6 +202,23 @@ bool lg_data_set_wallclock(struct lguest *lg)
 	words[0] = now.tv_sec;
 	words[1] = now.tv_nsec;
 	return lg_put_words(lg, lg->data + DATA_TIME, words, ARRAY_SIZE(words));
+}
+
+/**
+ * lg_data_ring_is_empty() - whether there is nothing to take from the ring
+ * @lg: the guest, with a struct lguest_data; its own task calls
+ *
+ * Context: may sleep.
+ * Return: true if so; false if there is, or if it can't be read.
+ */
+bool lg_data_ring_is_empty(struct lguest *lg)
+{
+	/* That it is in memory, lg_data_init() has checked. */
+	u8 __user *at = (u8 __user *)(lg->base + lg->data +
+				      DATA_RING_STATUS + lg->ring_next);
+	u8 status;
+
+	return !get_user(status, at) && status == RING_DONE;
 }
 
 /**

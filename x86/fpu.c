@@ -26,6 +26,7 @@
  */
 void lg_fpu_init(struct lg_vcpu *vcpu)
 {
+	vcpu->sw->set_ts = true;
 	*(u16 *)&vcpu->fpu[FX_FCW] = 0x37f;
 	*(u32 *)&vcpu->fpu[FX_MXCSR] = 0x1f80;
 }
@@ -56,12 +57,12 @@ void lg_fpu_load(struct lg_vcpu *vcpu)
 	vcpu->fpu_stretches--;
 	kernel_fpu_begin_mask(0);
 	asm volatile("fxrstor %0" : : "m"(vcpu->fpu));
-	vcpu->fpu_loaded = true;
+	vcpu->sw->set_ts = false;
 }
 
 /**
  * lg_fpu_save() - save the guest's registers
- * @vcpu: the guest's, with @fpu_loaded
+ * @vcpu: the guest's, which lg_fpu_load() has loaded
  *
  * Context: interrupts off, on the CPU that loaded them.
  */
@@ -69,5 +70,5 @@ void lg_fpu_save(struct lg_vcpu *vcpu)
 {
 	asm volatile("fxsave %0" : "=m"(vcpu->fpu));
 	kernel_fpu_end();
-	vcpu->fpu_loaded = false;
+	vcpu->sw->set_ts = true;
 }

@@ -50,7 +50,6 @@ static void __used lg_offsets(void)
 	FIELD(GUEST_IDTR, guest_idtr);
 	FIELD(HOST_GDTR, host_gdtr);
 	FIELD(GUEST_GDTR, guest_gdtr);
-	DEFINE(SW_STACK_TOP, offsetofend(struct lg_switch, stack));
 	DEFINE(SW_VECTOR_ENTRY_FAULT, LG_VECTOR_ENTRY_FAULT);
 	DEFINE(SW_VECTOR_NONE, LG_VECTOR_NONE);
 }

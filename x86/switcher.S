@@ -13,7 +13,7 @@
  *
  * Ring 0 in the guest's tables reaches struct lg_switch at LG_SWITCH_VA
  * without a base register. Its stack is the host's entry stack after a trap,
- * and the one in struct lg_switch on the way in.
+ * and the one in struct lg_switch on the way in, whose top is iretq's frame.
  *
  * The order of the parts matters to the handlers of NMI and machine check,
  * which tell by the address where they struck:
@@ -94,13 +94,9 @@ SYM_FUNC_START(lg_switch_to_guest)
 	/* One that struck before has only left a note. */
 	cmpw	$0, SW(NMI_PENDING)	/* and MCE_PENDING */
 	jne	.Labandon
-	mov	$SW(STACK_TOP), %rsp
+	/* What faults from here on pushes below the frame that is there. */
+	mov	$SW(EIP), %rsp
 	lgdt	SW(GUEST_GDTR)
-	pushq	SW(SS)
-	pushq	SW(ESP)
-	pushq	SW(EFLAGS)
-	pushq	SW(CS)
-	pushq	SW(EIP)
 SYM_INNER_LABEL(lg_switcher_segments, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	mov	SW(DS), %ds
@@ -166,14 +162,10 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 	popq	SW(EFLAGS)
 	popq	SW(ESP)
 	popq	SW(SS)
-	movl	%ds, %eax
-	movl	%eax, SW(DS)
-	movl	%es, %eax
-	movl	%eax, SW(ES)
-	movl	%fs, %eax
-	movl	%eax, SW(FS)
-	movl	%gs, %eax
-	movl	%eax, SW(GS)
+	mov	%ds, SW(DS)
+	mov	%es, SW(ES)
+	mov	%fs, SW(FS)
+	mov	%gs, SW(GS)
 	jmp	.Lexit
 
 /*

@@ -28,9 +28,9 @@
 
 /**
  * struct lg_switch - all that a world switch touches
- * @regs: the guest's registers while it is out
  * @gdt: the guest's GDT, which the CPU uses as it stands here
- * @stack: ring 0's stack on the way in; the last part is the frame of iretq
+ * @stack: ring 0's stack on the way in, below iretq's frame
+ * @regs: the guest's registers while it is out, that frame first
  * @fault_rip: where ring 0 faulted on the way in
  * @scratch: registers that reflecting a system call borrows
  * @syscall_eip: the guest's handler, or 0 to leave system calls to C
@@ -56,9 +56,9 @@
  * @guest_gdtr: @gdt, by its address in the guest's tables
  */
 struct lg_switch {
-	struct lg_regs regs;
-	u64 gdt[LG_GDT_ENTRIES] __aligned(64);
+	u64 gdt[LG_GDT_ENTRIES];
 	u8 stack[LG_SWITCH_STACK] __aligned(64);
+	struct lg_regs regs;
 
 	u64 fault_rip;
 	u64 scratch[2];
@@ -76,6 +76,9 @@ struct lg_switch {
 /* The switcher looks at both with one compare. */
 static_assert(offsetof(struct lg_switch, mce_pending) ==
 	      offsetof(struct lg_switch, nmi_pending) + 1);
+/* iretq pops the registers as they stand. */
+static_assert(offsetof(struct lg_switch, regs.eip) ==
+	      offsetofend(struct lg_switch, stack));
 static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
 
 /* switcher.S */

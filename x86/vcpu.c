@@ -194,6 +194,12 @@ static void give_to_host(u32 vector)
 	interrupt();
 }
 
+/* Whether there is a note from the seam. */
+static bool noted(const struct lg_switch *sw)
+{
+	return sw->mce_pending | sw->nmi_pending;
+}
+
 /* Left as a note on the seam, or what brought the guest out */
 static void give_unmaskable_to_host(struct lg_switch *sw, u32 vector)
 {
@@ -212,13 +218,12 @@ static void sort_out(struct lguest *lg, struct lg_switch *sw)
 	u32 vector = regs->vector;
 	unsigned long cr2 = 0;
 
+	if (vector == LG_VECTOR_HYPERCALL && !noted(sw))
+		return;
 	if (vector == X86_TRAP_PF)
 		cr2 = read_cr2();
-	if (vector == X86_TRAP_MC || vector == X86_TRAP_NMI ||
-	    sw->mce_pending || sw->nmi_pending)
+	if (vector == X86_TRAP_MC || vector == X86_TRAP_NMI || noted(sw))
 		give_unmaskable_to_host(sw, vector);
-	if (vector == LG_VECTOR_HYPERCALL)
-		return;
 
 	switch (vector) {
 	case X86_TRAP_MC:
@@ -238,6 +243,7 @@ static void sort_out(struct lguest *lg, struct lg_switch *sw)
 		regs->error_code = sw->fault_error_code;
 		break;
 	case LG_VECTOR_NONE:
+	case LG_VECTOR_HYPERCALL:
 		break;
 	default:
 		if (vector < FIRST_EXTERNAL_VECTOR || lg_idt_is_syscall(vector))
@@ -272,19 +278,18 @@ void lg_vcpu_enter(struct lguest *lg)
 	regs->eflags = (regs->eflags & GUEST_EFLAGS) | X86_EFLAGS_IF |
 		       X86_EFLAGS_FIXED;
 
-	if (!vcpu->loaded)
+	if (unlikely(!vcpu->loaded))
 		load_state(vcpu);
 	/* Another thread of the Launcher may have given it an LDT just now. */
 	ldt = read_ldt();
-	if (ldt) {
+	if (unlikely(ldt)) {
 		vcpu->ldt = ldt;
 		load_ldt_selector(0);
 	}
 	choose_control_registers(lg, sw);
 	if (vcpu->fpu_stretches && !lg->ts)
 		lg_fpu_load(vcpu);
-	sw->set_ts = !vcpu->fpu_loaded;
-	if (breakpoints)
+	if (unlikely(breakpoints))
 		set_debugreg(0UL, 7);
 
 	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tables. */
@@ -293,9 +298,9 @@ void lg_vcpu_enter(struct lguest *lg)
 	/* Whoever sees us out may free what we used. */
 	smp_store_release(&vcpu->cpu, -1);
 
-	if (breakpoints)
+	if (unlikely(breakpoints))
 		set_debugreg(__this_cpu_read(cpu_dr7), 7);
-	if (vcpu->fpu_loaded)
+	if (!sw->set_ts)
 		lg_fpu_save(vcpu);
 	sort_out(lg, sw);
 }

@@ -25,9 +25,8 @@
  * @ldt: likewise
  * @fs_base: likewise
  * @gs_base: likewise
- * @fpu_loaded: the FPU holds the guest's registers
  * @fpu_stretches: how many more times to load them in advance
- * @fpu: the guest's FPU registers otherwise
+ * @fpu: the guest's FPU registers, while they are not loaded
  */
 struct lg_vcpu {
 	struct lg_switch *sw;
@@ -39,7 +38,6 @@ struct lg_vcpu {
 	u64 cr4_on;
 	u16 ds, es, fs, gs, ldt;
 	u64 fs_base, gs_base;
-	bool fpu_loaded;
 	unsigned int fpu_stretches;
 	u8 fpu[512] __aligned(16);
 };

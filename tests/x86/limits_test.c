@@ -371,7 +371,7 @@ static void fpu_registers(struct kunit *test)
 	guest_put(g, DATA, pattern, sizeof(pattern));
 	guest_start(g, &write_fpu, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
-	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->fpu_loaded);
+	KUNIT_EXPECT_TRUE(test, g->lg->vcpu->sw->set_ts);
 	memset(found, 0, sizeof(found));
 	guest_put(g, DATA, found, sizeof(found));
 	kernel_fpu_begin();

@@ -24,11 +24,6 @@ bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len)
 	return (u64)gpa + len <= (u64)lg->pfn_limit << PAGE_SHIFT;
 }
 
-static void __user *guest_address(struct lguest *lg, u32 gpa)
-{
-	return (void __user *)(lg->base + gpa);
-}
-
 static bool bad_address(struct lguest *lg, u32 gpa, u32 len)
 {
 	if (lg_in_memory(lg, gpa, len))
@@ -62,7 +57,7 @@ void lg_memory_gone(struct lguest *lg, u32 gpa)
 bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len)
 {
 	if (!bad_address(lg, gpa, len)) {
-		if (!copy_from_user(to, guest_address(lg, gpa), len))
+		if (!copy_from_user(to, lg_user_address(lg, gpa), len))
 			return true;
 		lg_memory_gone(lg, gpa);
 	}
@@ -84,7 +79,7 @@ bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len)
 bool lg_read_entries(struct lguest *lg, u32 gpa, u32 size, unsigned long wanted,
 		     u64 *entries)
 {
-	void __user *from = guest_address(lg, gpa);
+	void __user *from = lg_user_address(lg, gpa);
 
 	if (bad_address(lg, gpa, BITS_PER_LONG * size))
 		return false;
@@ -127,7 +122,7 @@ gone:
 bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, const u32 *low,
 			const u64 *nx, unsigned long *wanted)
 {
-	void __user *from = guest_address(lg, gpa);
+	void __user *from = lg_user_address(lg, gpa);
 	unsigned long left = *wanted;
 
 	if (bad_address(lg, gpa, BITS_PER_LONG * size))
@@ -173,47 +168,40 @@ bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len)
 {
 	if (bad_address(lg, gpa, len))
 		return false;
-	if (!copy_to_user(guest_address(lg, gpa), from, len))
+	if (!copy_to_user(lg_user_address(lg, gpa), from, len))
 		return true;
 	lg_memory_gone(lg, gpa);
 	return false;
 }
 
 /**
- * lg_get_u8() - read one byte of the guest's memory
+ * lg_get_entry() - read one entry of a table in the guest's memory
  * @lg: the guest; its own task calls
  * @gpa: guest-physical address
- * @val: the byte, 0 on failure
+ * @size: of the entry, 4 or 8 bytes
+ * @entry: the entry, 0 on failure
  *
  * Context: may sleep.
  * Return: true, or false with the guest dead.
  */
-bool lg_get_u8(struct lguest *lg, u32 gpa, u8 *val)
+bool lg_get_entry(struct lguest *lg, u32 gpa, u32 size, u64 *entry)
 {
-	if (!bad_address(lg, gpa, sizeof(*val))) {
-		if (!get_user(*val, (u8 __user *)guest_address(lg, gpa)))
-			return true;
-		lg_memory_gone(lg, gpa);
-	}
-	*val = 0;
-	return false;
-}
+	void __user *from = lg_user_address(lg, gpa);
+	u32 small;
 
-/**
- * lg_put_u8() - write one byte of the guest's memory
- * @lg: the guest; its own task calls
- * @gpa: guest-physical address
- * @val: the byte
- *
- * Context: may sleep.
- * Return: true, or false with the guest dead.
- */
-bool lg_put_u8(struct lguest *lg, u32 gpa, u8 val)
-{
-	if (bad_address(lg, gpa, sizeof(val)))
+	*entry = 0;
+	if (bad_address(lg, gpa, size))
 		return false;
-	if (!put_user(val, (u8 __user *)guest_address(lg, gpa)))
-		return true;
+	if (size == sizeof(small)) {
+		if (get_user(small, (u32 __user *)from))
+			goto gone;
+		*entry = small;
+	} else if (get_user(*entry, (u64 __user *)from)) {
+		goto gone;
+	}
+	return true;
+
+gone:
 	lg_memory_gone(lg, gpa);
 	return false;
 }
@@ -232,7 +220,7 @@ bool lg_put_u8(struct lguest *lg, u32 gpa, u8 val)
  */
 bool lg_get_words(struct lguest *lg, u32 gpa, u32 *words, unsigned int count)
 {
-	u32 __user *from = guest_address(lg, gpa);
+	u32 __user *from = lg_user_address(lg, gpa);
 	unsigned int i;
 
 	if (bad_address(lg, gpa, count * sizeof(*words)))
@@ -268,7 +256,7 @@ nothing:
 bool lg_put_words(struct lguest *lg, u32 gpa, const u32 *words,
 		  unsigned int count)
 {
-	u32 __user *to = guest_address(lg, gpa);
+	u32 __user *to = lg_user_address(lg, gpa);
 	unsigned int i;
 
 	if (bad_address(lg, gpa, count * sizeof(*words)))

@@ -80,6 +80,12 @@ bool lg_maps_frame(u64 pte, u32 gfn)
 	       (pte & LG_PTE_PFN) >> PAGE_SHIFT == gfn;
 }
 
+/* Does an entry of a directory lead to a table that the guest can have? */
+static bool leads_on(struct lguest *lg, u64 entry)
+{
+	return entry & LG_PTE_PRESENT && is_sane(entry, lg->pfn_limit);
+}
+
 static u32 entry_size(struct lguest *lg)
 {
 	return lg->mmu.pae ? sizeof(u64) : sizeof(u32);
@@ -87,12 +93,7 @@ static u32 entry_size(struct lguest *lg)
 
 static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
 {
-	u32 words[2] = { };
-
-	if (!lg_get_words(lg, gpa, words, entry_size(lg) / sizeof(u32)))
-		return false;
-	*entry = words[0] | (u64)words[1] << 32;
-	return true;
+	return lg_get_entry(lg, gpa, entry_size(lg), entry);
 }
 
 /* Where the guest's table has what one of our leaves has first */
@@ -119,7 +120,7 @@ bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
 {
 	u32 size = entry_size(lg);
 
-	return !map->pte_gpa ||
+	return !map->has_table ||
 	       lg_compare_entries(lg, table_of(lg, map) + first * size, size,
 				  leaf->ptes + first, leaf->entries + first,
 				  wanted);
@@ -141,7 +142,7 @@ bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
 {
 	u32 size = entry_size(lg);
 
-	if (map->pte_gpa)
+	if (map->has_table)
 		return lg_read_entries(lg, table_of(lg, map) + first * size,
 				       size, wanted, ptes);
 	memset(ptes, 0, BITS_PER_LONG * sizeof(*ptes));
@@ -157,8 +158,22 @@ static void map_memory(struct lg_mapping *map, u32 gfn)
 	map->present = true;
 }
 
-static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
-			struct lg_mapping *map)
+/* What need not be true of every address */
+static void clear_mapping(struct lg_mapping *map)
+{
+	map->pd_gpa = 0;
+	map->has_table = false;
+	map->pde = 0;
+	map->pte = 0;
+	map->present = false;
+}
+
+/*
+ * As far as the directories lead for an address. @strict: entries that no host
+ * could honour kill, rather than lead nowhere.
+ */
+static bool walk_directories(struct lguest *lg, u32 table, u32 gva, bool strict,
+			     struct lg_mapping *map)
 {
 	u32 size = entry_size(lg);
 	u32 entries = PAGE_SIZE / size;
@@ -166,11 +181,12 @@ static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
 
 	if (lg->mmu.pae) {
 		if (!read_entry(lg, table + (gva >> PDPTE_SHIFT) * size,
-				&pdpte) ||
-		    !check_entry(lg, "directory pointer", gva, pdpte,
-				 lg->pfn_limit))
+				&pdpte))
 			return false;
-		if (!(pdpte & LG_PTE_PRESENT))
+		if (strict && !check_entry(lg, "directory pointer", gva, pdpte,
+					   lg->pfn_limit))
+			return false;
+		if (!leads_on(lg, pdpte))
 			return true;
 		table = pdpte & LG_PTE_PFN;
 		map->pd_gpa = table;
@@ -178,20 +194,49 @@ static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
 
 	map->pde_gpa = table +
 		(gva >> (PAGE_SHIFT + ilog2(entries))) % entries * size;
-	if (!read_entry(lg, map->pde_gpa, &map->pde) ||
-	    !check_entry(lg, "directory", gva, map->pde, lg->pfn_limit))
+	if (!read_entry(lg, map->pde_gpa, &map->pde))
 		return false;
-	if (!(map->pde & LG_PTE_PRESENT))
-		return true;
+	if (strict && !check_entry(lg, "directory", gva, map->pde,
+				   lg->pfn_limit))
+		return false;
+	map->has_table = leads_on(lg, map->pde);
+	if (map->has_table)
+		map->pte_gpa = (map->pde & LG_PTE_PFN) +
+			       (gva >> PAGE_SHIFT) % entries * size;
+	return true;
+}
 
-	table = map->pde & LG_PTE_PFN;
-	map->pte_gpa = table + (gva >> PAGE_SHIFT) % entries * size;
+static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
+			struct lg_mapping *map)
+{
+	if (!walk_directories(lg, table, gva, true, map))
+		return false;
+	if (!map->has_table)
+		return true;
 	if (!read_entry(lg, map->pte_gpa, &map->pte) ||
 	    !lg_check_pte(lg, gva, map->pte))
 		return false;
 	map->gfn = (map->pte & LG_PTE_PFN) >> PAGE_SHIFT;
 	map->present = map->pte & LG_PTE_PRESENT;
 	return true;
+}
+
+/**
+ * lg_find_table() - find the guest's page table for an address
+ * @lg: the guest; its own task calls
+ * @top: its top-level table, or %LG_IDENTITY
+ * @gva: guest linear address
+ * @map: what the directories say; the entry itself is not looked at
+ *
+ * Context: may sleep.
+ * Return: true; false if there is none that it could go by, or with the guest
+ * dead.
+ */
+bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map)
+{
+	clear_mapping(map);
+	return top != LG_IDENTITY &&
+	       walk_directories(lg, top, gva, false, map) && map->has_table;
 }
 
 /*
@@ -232,22 +277,10 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
 {
 	u32 table = lg->mmu.root->gpa;
 
-	memset(map, 0, sizeof(*map));
+	clear_mapping(map);
 	if (table == LG_IDENTITY)
 		return walk_without_table(lg, gva, map);
 	return walk_tables(lg, table, gva, map);
-}
-
-/**
- * lg_mapping_rights() - what a mapping allows: of both levels, the less
- * @map: a present mapping from lg_walk()
- *
- * Return: %LG_PTE_WRITE, %LG_PTE_USER and %LG_PTE_NX as they hold for the page.
- */
-u64 lg_mapping_rights(const struct lg_mapping *map)
-{
-	return (map->pde & map->pte & (LG_PTE_WRITE | LG_PTE_USER)) |
-	       ((map->pde | map->pte) & LG_PTE_NX);
 }
 
 /**

@@ -160,6 +160,12 @@ static inline bool lg_irqs_are_new(struct lguest *lg)
 	return READ_ONCE(lg->irqs_pending) & ~lg->irqs_seen;
 }
 
+/* Where the Launcher has an address that is in the guest's memory. */
+static inline void __user *lg_user_address(struct lguest *lg, u32 gpa)
+{
+	return (void __user *)(lg->base + gpa);
+}
+
 /* guest_memory.c: what the host reads and writes of the guest */
 void lg_memory_gone(struct lguest *lg, u32 gpa);
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
@@ -169,8 +175,7 @@ bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, const u32 *low,
 bool lg_read_entries(struct lguest *lg, u32 gpa, u32 size, unsigned long wanted,
 		     u64 *entries);
 bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len);
-bool lg_get_u8(struct lguest *lg, u32 gpa, u8 *val);
-bool lg_put_u8(struct lguest *lg, u32 gpa, u8 val);
+bool lg_get_entry(struct lguest *lg, u32 gpa, u32 size, u64 *entry);
 bool lg_get_words(struct lguest *lg, u32 gpa, u32 *words, unsigned int count);
 bool lg_put_words(struct lguest *lg, u32 gpa, const u32 *words,
 		  unsigned int count);

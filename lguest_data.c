@@ -234,21 +234,34 @@ bool lg_data_ring_is_empty(struct lguest *lg)
  */
 bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call, bool *empty)
 {
-	u32 status_gpa = lg->data + DATA_RING_STATUS + lg->ring_next;
-	u8 status;
+	u8 __user *data = lg_user_address(lg, lg->data);
+	u8 __user *status = data + DATA_RING_STATUS + lg->ring_next;
+	u32 __user *words = (u32 __user *)(data + DATA_RING) +
+			    lg->ring_next * (sizeof(*call) / sizeof(u32));
+	u8 now;
 
 	*empty = true;
-	if (!lg_get_u8(lg, status_gpa, &status))
-		return false;
-	if (status == RING_DONE)
+	if (!user_access_begin(data, DATA_TAIL))
+		goto gone;
+	unsafe_get_user(now, status, fault);
+	if (now != RING_DONE) {
+		*empty = false;
+		unsafe_get_user(call->nr, words, fault);
+		unsafe_get_user(call->arg1, words + 1, fault);
+		unsafe_get_user(call->arg2, words + 2, fault);
+		unsafe_get_user(call->arg3, words + 3, fault);
+		unsafe_get_user(call->arg4, words + 4, fault);
+		unsafe_put_user((u8)RING_DONE, status, fault);
+	}
+	user_access_end();
+	if (*empty)
 		return true;
-
-	*empty = false;
-	if (!lg_get_words(lg, lg->data + DATA_RING +
-			  lg->ring_next * sizeof(*call), (u32 *)call,
-			  sizeof(*call) / sizeof(u32)) ||
-	    !lg_put_u8(lg, status_gpa, RING_DONE))
-		return false;
 	lg->ring_next = (lg->ring_next + 1) % LG_RING_ENTRIES;
 	return true;
+
+fault:
+	user_access_end();
+gone:
+	lg_memory_gone(lg, lg->data);
+	return false;
 }

@@ -11,6 +11,7 @@
  * are in. Nothing here flushes a TLB: every entry to the guest starts with none
  * of its translations cached.
  */
+#include <linux/io.h>
 #include <linux/mm.h>
 
 #include "cpu.h"
@@ -57,23 +58,11 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 	return page;
 }
 
-/*
- * SET_PMD names a directory, not the root that it hangs off. So it is remembered
- * from which directory of the guest's each of ours is filled: beside that, since
- * a shared one outlives the root by which it was.
- */
-static u32 *directory_noted(struct lguest *lg, struct lg_root *root,
-			    unsigned int i)
-{
-	return lg_is_shared(lg, i << LG_DIRECTORY_SHIFT) ?
-		       &lg->mmu.kernel_pd_gpa[i] : &root->pd_gpa[i];
-}
-
 static void note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
 			   u32 pd_gpa)
 {
 	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
-	u32 *noted = directory_noted(lg, root, i);
+	u32 *noted = lg_directory_noted(lg, root, i);
 
 	if (*noted == pd_gpa)
 		return;
@@ -119,8 +108,9 @@ static u64 directory_rights(const struct lg_mapping *map)
 /**
  * lg_sync_leaf() - drop the entries that the guest's tables don't bear out
  * @lg: the guest; its own task calls
- * @leaf: a leaf that is not linked
- * @map: what the guest's tables say of an address in it
+ * @leaf: the leaf
+ * @map: what the guest's tables say of an address in it, but for the page table's
+ *	entry itself
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -178,12 +168,18 @@ static void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
 		      unsigned int index, const struct lg_mapping *map,
 		      u64 entry)
 {
+	u32 pte = map->gfn << PAGE_SHIFT | offset_in_page(map->pte);
+
 	/* Of entries that differ in that, none is compared. */
 	if (directory_rights(map) != leaf->rights)
 		leaf->rights = RIGHTS_DIFFER;
-	lg_zap_entry(mmu, leaf, index);
-	lg_rmap_add(mmu, leaf, index,
-		    map->gfn << PAGE_SHIFT | offset_in_page(map->pte));
+	if (leaf->entries[index] & LG_PTE_PRESENT &&
+	    leaf->ptes[index] >> PAGE_SHIFT == map->gfn) {
+		leaf->ptes[index] = pte;
+	} else {
+		lg_zap_entry(mmu, leaf, index);
+		lg_rmap_add(mmu, leaf, index, pte);
+	}
 	WRITE_ONCE(leaf->entries[index], entry | shadow_bits(map));
 }
 
@@ -402,9 +398,9 @@ void lg_flush_tlb(struct lguest *lg, bool all)
 	if (all) {
 		/* The other roots when they are next used */
 		mmu->root->flushes = ++mmu->flushes;
-		lg_unlink_shared(lg);
+		lg_refresh_shared(lg);
 	}
-	lg_unlink_private(lg, mmu->root);
+	lg_refresh_private(lg, mmu->root);
 }
 
 static bool is_kernel(struct lguest *lg, u32 gva)
@@ -432,6 +428,23 @@ static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
 	return list_next_entry(root, list);
 }
 
+/*
+ * Let a linked leaf say at once what the guest's table does now, if that takes
+ * neither the table nor the host.
+ */
+static bool renew(struct lguest *lg, struct lg_leaf *leaf, u32 gva, u64 pte)
+{
+	struct lg_mapping map = {
+		.gfn = (pte & LG_PTE_PFN) >> PAGE_SHIFT,
+		.pde = leaf->rights,
+		.pte = pte,
+	};
+
+	return leaf->rights != RIGHTS_DIFFER && map.gfn < lg->pfn_limit &&
+	       fill_from_known(&lg->mmu, leaf,
+			       (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES, &map);
+}
+
 /**
  * lg_set_pte() - LHCALL_SET_PTE: one entry of a guest's table changed
  * @lg: the guest; its own task calls
@@ -444,32 +457,42 @@ static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
 void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 {
 	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+	struct lg_mmu *mmu = &lg->mmu;
 	struct lg_mapping map;
 	struct lg_root *root;
+	bool useful;
 
 	if (!lg_check_pte(lg, gva, pte))
 		return;
+	/*
+	 * A guest touches at once what it has just mapped for a fault of its
+	 * own. Save it our fault.
+	 */
+	useful = pte & LG_PTE_PRESENT && pte & LG_PTE_ACCESSED &&
+		 (mmu->root->gpa == cr3 || is_kernel(lg, gva));
+
+	/* Leaves that are not linked are compared before they will be. */
 	for (root = first_affected(lg, cr3, gva); root;
 	     root = next_affected(lg, root, gva)) {
-		struct lg_leaf *leaf = lg_find_leaf(lg, root, gva);
+		struct lg_leaf *leaf = lg_find_linked(lg, root, gva);
 
 		if (!leaf)
 			continue;
-		spin_lock(&lg->mmu.lock);
-		lg_zap_entry(&lg->mmu, leaf, index);
-		spin_unlock(&lg->mmu.lock);
+		if (useful && renew(lg, leaf, gva, pte)) {
+			if (root == mmu->root || lg_is_shared(lg, gva))
+				useful = false;
+			continue;
+		}
+		spin_lock(&mmu->lock);
+		lg_zap_entry(mmu, leaf, index);
+		spin_unlock(&mmu->lock);
 	}
 
-	/*
-	 * A guest touches at once what it has just mapped for a fault of its
-	 * own. Save it our fault where the table is there already.
-	 */
-	root = lg->mmu.root;
-	if (pte & LG_PTE_PRESENT && pte & LG_PTE_ACCESSED &&
-	    (root->gpa == cr3 || is_kernel(lg, gva)) &&
-	    lg_find_leaf(lg, root, gva) && lg_walk(lg, gva, &map) &&
-	    map.present && map.pte == pte && map.gfn < lg->pfn_limit)
-		fill(lg, root, gva, &map, FILL_IF_THERE);
+	if (!useful || !lg_walk(lg, gva, &map) || !map.present ||
+	    map.pte != pte || map.gfn >= lg->pfn_limit)
+		return;
+	lg_make_room(lg);
+	fill(lg, mmu->root, gva, &map, FILL_IF_THERE);
 }
 
 /* An entry of a 2-level guest's directory: it covers two of our leaves. */
@@ -561,7 +584,7 @@ void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
 			u32 gva = (i << LG_DIRECTORY_SHIFT) +
 				  index * LG_LEAF_SPAN;
 
-			if (*directory_noted(lg, root, i) == pd_gpa)
+			if (*lg_directory_noted(lg, root, i) == pd_gpa)
 				lg_unlink_leaf(lg, root, gva);
 		}
 	}
@@ -597,8 +620,7 @@ int lg_mmu_init(struct lguest *lg)
 
 	spin_lock_init(&mmu->lock);
 	init_waitqueue_head(&mmu->settled);
-	xa_init_flags(&mmu->leaves, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
-	xa_init_flags(&mmu->heads, XA_FLAGS_ACCOUNT);
+	ida_init(&mmu->leaf_ids);
 	xa_init_flags(&mmu->by_gpa, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&mmu->roots);
 	/*
@@ -607,6 +629,9 @@ int lg_mmu_init(struct lguest *lg)
 	 */
 	mmu->limit = 2048 + lg->pfn_limit / 64;
 
+	err = lg_rmap_init(mmu, lg->pfn_limit);
+	if (err)
+		return err;
 	err = -ENOMEM;
 	mmu->root = lg_alloc_root(lg, LG_IDENTITY);
 	if (!mmu->root)
@@ -625,6 +650,7 @@ no_notifier:
 no_root:
 	/* An insertion that failed leaves nodes behind that lead nowhere. */
 	xa_destroy(&mmu->by_gpa);
+	lg_rmap_free(mmu);
 	return err;
 }
 
@@ -640,7 +666,6 @@ void lg_mmu_free(struct lguest *lg)
 
 	mmu_notifier_unregister(&mmu->notifier, lg->mm);
 	lg_free_tables(lg);
-	xa_destroy(&mmu->leaves);
 	xa_destroy(&mmu->by_gpa);
 	lg_rmap_free(mmu);
 }

@@ -10,10 +10,12 @@
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 
 #include "lg.h"
 
 #define HEADS_PER_PAGE	(PAGE_SIZE / sizeof(u32))
+#define LEAVES_PER_PAGE	(PAGE_SIZE / sizeof(struct lg_leaf *))
 #define LOOKS		4
 
 static u32 slot_of(const struct lg_leaf *leaf, unsigned int index)
@@ -23,7 +25,9 @@ static u32 slot_of(const struct lg_leaf *leaf, unsigned int index)
 
 static struct lg_leaf *leaf_of(struct lg_mmu *mmu, u32 slot)
 {
-	return xa_load(&mmu->leaves, slot / LG_TABLE_ENTRIES);
+	u32 id = slot / LG_TABLE_ENTRIES;
+
+	return mmu->leaves[id / LEAVES_PER_PAGE][id % LEAVES_PER_PAGE];
 }
 
 static struct lg_rmap_link *link_of(struct lg_mmu *mmu, u32 slot)
@@ -33,9 +37,75 @@ static struct lg_rmap_link *link_of(struct lg_mmu *mmu, u32 slot)
 
 static u32 *head_of(struct lg_mmu *mmu, u32 gfn)
 {
-	u32 *heads = xa_load(&mmu->heads, gfn / HEADS_PER_PAGE);
+	/* Pairs with lg_rmap_prepare(), by the address. */
+	u32 *heads = READ_ONCE(mmu->heads[gfn / HEADS_PER_PAGE]);
 
 	return heads ? &heads[gfn % HEADS_PER_PAGE] : NULL;
+}
+
+/**
+ * lg_rmap_init() - no frame is mapped yet
+ * @mmu: a new guest's shadow tables, their limit set
+ * @frames: how many frames it has, 1 at least
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int lg_rmap_init(struct lg_mmu *mmu, u32 frames)
+{
+	mmu->head_pages = DIV_ROUND_UP(frames, HEADS_PER_PAGE);
+	mmu->leaf_pages = mmu->limit / LEAVES_PER_PAGE + 1;
+	mmu->heads = kzalloc(array_size(mmu->head_pages, sizeof(*mmu->heads)),
+			     GFP_KERNEL_ACCOUNT);
+	mmu->leaves = kzalloc(array_size(mmu->leaf_pages, sizeof(*mmu->leaves)),
+			      GFP_KERNEL_ACCOUNT);
+	if (mmu->heads && mmu->leaves)
+		return 0;
+	kfree(mmu->heads);
+	kfree(mmu->leaves);
+	return -ENOMEM;
+}
+
+/**
+ * lg_rmap_add_leaf() - let a new leaf have entries that map frames
+ * @mmu: the guest's shadow tables
+ * @leaf: the leaf; its @id is set
+ *
+ * Context: the vCPU's task, no lock held; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
+{
+	struct lg_leaf ***page;
+	int id;
+
+	/* One more than there ever may be, for no slot is 0. */
+	id = ida_alloc_range(&mmu->leaf_ids, 1, mmu->limit, GFP_KERNEL_ACCOUNT);
+	if (id < 0)
+		return -ENOMEM;
+	page = &mmu->leaves[id / LEAVES_PER_PAGE];
+	if (!*page) {
+		*page = (struct lg_leaf **)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+		if (!*page) {
+			ida_free(&mmu->leaf_ids, id);
+			return -ENOMEM;
+		}
+	}
+	leaf->id = id;
+	(*page)[id % LEAVES_PER_PAGE] = leaf;
+	return 0;
+}
+
+/**
+ * lg_rmap_remove_leaf() - undo lg_rmap_add_leaf()
+ * @mmu: the guest's shadow tables
+ * @leaf: the leaf, without entries
+ *
+ * Context: the vCPU's task, or nobody runs the guest any more.
+ */
+void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
+{
+	ida_free(&mmu->leaf_ids, leaf->id);
 }
 
 /**
@@ -48,19 +118,17 @@ static u32 *head_of(struct lg_mmu *mmu, u32 gfn)
  */
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
 {
-	void *heads;
-	int err;
+	u32 **heads = &mmu->heads[gfn / HEADS_PER_PAGE];
+	u32 *page;
 
-	if (xa_load(&mmu->heads, gfn / HEADS_PER_PAGE))
+	if (*heads)
 		return 0;
-	heads = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!heads)
+	page = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!page)
 		return -ENOMEM;
-	err = xa_insert(&mmu->heads, gfn / HEADS_PER_PAGE, heads,
-			GFP_KERNEL_ACCOUNT);
-	if (err)
-		free_page((unsigned long)heads);
-	return err;
+	/* Pairs with head_of(): who sees it sees it empty. */
+	smp_store_release(heads, page);
+	return 0;
 }
 
 /**
@@ -158,21 +226,19 @@ bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last)
 {
 	bool zapped = false;
-	unsigned long chunk;
-	u32 *heads;
+	u32 gfn = first;
 
-	xa_for_each_range(&mmu->heads, chunk, heads, first / HEADS_PER_PAGE,
-			  last / HEADS_PER_PAGE) {
-		u32 base = chunk * HEADS_PER_PAGE;
-		u32 i = first > base ? first - base : 0;
-		u32 end = min_t(u32, last - base, HEADS_PER_PAGE - 1);
+	while (gfn <= last) {
+		u32 *head = head_of(mmu, gfn);
 
-		for (; i <= end; i++) {
-			while (heads[i])
-				zapped |= lg_zap_entry(mmu,
-						leaf_of(mmu, heads[i]),
-						heads[i] % LG_TABLE_ENTRIES);
+		if (!head) {
+			gfn = (gfn / HEADS_PER_PAGE + 1) * HEADS_PER_PAGE;
+			continue;
 		}
+		while (*head)
+			zapped |= lg_zap_entry(mmu, leaf_of(mmu, *head),
+					       *head % LG_TABLE_ENTRIES);
+		gfn++;
 	}
 	return zapped;
 }
@@ -211,15 +277,18 @@ bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear)
 }
 
 /**
- * lg_rmap_free() - free the heads
+ * lg_rmap_free() - undo lg_rmap_init()
  * @mmu: shadow tables without entries
  */
 void lg_rmap_free(struct lg_mmu *mmu)
 {
-	unsigned long chunk;
-	void *heads;
+	unsigned int i;
 
-	xa_for_each(&mmu->heads, chunk, heads)
-		free_page((unsigned long)heads);
-	xa_destroy(&mmu->heads);
+	for (i = 0; i < mmu->head_pages; i++)
+		free_page((unsigned long)mmu->heads[i]);
+	kfree(mmu->heads);
+	for (i = 0; i < mmu->leaf_pages; i++)
+		free_page((unsigned long)mmu->leaves[i]);
+	kfree(mmu->leaves);
+	ida_destroy(&mmu->leaf_ids);
 }

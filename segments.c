@@ -118,7 +118,7 @@ void lg_load_tls(struct lguest *lg, u32 gpa)
 	struct lg_desc tls[TLS_ENTRIES];
 	unsigned int i;
 
-	if (!lg_get_words(lg, gpa, &tls[0].low, sizeof(tls) / sizeof(u32)))
+	if (!lg_get_words(lg, gpa, &tls[0].low, TLS_ENTRIES * 2))
 		return;
 	for (i = 0; i < TLS_ENTRIES; i++)
 		set_entry(lg, FIRST_TLS_ENTRY + i, tls[i]);

@@ -5,6 +5,7 @@
 
 #include <linux/bitmap.h>
 #include <linux/bits.h>
+#include <linux/idr.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
 #include <linux/mmu_notifier.h>
@@ -55,7 +56,7 @@ struct lg_rmap_link {
 /**
  * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
  * @entries: the table that the CPU walks
- * @id: key in &lg_mmu.leaves
+ * @id: where it is in &lg_mmu.leaves
  * @rights: of the guest's directory entry, as of all entries; if they differ in
  *	that, one that no entry has
  * @filled: which entries are present
@@ -105,8 +106,12 @@ struct lg_root {
  * @seq: grows at the end of each invalidation
  * @invalidations: those between their start and their end
  * @settled: woken when @invalidations returns to 0
- * @leaves: every leaf table by id
- * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024
+ * @leaf_ids: those in use
+ * @leaves: pages of 512 leaf tables, by id / 512; NULL where none ever was
+ * @leaf_pages: how many there are at most
+ * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024; NULL
+ *	where none ever was mapped
+ * @head_pages: how many there are at most
  * @roots: shadows of top-level tables, most recently used first
  * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
  * @root: the one in use
@@ -126,8 +131,11 @@ struct lg_mmu {
 	unsigned long seq;
 	unsigned int invalidations;
 	wait_queue_head_t settled;
-	struct xarray leaves;
-	struct xarray heads;
+	struct ida leaf_ids;
+	struct lg_leaf ***leaves;
+	unsigned int leaf_pages;
+	u32 **heads;
+	unsigned int head_pages;
 	struct list_head roots;
 	struct xarray by_gpa;
 	struct lg_root *root;
@@ -160,7 +168,8 @@ enum lg_fault {
  * @gfn: guest frame
  * @pd_gpa: the directory, if it is a PAE guest's
  * @pde_gpa: where the directory entry lies
- * @pte_gpa: where the table entry lies
+ * @has_table: that leads to a page table
+ * @pte_gpa: where the entry of that lies
  * @pde: the directory entry
  * @pte: the table entry
  * @present: whether both are
@@ -168,9 +177,17 @@ enum lg_fault {
 struct lg_mapping {
 	u32 gfn;
 	u32 pd_gpa, pde_gpa, pte_gpa;
+	bool has_table;
 	u64 pde, pte;
 	bool present;
 };
+
+/* What a mapping allows: of both levels, the less. Bits as in an entry */
+static inline u64 lg_mapping_rights(const struct lg_mapping *map)
+{
+	return (map->pde & map->pte & (LG_PTE_WRITE | LG_PTE_USER)) |
+	       ((map->pde | map->pte) & LG_PTE_NX);
+}
 
 /* page_tables.c */
 int lg_mmu_init(struct lguest *lg);
@@ -188,14 +205,19 @@ bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 
 /* shadow_tables.c: what the entries are in */
 bool lg_is_shared(struct lguest *lg, u32 gva);
+u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root,
+			unsigned int i);
 struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
+struct lg_leaf *lg_find_linked(struct lguest *lg, struct lg_root *root,
+			       u32 gva);
 struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 			     const struct lg_mapping *map, u32 gva);
 void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
 void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 			 unsigned int i);
 void lg_unlink_private(struct lguest *lg, struct lg_root *root);
-void lg_unlink_shared(struct lguest *lg);
+void lg_refresh_private(struct lguest *lg, struct lg_root *root);
+void lg_refresh_shared(struct lguest *lg);
 void lg_drop_private(struct lguest *lg, struct lg_root *root);
 void lg_drop_shared(struct lguest *lg);
 struct lg_root *lg_find_root(struct lguest *lg, u32 gpa);
@@ -206,7 +228,7 @@ void lg_free_tables(struct lguest *lg);
 
 /* guest_tables.c: the guest's own tables */
 bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
-u64 lg_mapping_rights(const struct lg_mapping *map);
+bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map);
 bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
 bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
 		  unsigned int first, unsigned long wanted, u64 *ptes);
@@ -220,6 +242,9 @@ bool lg_find_format(struct lguest *lg, u32 cr3);
 bool lg_make_boot_table(struct lguest *lg);
 
 /* rmap.c: from a guest frame to the shadow entries that map it */
+int lg_rmap_init(struct lg_mmu *mmu, u32 frames);
+int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
+void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
 void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
 		 u32 pte);

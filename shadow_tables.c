@@ -12,8 +12,9 @@
  * When a guest flushes its TLB, or changes a directory, only a few of the
  * entries below have become wrong as a rule. So a leaf is unlinked then, and
  * kept; and when the guest comes there again, those entries that its tables no
- * longer bear out are dropped before it is linked again. A guest that flushes
- * pays for what it uses afterwards, and not for what it has.
+ * longer bear out are dropped before it is linked again. Where it has just been
+ * it will come again as a rule, so that is done at once when it flushes. It pays
+ * for what it uses, and not for what it has.
  *
  * The vCPU's task alone makes, links and frees tables. Entries of leaves also go
  * when the Launcher's memory changes (mmu_notifier.c); &lg_mmu.lock covers those.
@@ -52,9 +53,14 @@ static u64 linked(u64 entry)
 	return (entry ^ LG_PTE_PFN) | LG_PTE_PRESENT;
 }
 
+static u64 address_of(u64 entry)
+{
+	return entry & LG_PTE_PFN & ~lg_pte_encryption;
+}
+
 static void *table_at(u64 entry)
 {
-	return phys_to_virt(entry & LG_PTE_PFN & ~lg_pte_encryption);
+	return phys_to_virt(address_of(entry));
 }
 
 static u64 *alloc_table(struct lguest *lg)
@@ -92,6 +98,23 @@ static bool directory_is_shared(struct lguest *lg, unsigned int i)
 	return lg_is_shared(lg, i << LG_DIRECTORY_SHIFT);
 }
 
+/**
+ * lg_directory_noted() - by which of the guest's directories one is filled
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @i: which of its four
+ *
+ * SET_PMD names a directory, not the root that it hangs off. This is kept beside
+ * ours, as a shared one outlives the root by which it was filled.
+ *
+ * Return: where its gpa stands; that is 0 of a guest without PAE tables.
+ */
+u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root, unsigned int i)
+{
+	return directory_is_shared(lg, i) ? &lg->mmu.kernel_pd_gpa[i] :
+					    &root->pd_gpa[i];
+}
+
 /* A root's own directory, if there is one. */
 static u64 *own_directory(struct lguest *lg, struct lg_root *root,
 			  unsigned int i)
@@ -121,7 +144,7 @@ static struct lg_leaf *leaf_at(u64 pde)
 		return NULL;
 	if (!(pde & LG_PTE_PRESENT))
 		pde = linked(pde);
-	return (struct lg_leaf *)page_private(virt_to_page(table_at(pde)));
+	return (struct lg_leaf *)page_private(pfn_to_page(address_of(pde) >> PAGE_SHIFT));
 }
 
 static void free_leaf(struct lguest *lg, struct lg_leaf *leaf)
@@ -134,7 +157,7 @@ static void free_leaf(struct lguest *lg, struct lg_leaf *leaf)
 		lg_zap_entry(mmu, leaf, i);
 	spin_unlock(&mmu->lock);
 
-	xa_erase(&mmu->leaves, leaf->id);
+	lg_rmap_remove_leaf(mmu, leaf);
 	set_page_private(virt_to_page(leaf->entries), 0);
 	free_table(lg, leaf->entries);
 	kvfree(leaf);
@@ -150,9 +173,7 @@ static struct lg_leaf *alloc_leaf(struct lguest *lg)
 	leaf->entries = alloc_table(lg);
 	if (!leaf->entries)
 		goto free_struct;
-	if (xa_alloc(&lg->mmu.leaves, &leaf->id, leaf,
-		     XA_LIMIT(1, U32_MAX / LG_TABLE_ENTRIES - 1),
-		     GFP_KERNEL_ACCOUNT))
+	if (lg_rmap_add_leaf(&lg->mmu, leaf))
 		goto free_entries;
 	set_page_private(virt_to_page(leaf->entries), (unsigned long)leaf);
 	return leaf;
@@ -182,6 +203,22 @@ struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 	u64 *pd = find_directory(lg, root, gva >> LG_DIRECTORY_SHIFT);
 
 	return pd ? leaf_at(pd[pde_index(gva)]) : NULL;
+}
+
+/**
+ * lg_find_linked() - the leaf for an address, where the CPU finds it
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @gva: the address
+ *
+ * Return: the leaf; NULL if there is none that is linked.
+ */
+struct lg_leaf *lg_find_linked(struct lguest *lg, struct lg_root *root, u32 gva)
+{
+	u64 *pd = find_directory(lg, root, gva >> LG_DIRECTORY_SHIFT);
+	u64 pde = pd ? pd[pde_index(gva)] : 0;
+
+	return pde & LG_PTE_PRESENT ? leaf_at(pde) : NULL;
 }
 
 /* The directory for an address, made and linked if need be. */
@@ -298,17 +335,66 @@ void lg_unlink_private(struct lguest *lg, struct lg_root *root)
 	}
 }
 
-/**
- * lg_unlink_shared() - the same for what all roots share
- * @lg: the guest; its own task calls
+/*
+ * The guest has flushed this part of its TLB. The CPU notes by which entries of
+ * a directory it went.
  */
-void lg_unlink_shared(struct lguest *lg)
+static void refresh_directory(struct lguest *lg, struct lg_root *root,
+			      unsigned int i)
+{
+	unsigned long *links = links_of(lg, root, i);
+	u64 *pd = find_directory(lg, root, i);
+	struct lg_mapping map;
+	unsigned int index;
+
+	if (!pd)
+		return;
+	for_each_set_bit(index, links, LG_TABLE_ENTRIES) {
+		u32 gva = (i << LG_DIRECTORY_SHIFT) + index * LG_LEAF_SPAN;
+		u64 pde = READ_ONCE(pd[index]);
+
+		if (pde & LG_PTE_ACCESSED &&
+		    lg_find_table(lg, root->gpa, gva, &map) &&
+		    map.pd_gpa == *lg_directory_noted(lg, root, i) &&
+		    lg_sync_leaf(lg, leaf_at(pde), &map)) {
+			WRITE_ONCE(pd[index], pde & ~LG_PTE_ACCESSED);
+		} else {
+			WRITE_ONCE(pd[index], unlinked(pde));
+			__clear_bit(index, links);
+		}
+	}
+}
+
+/**
+ * lg_refresh_private() - the guest has flushed what a root has for itself
+ * @lg: the guest; its own task calls
+ * @root: the root in use
+ *
+ * Context: may sleep.
+ */
+void lg_refresh_private(struct lguest *lg, struct lg_root *root)
+{
+	unsigned int i;
+
+	for (i = 0; i < LG_DIRECTORIES; i++) {
+		if (!directory_is_shared(lg, i))
+			refresh_directory(lg, root, i);
+	}
+}
+
+/**
+ * lg_refresh_shared() - the guest has flushed what all roots share
+ * @lg: the guest; its own task calls
+ *
+ * Context: may sleep.
+ */
+void lg_refresh_shared(struct lguest *lg)
 {
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
 		if (directory_is_shared(lg, i))
-			lg_unlink_directory(lg, lg->mmu.root, i);
+			refresh_directory(lg, lg->mmu.root, i);
 	}
 }
 

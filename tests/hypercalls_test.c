@@ -182,14 +182,18 @@ static void flush_tlb(struct kunit *test)
 	u32 everything;
 
 	guest_hypercall(g, NEW_PGTABLE, TOP, 0, 0);
-	guest_put32(g, USER_TABLE + FREE / PAGE_SIZE * 4, FREE | P | U);
 	for (everything = 0; everything <= 1; everything++) {
+		guest_put32(g, USER_TABLE + FREE / PAGE_SIZE * 4, FREE | P | U);
+		guest_put32(g, KERNEL_TABLE + FREE / PAGE_SIZE * 4,
+			    FREE | P | W);
 		g->lg->regs->cr2 = FREE;
 		guest_trap(g, 14, 4);
 		g->lg->regs->cr2 = KERNEL + FREE;
 		guest_trap(g, 14, 0);
 		KUNIT_EXPECT_NE(test, guest_shadow(g, FREE), 0);
 		KUNIT_EXPECT_NE(test, guest_shadow(g, KERNEL + FREE), 0);
+		guest_put32(g, USER_TABLE + FREE / PAGE_SIZE * 4, 0);
+		guest_put32(g, KERNEL_TABLE + FREE / PAGE_SIZE * 4, 0);
 		guest_hypercall(g, FLUSH_TLB, everything, 0, 0);
 		KUNIT_EXPECT_EQ(test, guest_shadow(g, FREE), 0);
 		KUNIT_EXPECT_EQ(test, !guest_shadow(g, KERNEL + FREE),

@@ -170,6 +170,9 @@ static void calls_drop_what_they_concern(struct kunit *test)
 	struct lg_root *root, *other;
 
 	use_all(g, c->pae, &root, &other);
+	/* See shadow_sync_test.c for what it has just used. */
+	paging_rest(g, GVA);
+	paging_rest(g, KERNEL);
 	guest_hypercall(g, c->nr, c->arg1, c->arg2, c->arg3);
 	/* It shows at the latest when a table comes into use. */
 	switch_to(g, TOP);
@@ -254,12 +257,7 @@ static void set_pte_fills(struct kunit *test)
 	guest_put32(g, OTHER_PAGE, 1);
 	paging_map(g, NEXT, pte);
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte);
-	/* There was no table yet. */
-	EXPECT_NO_SHADOW(g, NEXT);
-
-	paging_map(g, GVA, PAGE | P | W | U);
-	TOUCH(g, GVA, 0);
-	guest_hypercall(g, SET_PTE, TOP, NEXT, pte);
+	/* Even if there was no table yet */
 	EXPECT_SHADOW(g, NEXT, OTHER_PAGE, U);
 	KUNIT_EXPECT_EQ(test, paging_entry(g, NEXT), pte);
 
@@ -289,22 +287,55 @@ static void set_pte_fills(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* What a table was when the guest said so, a CPU may have cached then. */
+static void set_pte_is_believed(struct kunit *test)
+{
+	const struct format *f = test->param_value;
+	struct guest *g = test->priv;
+	u32 pte = PAGE | P | W | U | A;
+
+	paging_start(g, f->pae);
+	paging_map(g, GVA, PAGE | P | W | U);
+	TOUCH(g, GVA, LG_PF_WRITE);
+	guest_hypercall(g, SET_PTE, TOP, NEXT, pte | D);
+	EXPECT_SHADOW(g, NEXT, PAGE, U | WD);
+	/* But not for longer than a CPU would. */
+	paging_map(g, NEXT, pte);
+	guest_hypercall(g, FLUSH_TLB, 0, 0, 0);
+	EXPECT_NO_SHADOW(g, NEXT);
+	EXPECT_SHADOW(g, GVA, PAGE, U | WD);
+
+	/* The directory allows less, to all. */
+	paging_put(g, paging_pde_gpa(g, f->pae ? USER_PD : TOP, NEXT),
+		   USER_TABLE | P | U);
+	guest_hypercall(g, f->pae ? SET_PMD : SET_PGD, f->pae ? USER_PD : TOP,
+			0, 0);
+	TOUCH(g, GVA, 0);
+	guest_hypercall(g, SET_PTE, TOP, NEXT, pte | D);
+	EXPECT_SHADOW(g, NEXT, PAGE, U);
+
+	/* Device pages are none of ours. */
+	g->lg->device_limit = PAGES + 1;
+	guest_hypercall(g, SET_PTE, TOP, GVA, PAGES * PAGE_SIZE | P | W | U | A);
+	EXPECT_NO_SHADOW(g, GVA);
+	EXPECT_ALIVE(g);
+}
+
 static void set_pte_fills_nothing_else(struct kunit *test)
 {
 	struct guest *g = test->priv;
 	u32 pte = PAGE | P | W | U | A;
 
 	paging_start(g, false);
-	paging_map(g, GVA, PAGE | P | W | U);
-	TOUCH(g, GVA, LG_PF_WRITE);
+	guest_put32(g, PAGE, 1);
 	paging_map(g, NEXT, pte);
 
-	/* The guest's table says otherwise. */
+	/* The guest's table says otherwise, */
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte | D);
 	EXPECT_NO_SHADOW(g, NEXT);
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte - PAGE + OTHER_PAGE);
 	EXPECT_NO_SHADOW(g, NEXT);
-	/* Its directory does. */
+	/* or its directory does. */
 	paging_put(g, paging_pde_gpa(g, TOP, NEXT), USER_TABLE | W | U);
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte);
 	EXPECT_NO_SHADOW(g, NEXT);
@@ -432,6 +463,7 @@ static struct kunit_case shadow_calls_cases[] = {
 	KUNIT_CASE(set_pmd_drops_everywhere),
 	KUNIT_CASE(directory_changes_unsaid),
 	KUNIT_CASE_PARAM(set_pte_fills, format_gen_params),
+	KUNIT_CASE_PARAM(set_pte_is_believed, format_gen_params),
 	KUNIT_CASE(set_pte_fills_nothing_else),
 	KUNIT_CASE(set_pte_of_large_page),
 	KUNIT_CASE_PARAM(what_there_is, index_gen_params),

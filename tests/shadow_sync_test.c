@@ -77,8 +77,10 @@ static void start(struct guest *g, bool pae, u64 pte)
 	EXPECT_SHADOW(g, NEXT, OTHER_PAGE, U);
 }
 
+/* It has not been there since it did so last. */
 static void flush(struct guest *g, u32 all)
 {
+	paging_rest(g, GVA);
 	guest_hypercall(g, FLUSH_TLB, all, 0, 0);
 	EXPECT_ALIVE(g);
 	EXPECT_NO_SHADOW(g, GVA);
@@ -107,6 +109,95 @@ static void entry_changes_unsaid(struct kunit *test)
 		else
 			EXPECT_SHADOW(g, GVA, PAGE, c->kept);
 	}
+}
+
+/* Where the guest has just been, it need not fault to be there again. */
+static void entry_changes_in_use(struct kunit *test)
+{
+	const struct sync_case *c = test->param_value;
+	struct guest *g = test->priv;
+	u32 all;
+
+	for (all = 0; all < 2; all++) {
+		if (all)
+			guest_hypercall(g, SET_PTE, TOP, GVA, 0);
+		else
+			start(g, c->pae, c->before);
+		paging_map(g, GVA, c->before);
+		TOUCH(g, GVA, 0);
+		paging_map(g, GVA, c->after);
+		guest_hypercall(g, FLUSH_TLB, all, 0, 0);
+		EXPECT_ALIVE(g);
+		paging_use(g, GVA);
+		EXPECT_SHADOW(g, NEXT, OTHER_PAGE, U);
+		if (c->kept == GONE)
+			EXPECT_NO_SHADOW(g, GVA);
+		else
+			EXPECT_SHADOW(g, GVA, PAGE, c->kept);
+	}
+}
+
+struct way_case {
+	const char *name;
+	bool pae;
+	bool top;		/* of PAE's two directories, the upper one */
+	u64 after;		/* the guest's entry on the way to GVA */
+	bool stays;		/* NEXT's */
+};
+
+static const struct way_case way_cases[] = {
+	{ "read-only", false, false, USER_TABLE | P | U | A, true },
+	{ "read-only, PAE", true, false, USER_TABLE | P | U | A, true },
+	{ "the kernel's", false, false, USER_TABLE | P | W | A, false },
+	{ "absent", false, false, USER_TABLE, false },
+	{ "absent, PAE", true, false, USER_TABLE, false },
+	{ "no directory, PAE", true, true, USER_PD, false },
+	{ "another directory, PAE", true, true, OTHER_USER_PD | P, false },
+	{ "large", false, false, P | W | U | A | PSE, false },
+	{ "large, PAE", true, false, P | W | U | A | PSE, false },
+	{ "no memory", false, false, 0x80000000 | P | W | U | A, false },
+	{ "no memory, PAE", true, true, 0x80000000 | P, false },
+	{ "another table", false, false, OTHER_USER_TABLE | P | W | U, false },
+};
+
+static void describe_way(const struct way_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(way, way_cases, describe_way);
+
+/* It may say what it likes there, as long as it does not go that way. */
+static void way_changes_in_use(struct kunit *test)
+{
+	const struct way_case *c = test->param_value;
+	struct guest *g = test->priv;
+	u32 gpa = TOP;
+
+	start(g, c->pae, PAGE | USED);
+	if (!c->top)
+		gpa = paging_pde_gpa(g, c->pae ? USER_PD : TOP, GVA);
+	paging_put(g, gpa, c->after);
+	guest_hypercall(g, FLUSH_TLB, 0, 0, 0);
+	EXPECT_ALIVE(g);
+	EXPECT_NO_SHADOW(g, GVA);
+	if (c->stays)
+		EXPECT_SHADOW(g, NEXT, OTHER_PAGE, U);
+	else
+		EXPECT_NO_SHADOW(g, NEXT);
+}
+
+/* What it does not come back to is looked at once, and no more. */
+static void out_of_use(struct kunit *test)
+{
+	const struct format *f = test->param_value;
+	struct guest *g = test->priv;
+
+	start(g, f->pae, PAGE | USED);
+	guest_hypercall(g, FLUSH_TLB, 0, 0, 0);
+	EXPECT_SHADOW(g, GVA, PAGE, U | WD);
+	guest_hypercall(g, FLUSH_TLB, 0, 0, 0);
+	EXPECT_NO_SHADOW(g, GVA);
 }
 
 /* The kernel's part stays linked, and all of it is looked at by FLUSH_TLB(1). */
@@ -280,6 +371,9 @@ static void roots_that_slept(struct kunit *test)
 
 static struct kunit_case sync_test_cases[] = {
 	KUNIT_CASE_PARAM(entry_changes_unsaid, sync_gen_params),
+	KUNIT_CASE_PARAM(entry_changes_in_use, sync_gen_params),
+	KUNIT_CASE_PARAM(way_changes_in_use, way_gen_params),
+	KUNIT_CASE_PARAM(out_of_use, format_gen_params),
 	KUNIT_CASE_PARAM(kernel_changes_unsaid, format_gen_params),
 	KUNIT_CASE_PARAM(table_changes, format_gen_params),
 	KUNIT_CASE_PARAM(directory_changes, format_gen_params),

@@ -10,7 +10,7 @@
 #undef kvzalloc
 #undef kvfree
 #undef get_zeroed_page
-#undef xa_alloc
+#undef ida_alloc_range
 #undef xa_insert
 #undef mmu_notifier_register
 #undef get_user_pages_fast
@@ -69,10 +69,10 @@ void fake_free_page(unsigned long page)
 	free_pages(page, 0);
 }
 
-int fake_xa_alloc(struct xarray *xa, u32 *id, void *entry,
-		  struct xa_limit limit, gfp_t gfp)
+int fake_ida_alloc_range(struct ida *ida, unsigned int min, unsigned int max,
+			 gfp_t gfp)
 {
-	return may_allocate(gfp) ? xa_alloc(xa, id, entry, limit, gfp) :
+	return may_allocate(gfp) ? ida_alloc_range(ida, min, max, gfp) :
 				   -ENOMEM;
 }
 

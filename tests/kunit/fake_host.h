@@ -8,6 +8,7 @@
 #define LG_TESTS_FAKE_HOST_H
 
 #include <linux/gfp.h>
+#include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/slab.h>
@@ -16,7 +17,7 @@
 /**
  * struct fake_host - what a test does to the host
  * @budget: allocations until one fails, %UINT_MAX for none
- * @allocated: those not freed yet, but for what an xarray has
+ * @allocated: those not freed yet, but for what an xarray or an IDA has
  * @lookup_error: what the next look-up of a page says, or 0
  * @looked_up: called once, with the next page looked up but not used yet
  */
@@ -35,8 +36,8 @@ void *fake_kvzalloc(size_t size, gfp_t gfp);
 void fake_kvfree(const void *p);
 unsigned long fake_get_zeroed_page(gfp_t gfp);
 void fake_free_page(unsigned long page);
-int fake_xa_alloc(struct xarray *xa, u32 *id, void *entry,
-		  struct xa_limit limit, gfp_t gfp);
+int fake_ida_alloc_range(struct ida *ida, unsigned int min, unsigned int max,
+			 gfp_t gfp);
 int fake_xa_insert(struct xarray *xa, unsigned long index, void *entry,
 		   gfp_t gfp);
 int fake_mmu_notifier_register(struct mmu_notifier *notifier,
@@ -53,7 +54,7 @@ bool fake_get_user_page_fast_only(unsigned long addr, unsigned int flags,
 #define kvfree			fake_kvfree
 #define get_zeroed_page		fake_get_zeroed_page
 #define free_page		fake_free_page
-#define xa_alloc		fake_xa_alloc
+#define ida_alloc_range		fake_ida_alloc_range
 #define xa_insert		fake_xa_insert
 #define mmu_notifier_register	fake_mmu_notifier_register
 #define get_user_pages_fast	fake_get_user_pages_fast

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/io.h>
 #include <linux/mman.h>
 
 #include "paging.h"
@@ -121,6 +122,24 @@ void paging_replace(struct guest *g, u32 gpa)
 enum lg_fault paging_touch(struct guest *g, u32 gva, u32 how)
 {
 	return lg_page_fault(g->lg, gva, &how);
+}
+
+static u64 *pde_of(struct guest *g, u32 gva)
+{
+	u64 entry = g->lg->mmu.root->pdpt[gva >> LG_DIRECTORY_SHIFT];
+	u64 *pd = phys_to_virt(entry & LG_PTE_PFN & ~lg_pte_encryption);
+
+	return &pd[gva / LG_LEAF_SPAN % LG_TABLE_ENTRIES];
+}
+
+void paging_use(struct guest *g, u32 gva)
+{
+	*pde_of(g, gva) |= LG_PTE_ACCESSED;
+}
+
+void paging_rest(struct guest *g, u32 gva)
+{
+	*pde_of(g, gva) &= ~LG_PTE_ACCESSED;
 }
 
 u64 paging_host_page(struct guest *g, u32 gpa)

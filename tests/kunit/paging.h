@@ -58,6 +58,10 @@ void paging_replace(struct guest *g, u32 gpa);
 /* The guest touches an address: LG_PF_WRITE and so on say how. */
 enum lg_fault paging_touch(struct guest *g, u32 gva, u32 how);
 
+/* The CPU has gone by our directory's entry for an address, or has not lately. */
+void paging_use(struct guest *g, u32 gva);
+void paging_rest(struct guest *g, u32 gva);
+
 /* Where the host has a guest's page */
 u64 paging_host_page(struct guest *g, u32 gpa);
 

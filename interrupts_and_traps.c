@@ -243,6 +243,14 @@ static void entry_fault(struct lguest *lg)
 		regs->cs, regs->eip, regs->ss, regs->esp, regs->error_code);
 }
 
+/* A system call came to us for want of something that can be found out. */
+static void switcher_takes_next(struct lguest *lg)
+{
+	lg_data_find_address(lg);
+	if (lg->data_gva)
+		lg_vcpu_update_syscall(lg);
+}
+
 static noinline void handle_trap(struct lguest *lg)
 {
 	struct lg_regs *regs = lg->regs;
@@ -278,6 +286,8 @@ static noinline void handle_trap(struct lguest *lg)
 		software_gate(lg, TRAP_OF, trap_insn_len(lg, 0xce));
 		break;
 	case LG_VECTOR_SYSCALL:
+		if (!lg->data_gva)
+			switcher_takes_next(lg);
 		software_gate(lg, LG_VECTOR_SYSCALL, 2);
 		break;
 	default:

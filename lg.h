@@ -25,6 +25,9 @@
 #define LG_VECTOR_IRQ_BASE	0x20
 #define LG_VECTOR_SYSCALL	0x80
 
+/* The guest's interrupt flag, in its struct lguest_data */
+#define LG_DATA_IRQ_ENABLED	0
+
 /* Traps that Launchers are told of, by their numbers. */
 #define LG_TRAP_GP		13
 #define LG_TRAP_PF		14
@@ -103,6 +106,7 @@ struct lguest {
 
 	/* struct lguest_data, in the guest's memory. */
 	u32 data;			/* gpa */
+	u32 data_gva;			/* of the kernel's, 0 if not known */
 	const struct lg_data_layout *layout;	/* NULL before LGUEST_INIT */
 	u32 kernel_address;
 	u32 noirq_start, noirq_end;
@@ -186,6 +190,7 @@ bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len);
 
 /* lguest_data.c: the page the guest shares with us */
 bool lg_data_init(struct lguest *lg, u32 gpa);
+void lg_data_find_address(struct lguest *lg);
 bool lg_data_irq_enabled(struct lguest *lg, u32 *flags);
 bool lg_data_set_irq_enabled(struct lguest *lg, bool on);
 bool lg_data_set_irq_pending(struct lguest *lg, bool on);

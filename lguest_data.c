@@ -15,7 +15,6 @@
 #include "lg.h"
 
 /* The part that never moved. */
-#define DATA_IRQ_ENABLED	0
 #define DATA_BLOCKED		4
 #define DATA_CR2		8
 #define DATA_TIME		12
@@ -115,6 +114,29 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
 }
 
 /**
+ * lg_data_find_address() - by which address the guest's kernel has it
+ * @lg: the guest; its own task calls
+ *
+ * A kernel maps its memory at kernel_address, so that is where to look. The
+ * answer is in &lguest.data_gva, 0 if it is not there, and holds until the guest
+ * says that something else may be.
+ *
+ * Context: may sleep.
+ */
+void lg_data_find_address(struct lguest *lg)
+{
+	u32 gva = lg->kernel_address + lg->data;
+	struct lg_mapping map;
+
+	lg->data_gva = 0;
+	if (!lg_data_ready(lg) || lg->mmu.root->gpa == LG_IDENTITY ||
+	    !lg_walk(lg, gva, &map))
+		return;
+	if (map.present && map.gfn == lg->data >> PAGE_SHIFT)
+		lg->data_gva = gva;
+}
+
+/**
  * lg_data_irq_enabled() - the guest's virtual interrupt flag
  * @lg: the guest; its own task calls
  * @flags: 0x200 or 0
@@ -127,7 +149,7 @@ bool lg_data_irq_enabled(struct lguest *lg, u32 *flags)
 	*flags = 0;
 	if (!lg_data_ready(lg))
 		return true;
-	if (!lg_get_u32(lg, lg->data + DATA_IRQ_ENABLED, flags))
+	if (!lg_get_u32(lg, lg->data + LG_DATA_IRQ_ENABLED, flags))
 		return false;
 	*flags &= FLAG_IF;
 	return true;
@@ -144,7 +166,7 @@ bool lg_data_irq_enabled(struct lguest *lg, u32 *flags)
 bool lg_data_set_irq_enabled(struct lguest *lg, bool on)
 {
 	return !lg_data_ready(lg) ||
-	       lg_put_u32(lg, lg->data + DATA_IRQ_ENABLED, on ? FLAG_IF : 0);
+	       lg_put_u32(lg, lg->data + LG_DATA_IRQ_ENABLED, on ? FLAG_IF : 0);
 }
 
 /**

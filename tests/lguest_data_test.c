@@ -165,6 +165,20 @@ static void virtual_interrupt_flag(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* Without tables of its own it has no kernel_address to be at either. */
+static void no_address_without_tables(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	lg_data_find_address(g->lg);
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
+	put_tail(g, DATA);
+	guest_hypercall(g, LGUEST_INIT, DATA, 0, 0);
+	lg_data_find_address(g->lg);
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
+	EXPECT_ALIVE(g);
+}
+
 static struct kunit_case data_cases[] = {
 	KUNIT_CASE_PARAM(find_layout, layout_gen_params),
 	KUNIT_CASE_PARAM(init_with_layout, layout_gen_params),
@@ -172,6 +186,7 @@ static struct kunit_case data_cases[] = {
 	KUNIT_CASE(init_at_the_end_of_memory),
 	KUNIT_CASE_PARAM(init_beyond_memory, place_gen_params),
 	KUNIT_CASE(virtual_interrupt_flag),
+	KUNIT_CASE(no_address_without_tables),
 	{}
 };
 

@@ -32,9 +32,12 @@ static void __used lg_offsets(void)
 	FIELD(FAULT_ERROR_CODE, fault_error_code);
 	FIELD(SCRATCH_RAX, scratch[0]);
 	FIELD(SCRATCH_RBX, scratch[1]);
+	FIELD(SCRATCH_RCX, scratch[2]);
 	FIELD(SYSCALL_EIP, syscall_eip);
 	FIELD(SYSCALL_ESP, syscall_esp);
 	FIELD(SYSCALL_SS, syscall_ss);
+	FIELD(SYSCALL_IF, syscall_if);
+	FIELD(SYSCALL_IF_KEEP, syscall_if_keep);
 	FIELD(NMI_PENDING, nmi_pending);
 	FIELD(MCE_PENDING, mce_pending);
 	FIELD(SET_TS, set_ts);

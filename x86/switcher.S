@@ -51,6 +51,13 @@
 #define CLEARED_BY_GATE	(X86_EFLAGS_TF | X86_EFLAGS_RF | X86_EFLAGS_NT | \
 			 X86_EFLAGS_VM)
 
+/* What reflecting a system call has borrowed */
+.macro syscall_registers
+	mov	SW(SCRATCH_RAX), %rax
+	mov	SW(SCRATCH_RBX), %rbx
+	mov	SW(SCRATCH_RCX), %rcx
+.endm
+
 	.section .text.switcher, "ax", @progbits
 	.balign 4096, 0xcc
 SYM_DATA_START(lg_switcher_start)
@@ -169,7 +176,7 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 	jmp	.Lexit
 
 /*
- * Ring 0 faulted: at the guest's stack while a system call was reflected, at a
+ * Ring 0 faulted: at the guest's memory while a system call was reflected, at a
  * selector of the guest's on the way in, or by a bug of ours. %rax and %rbx
  * are free in all these places.
  */
@@ -195,8 +202,7 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 .Lsyscall_undone:
 	/* Nothing has changed but the guest's free stack: C does it. */
 	mov	16 + FRAME_RSP(%rsp), %rsp
-	mov	SW(SCRATCH_RAX), %rax
-	mov	SW(SCRATCH_RBX), %rbx
+	syscall_registers
 	pushq	$0
 	pushq	$0x80
 	jmp	.Ltrap
@@ -204,8 +210,7 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 .Lsyscall_lost:
 	/* Reflected, but the handler can't be entered: the guest is there. */
 	mov	FRAME_RSP(%rsp), %rsp
-	mov	SW(SCRATCH_RAX), %rax
-	mov	SW(SCRATCH_RBX), %rbx
+	syscall_registers
 	pushq	$0
 	pushq	$SW_VECTOR_ENTRY_FAULT
 	jmp	.Ltrap
@@ -213,13 +218,16 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 /*
  * A system call of the guest's ring 3 goes to its handler in ring 1 without
  * leaving the guest's tables: the frame is pushed on the guest's stack by
- * 32-bit arithmetic, and the one here changed to lead to the handler.
+ * 32-bit arithmetic, and the one here changed to lead to the handler. The
+ * guest's interrupt flag is a word that its kernel has mapped, and is read and,
+ * by an interrupt gate, cleared there.
  */
 	.balign 16, 0xcc
 SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	ENDBR
 	mov	%rax, SW(SCRATCH_RAX)
 	mov	%rbx, SW(SCRATCH_RBX)
+	mov	%rcx, SW(SCRATCH_RCX)
 	movl	SW(SYSCALL_EIP), %eax
 	testl	%eax, %eax
 	jz	.Lsyscall_slow
@@ -227,17 +235,25 @@ SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	jz	.Lsyscall_slow			/* from ring 1 */
 	movl	SW(SYSCALL_ESP), %ebx
 	subl	$20, %ebx
+	movl	SW(SYSCALL_IF), %ecx
 .Lsyscall_push:
 	movl	FRAME_RIP(%rsp), %eax
 	movl	%eax, (%ebx)
 	movl	FRAME_CS(%rsp), %eax
 	movl	%eax, 4(%ebx)
-	movl	FRAME_FLAGS(%rsp), %eax
+	/* IF, which in the CPU is always set, as the guest has it */
+	movl	(%ecx), %eax
+	andl	$X86_EFLAGS_IF, %eax
+	xorl	$X86_EFLAGS_IF, %eax
+	xorl	FRAME_FLAGS(%rsp), %eax
 	movl	%eax, 8(%ebx)
 	movl	FRAME_RSP(%rsp), %eax
 	movl	%eax, 12(%ebx)
 	movl	FRAME_SS(%rsp), %eax
 	movl	%eax, 16(%ebx)
+	/* The last thing that may fault */
+	movl	SW(SYSCALL_IF_KEEP), %eax
+	andl	%eax, (%ecx)
 .Lsyscall_pushed:
 	movl	SW(SYSCALL_EIP), %eax
 	mov	%rax, FRAME_RIP(%rsp)
@@ -250,21 +266,18 @@ SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	/* From here on an NMI returns to this check: see SEAM_HANDLER. */
 	cmpw	$0, SW(NMI_PENDING)
 	jne	.Lsyscall_nmi
-	mov	SW(SCRATCH_RBX), %rbx
-	mov	SW(SCRATCH_RAX), %rax
+	syscall_registers
 .Lsyscall_iret:
 	iretq
 
 .Lsyscall_nmi:
-	mov	SW(SCRATCH_RBX), %rbx
-	mov	SW(SCRATCH_RAX), %rax
+	syscall_registers
 	pushq	$0
 	pushq	$SW_VECTOR_NONE
 	jmp	.Ltrap
 
 .Lsyscall_slow:
-	mov	SW(SCRATCH_RBX), %rbx
-	mov	SW(SCRATCH_RAX), %rax
+	syscall_registers
 	pushq	$0
 	pushq	$0x80
 	jmp	.Ltrap

@@ -36,6 +36,8 @@
  * @syscall_eip: the guest's handler, or 0 to leave system calls to C
  * @syscall_esp: the stack it runs on
  * @syscall_ss: and its segment
+ * @syscall_if: address of the guest's interrupt flag, as its kernel has it
+ * @syscall_if_keep: what of that word stays when the handler is entered
  * @fault_vector: what ring 0 faulted with
  * @fault_error_code: and its error code
  * @nmi_pending: an NMI struck on the seam and waits for the host
@@ -61,8 +63,9 @@ struct lg_switch {
 	struct lg_regs regs;
 
 	u64 fault_rip;
-	u64 scratch[2];
+	u64 scratch[3];
 	u32 syscall_eip, syscall_esp, syscall_ss;
+	u32 syscall_if, syscall_if_keep;
 	u32 fault_vector, fault_error_code;
 	u8 nmi_pending, mce_pending;
 	u8 set_ts, barrier, clear_buffers;

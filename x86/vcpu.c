@@ -331,11 +331,12 @@ void lg_vcpu_kick_and_wait(struct lguest *lg)
 
 /**
  * lg_vcpu_update_syscall() - what the switcher needs to reflect system calls
- * @lg: the guest, whose gate, stack, or stack segment may have changed; its
- *	own task calls
+ * @lg: the guest, whose gate, stack, stack segment, or address of its struct
+ *	lguest_data may have changed; its own task calls
  *
- * The switcher knows the common case only: a trap gate that ring 3 may use,
- * and a flat stack. All else goes the long way.
+ * The switcher knows the common case only: a gate that ring 3 may use, a flat
+ * stack, and the guest's interrupt flag at a known address. All else goes the
+ * long way.
  */
 void lg_vcpu_update_syscall(struct lguest *lg)
 {
@@ -345,9 +346,12 @@ void lg_vcpu_update_syscall(struct lguest *lg)
 	u32 eip;
 
 	sw->syscall_eip = 0;
-	if (!lg_gate_handler(gate, &eip, &masks_irqs) || masks_irqs ||
+	if (!lg->data_gva || lg->data_gva % sizeof(u32) ||
+	    !lg_gate_handler(gate, &eip, &masks_irqs) ||
 	    lg_gate_dpl(gate) != 3 || !lg_segment_is_flat(lg, lg->kernel_ss))
 		return;
+	sw->syscall_if = lg->data_gva + LG_DATA_IRQ_ENABLED;
+	sw->syscall_if_keep = masks_irqs ? 0 : U32_MAX;
 	sw->syscall_esp = lg->kernel_esp;
 	sw->syscall_ss = lg->kernel_ss;
 	sw->syscall_eip = eip;

@@ -273,26 +273,84 @@ static void user_any_stack(void)
 	trap_hook(SYSCALL_VECTOR, NULL);
 }
 
-static u32 gate_enabled;
+static u32 gate_calls, gate_bad, gate_enabled;
 
-static bool note_enabled(struct regs *regs)
+static bool check_gate(struct regs *regs)
 {
-	(void)regs;
-	gate_enabled = READ_ONCE(lguest_data.irq_enabled);
-	return false;
+	if (regs->eax != SYS_TEST)
+		return false;
+	gate_calls++;
+	if (READ_ONCE(lguest_data.irq_enabled) != gate_enabled ||
+	    !(regs->eflags & FLAGS_IF))
+		gate_bad++;
+	regs->eax++;
+	return true;
 }
 
+static void run_through_gate(u32 type, u32 enabled)
+{
+	set_gate(SYSCALL_VECTOR, type, 3);
+	gate_calls = 0;
+	gate_bad = 0;
+	gate_enabled = enabled;
+	run(prog_syscalls, 1000);
+	CHECK(end.exited);
+	CHECK_EQ(end.code, 0);
+	CHECK_EQ(gate_calls, 1000);
+	CHECK_EQ(gate_bad, 0);
+}
+
+/* The frame says that interrupts were on, and the handler finds them as it should. */
 static void system_call_gate(void)
 {
-	trap_hook(SYSCALL_VECTOR, note_enabled);
-	run(prog_syscalls, 1);
-	CHECK_EQ(gate_enabled, FLAGS_IF);
-	gate_enabled = ~0u;
-	set_gate(SYSCALL_VECTOR, GATE_INTERRUPT, 3);
-	run(prog_syscalls, 1);
-	CHECK_EQ(gate_enabled, 0);
-	set_gate(SYSCALL_VECTOR, GATE_TRAP, 3);
+	trap_hook(SYSCALL_VECTOR, check_gate);
+	run_through_gate(GATE_TRAP, FLAGS_IF);
+	run_through_gate(GATE_INTERRUPT, 0);
+	/* A host that remembers where lguest_data is looks again. */
+	hcall1(LHCALL_FLUSH_TLB, 1);
+	run_through_gate(GATE_INTERRUPT, 0);
+	run_through_gate(GATE_TRAP, FLAGS_IF);
 	trap_hook(SYSCALL_VECTOR, NULL);
+}
+
+static u32 ticks_before, ticks_meanwhile, irq_pending;
+
+static bool await_irq(struct regs *regs)
+{
+	u64 end = tsc_after_ms(1000);
+
+	if (regs->eax != SYS_TEST)
+		return false;
+	ticks_before = clock_ticks();
+	while (!READ_ONCE(lguest_data.irq_pending) && rdtsc() < end)
+		;
+	irq_pending = READ_ONCE(lguest_data.irq_pending);
+	ticks_meanwhile = clock_ticks() - ticks_before;
+	regs->eax++;
+	return true;
+}
+
+/* An irq waits for the end of a handler that an interrupt gate led to. */
+static void system_call_holds_irq(void)
+{
+	u64 end;
+
+	set_gate(SYSCALL_VECTOR, GATE_INTERRUPT, 3);
+	trap_hook(SYSCALL_VECTOR, await_irq);
+	clock_init(100);
+	run(prog_syscalls, 5);
+	CHECK_EQ(irq_pending, FLAGS_IF);
+	CHECK_EQ(ticks_meanwhile, 0);
+	/* The way out of the program was one more such handler. */
+	irq_enable();
+	for (end = tsc_after_ms(1000); rdtsc() < end;) {
+		if (clock_ticks() != ticks_before)
+			break;
+	}
+	CHECK(clock_ticks() != ticks_before);
+	clock_stop();
+	trap_hook(SYSCALL_VECTOR, NULL);
+	set_gate(SYSCALL_VECTOR, GATE_TRAP, 3);
 }
 
 /*
@@ -919,6 +977,8 @@ static const struct ktap_test tests[] = {
 	{ "system call frame", system_call_frame },
 	{ "many system calls, under interrupts", many_system_calls },
 	{ "system call gate's type", system_call_gate },
+	{ "system call by an interrupt gate holds an irq",
+	  system_call_holds_irq },
 	{ "ring 1: exceptions", kernel_exceptions },
 	{ "ring 1: int3 and into", kernel_software_interrupts },
 	{ "ring 1: privileged instructions", kernel_privileged },

@@ -203,38 +203,84 @@ GUEST(handler, STOP);
 
 #define HANDLER_EIP	(KERNEL + CODE + HANDLER)
 
-static void start_syscall(struct guest *g)
+/* The guest's interrupt flag, where nothing else is */
+#define FLAG		(DATA + 0x800)
+#define TRAP_GATE	0xef00		/* of DPL 3 */
+#define INTERRUPT_GATE	0xee00
+
+static void put_flag(struct guest *g, u32 flag)
 {
+	guest_put(g, FLAG, &flag, sizeof(flag));
+}
+
+static void start_syscall(struct guest *g, u32 gate)
+{
+	static const u32 words[] = { 0, 0, KERNEL, LG_VECTOR_SYSCALL, 0 };
+
+	g->lg->layout = lg_data_find_layout(words);
+	g->lg->data = FLAG;
+	put_flag(g, X86_EFLAGS_IF);
+	lg_data_find_address(g->lg);
+	KUNIT_ASSERT_EQ(g->test, g->lg->data_gva, KERNEL + FLAG);
+
 	guest_start(g, &syscall, 3);
 	guest_put(g, CODE + HANDLER, handler.bytes, handler.len);
 	lg_set_stack(g->lg, LG_KERNEL_DS, KERNEL + KERNEL_STACK, 1);
-	/* A trap gate of DPL 3 */
 	lg_load_idt_entry(g->lg, LG_VECTOR_SYSCALL,
 			  LG_KERNEL_CS << 16 | (HANDLER_EIP & 0xffff),
-			  (HANDLER_EIP & 0xffff0000) | 0xef00);
+			  (HANDLER_EIP & 0xffff0000) | gate);
 }
 
-/* So that its stack is mapped */
-static void touch_kernel_stack(struct guest *g)
+static void map(struct guest *g, u32 gva)
 {
 	u32 error_code = LG_PF_WRITE;
 
 	KUNIT_ASSERT_EQ(g->test, LG_FAULT_FIXED,
-			lg_page_fault(g->lg, KERNEL + KERNEL_STACK - 4,
-				      &error_code));
+			lg_page_fault(g->lg, gva, &error_code));
 }
+
+/* What it takes of the kernel's memory, mapped */
+static void map_kernel(struct guest *g)
+{
+	map(g, KERNEL + KERNEL_STACK - 4);
+	map(g, KERNEL + FLAG);
+}
+
+struct syscall_case {
+	const char *name;
+	u32 gate, flag, pushed, after;
+};
+
+static const struct syscall_case syscall_cases[] = {
+	{ "trap gate", TRAP_GATE, X86_EFLAGS_IF, X86_EFLAGS_IF, X86_EFLAGS_IF },
+	{ "trap gate, off", TRAP_GATE, 0, 0, 0 },
+	{ "trap gate, all bits", TRAP_GATE, U32_MAX, X86_EFLAGS_IF, U32_MAX },
+	{ "interrupt gate", INTERRUPT_GATE, X86_EFLAGS_IF, X86_EFLAGS_IF, 0 },
+	{ "interrupt gate, off", INTERRUPT_GATE, 0, 0, 0 },
+	{ "interrupt gate, other bits", INTERRUPT_GATE, 0xfffffdff, 0, 0 },
+};
+
+static void describe_syscall(const struct syscall_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(syscall, syscall_cases, describe_syscall);
 
 static void syscall_without_exit(struct kunit *test)
 {
+	const struct syscall_case *c = test->param_value;
 	struct guest *g = test->priv;
 	struct lg_regs *regs = g->lg->regs;
 	u32 frame[5];
 
 	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
 		kunit_skip(test, "the host has no 32-bit system calls");
-	start_syscall(g);
-	touch_kernel_stack(g);
+	start_syscall(g, c->gate);
+	map_kernel(g);
+	put_flag(g, c->flag);
 	regs->eflags |= X86_EFLAGS_NT;
+	regs->ecx = 0x33333333;
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
 	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP + 2);
 	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
@@ -242,16 +288,35 @@ static void syscall_without_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->esp, KERNEL + KERNEL_STACK - sizeof(frame));
 	KUNIT_EXPECT_EQ(test, regs->eax, 0x11111111);
 	KUNIT_EXPECT_EQ(test, regs->ebx, 0x22222222);
+	KUNIT_EXPECT_EQ(test, regs->ecx, 0x33333333);
 	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_NT, 0);
+	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_IF, X86_EFLAGS_IF);
 	guest_get(g, KERNEL_STACK - sizeof(frame), frame, sizeof(frame));
 	KUNIT_EXPECT_EQ(test, frame[0], CODE + 13);
 	KUNIT_EXPECT_EQ(test, frame[1], USER_CS);
 	KUNIT_EXPECT_EQ(test, frame[2], X86_EFLAGS_FIXED | X86_EFLAGS_CF |
-			X86_EFLAGS_IF | X86_EFLAGS_NT);
+			c->pushed | X86_EFLAGS_NT);
 	KUNIT_EXPECT_EQ(test, frame[3], STACK);
 	KUNIT_EXPECT_EQ(test, frame[4], USER_DS);
+	KUNIT_EXPECT_EQ(test, guest_get32(g, FLAG), c->after);
 	/* The code, once it has been missed; and besides only interrupts */
 	KUNIT_EXPECT_LE(test, g->entries - g->interrupted, 3);
+}
+
+/* As C finds it: nothing has been done. */
+static void expect_untouched(struct guest *g)
+{
+	struct lg_regs *regs = g->lg->regs;
+
+	regs->ecx = 0x33333333;
+	KUNIT_EXPECT_EQ(g->test, guest_run(g), LG_VECTOR_SYSCALL);
+	KUNIT_EXPECT_EQ(g->test, regs->eip, CODE + 13);
+	KUNIT_EXPECT_EQ(g->test, regs->cs, USER_CS);
+	KUNIT_EXPECT_EQ(g->test, regs->esp, STACK);
+	KUNIT_EXPECT_EQ(g->test, regs->eax, 0x11111111);
+	KUNIT_EXPECT_EQ(g->test, regs->ebx, 0x22222222);
+	KUNIT_EXPECT_EQ(g->test, regs->ecx, 0x33333333);
+	KUNIT_EXPECT_EQ(g->test, guest_get32(g, FLAG), X86_EFLAGS_IF);
 }
 
 static void syscall_the_long_way(struct kunit *test)
@@ -261,29 +326,39 @@ static void syscall_the_long_way(struct kunit *test)
 
 	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
 		kunit_skip(test, "the host has no 32-bit system calls");
-	/* Nothing is where the frame would go. */
-	start_syscall(g);
-	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_SYSCALL);
-	KUNIT_EXPECT_EQ(test, regs->eip, CODE + 13);
-	KUNIT_EXPECT_EQ(test, regs->cs, USER_CS);
-	KUNIT_EXPECT_EQ(test, regs->esp, STACK);
-	KUNIT_EXPECT_EQ(test, regs->eax, 0x11111111);
-	KUNIT_EXPECT_EQ(test, regs->ebx, 0x22222222);
+	/* Nothing is where the flag is. */
+	start_syscall(g, INTERRUPT_GATE);
+	map(g, KERNEL + KERNEL_STACK - 4);
+	expect_untouched(g);
+
+	/* Now it is; but it is not known where. */
+	start_syscall(g, INTERRUPT_GATE);
+	map_kernel(g);
+	g->lg->data_gva = 0;
+	lg_vcpu_update_syscall(g->lg);
+	expect_untouched(g);
 
 	/* A gate that C has to look at */
-	start_syscall(g);
-	touch_kernel_stack(g);
-	lg_load_idt_entry(g->lg, LG_VECTOR_SYSCALL,
-			  LG_KERNEL_CS << 16 | (HANDLER_EIP & 0xffff),
-			  (HANDLER_EIP & 0xffff0000) | 0xee00);
-	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_SYSCALL);
-	KUNIT_EXPECT_EQ(test, regs->cs, USER_CS);
+	start_syscall(g, TRAP_GATE & ~0x2000);
+	expect_untouched(g);
 
 	/* From ring 1 */
-	start_syscall(g);
+	start_syscall(g, TRAP_GATE);
 	guest_start(g, &syscall, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_SYSCALL);
 	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
+}
+
+/* Nothing is where the frame would go. */
+static void syscall_without_stack(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
+		kunit_skip(test, "the host has no 32-bit system calls");
+	start_syscall(g, INTERRUPT_GATE);
+	map(g, KERNEL + FLAG);
+	expect_untouched(g);
 }
 
 /* The handler's code segment is not there: too late for anything else. */
@@ -294,8 +369,8 @@ static void syscall_without_handler(struct kunit *test)
 
 	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
 		kunit_skip(test, "the host has no 32-bit system calls");
-	start_syscall(g);
-	touch_kernel_stack(g);
+	start_syscall(g, TRAP_GATE);
+	map_kernel(g);
 	lg_load_gdt_entry(g->lg, LG_KERNEL_CS / 8, 0xffff, 0x00cf3b00);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_ENTRY_FAULT);
 	KUNIT_EXPECT_EQ(test, regs->error_code, LG_KERNEL_CS & ~7);
@@ -516,8 +591,9 @@ static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(registers_there_and_back),
 	KUNIT_CASE(flags_are_masked),
 	KUNIT_CASE(entry_faults),
-	KUNIT_CASE(syscall_without_exit),
+	KUNIT_CASE_PARAM(syscall_without_exit, syscall_gen_params),
 	KUNIT_CASE(syscall_the_long_way),
+	KUNIT_CASE(syscall_without_stack),
 	KUNIT_CASE(syscall_without_handler),
 	KUNIT_CASE(interrupt_that_waits),
 	KUNIT_CASE(interrupt_that_comes),

@@ -286,7 +286,13 @@ gone:
  */
 bool lg_get_u32(struct lguest *lg, u32 gpa, u32 *val)
 {
-	return lg_get_words(lg, gpa, val, 1);
+	if (!bad_address(lg, gpa, sizeof(*val))) {
+		if (!get_user(*val, (u32 __user *)lg_user_address(lg, gpa)))
+			return true;
+		lg_memory_gone(lg, gpa);
+	}
+	*val = 0;
+	return false;
 }
 
 /**
@@ -300,15 +306,12 @@ bool lg_get_u32(struct lguest *lg, u32 gpa, u32 *val)
  */
 bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val)
 {
-	return lg_put_words(lg, gpa, &val, 1);
-}
-
-/* What is written through linear addresses is a handler's frame as a rule. */
-static bool write_few(struct lguest *lg, u32 gpa, const void *from, u32 len)
-{
-	if (len <= 8 * sizeof(u32) && len % sizeof(u32) == 0)
-		return lg_put_words(lg, gpa, from, len / sizeof(u32));
-	return lg_write(lg, gpa, from, len);
+	if (bad_address(lg, gpa, sizeof(val)))
+		return false;
+	if (!put_user(val, (u32 __user *)lg_user_address(lg, gpa)))
+		return true;
+	lg_memory_gone(lg, gpa);
+	return false;
 }
 
 /* The physical address behind one page's part of a linear range. */
@@ -374,7 +377,7 @@ bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len)
 		u32 gpa;
 
 		if (!translate(lg, gva, true, &gpa) ||
-		    !write_few(lg, gpa, from, part))
+		    !lg_write(lg, gpa, from, part))
 			return false;
 		gva += part;
 		from += part;

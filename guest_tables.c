@@ -15,9 +15,9 @@
  * have read as 0.
  */
 #include <linux/kernel.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 
 #include "cpu.h"
 #include "lg.h"
@@ -168,53 +168,78 @@ static void clear_mapping(struct lg_mapping *map)
 	map->present = false;
 }
 
+/* One entry, inside user_read_access_begin() */
+#define get_entry(lg, gpa, entry, fault)				\
+do {									\
+	void __user *_from = lg_user_address(lg, gpa);			\
+	u32 _small;							\
+									\
+	if ((lg)->mmu.pae) {						\
+		unsafe_get_user(entry, (u64 __user *)_from, fault);	\
+	} else {							\
+		unsafe_get_user(_small, (u32 __user *)_from, fault);	\
+		entry = _small;						\
+	}								\
+} while (0)
+
 /*
- * As far as the directories lead for an address. @strict: entries that no host
- * could honour kill, rather than lead nowhere.
+ * Read what the guest's tables have for an address, as far as they lead and, if
+ * not @whole, but for the last. They are in memory: the top-level one was looked
+ * at when it was handed over, the others as the way to them is.
  */
-static bool walk_directories(struct lguest *lg, u32 table, u32 gva, bool strict,
-			     struct lg_mapping *map)
+static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
+			u64 *pdpte, struct lg_mapping *map)
 {
 	u32 size = entry_size(lg);
 	u32 entries = PAGE_SIZE / size;
-	u64 pdpte;
 
+	*pdpte = 0;
+	if (!user_read_access_begin(lg_user_address(lg, 0),
+				    (size_t)lg->pfn_limit << PAGE_SHIFT))
+		goto gone;
 	if (lg->mmu.pae) {
-		if (!read_entry(lg, table + (gva >> PDPTE_SHIFT) * size,
-				&pdpte))
-			return false;
-		if (strict && !check_entry(lg, "directory pointer", gva, pdpte,
-					   lg->pfn_limit))
-			return false;
-		if (!leads_on(lg, pdpte))
-			return true;
-		table = pdpte & LG_PTE_PFN;
+		get_entry(lg, table + (gva >> PDPTE_SHIFT) * size, *pdpte,
+			  fault);
+		if (!leads_on(lg, *pdpte))
+			goto done;
+		table = *pdpte & LG_PTE_PFN;
 		map->pd_gpa = table;
 	}
 
-	map->pde_gpa = table +
-		(gva >> (PAGE_SHIFT + ilog2(entries))) % entries * size;
-	if (!read_entry(lg, map->pde_gpa, &map->pde))
-		return false;
-	if (strict && !check_entry(lg, "directory", gva, map->pde,
-				   lg->pfn_limit))
-		return false;
+	map->pde_gpa = table + (gva >> (PAGE_SHIFT + (lg->mmu.pae ? 9 : 10))) %
+			       entries * size;
+	get_entry(lg, map->pde_gpa, map->pde, fault);
 	map->has_table = leads_on(lg, map->pde);
-	if (map->has_table)
-		map->pte_gpa = (map->pde & LG_PTE_PFN) +
-			       (gva >> PAGE_SHIFT) % entries * size;
+	if (!map->has_table)
+		goto done;
+	map->pte_gpa = (map->pde & LG_PTE_PFN) +
+		       (gva >> PAGE_SHIFT) % entries * size;
+	if (whole)
+		get_entry(lg, map->pte_gpa, map->pte, fault);
+done:
+	user_read_access_end();
 	return true;
+
+fault:
+	user_read_access_end();
+gone:
+	lg_memory_gone(lg, table);
+	return false;
 }
 
 static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
 			struct lg_mapping *map)
 {
-	if (!walk_directories(lg, table, gva, true, map))
+	u64 pdpte;
+
+	if (!read_tables(lg, table, gva, true, &pdpte, map))
 		return false;
 	if (!map->has_table)
-		return true;
-	if (!read_entry(lg, map->pte_gpa, &map->pte) ||
-	    !lg_check_pte(lg, gva, map->pte))
+		return check_entry(lg, "directory pointer", gva, pdpte,
+				   lg->pfn_limit) &&
+		       check_entry(lg, "directory", gva, map->pde,
+				   lg->pfn_limit);
+	if (!lg_check_pte(lg, gva, map->pte))
 		return false;
 	map->gfn = (map->pte & LG_PTE_PFN) >> PAGE_SHIFT;
 	map->present = map->pte & LG_PTE_PRESENT;
@@ -234,9 +259,11 @@ static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
  */
 bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map)
 {
+	u64 pdpte;
+
 	clear_mapping(map);
 	return top != LG_IDENTITY &&
-	       walk_directories(lg, top, gva, false, map) && map->has_table;
+	       read_tables(lg, top, gva, false, &pdpte, map) && map->has_table;
 }
 
 /*

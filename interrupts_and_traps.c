@@ -98,7 +98,7 @@ static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 	u32 *start = &frame[1];
 	unsigned int words = 3;
 
-	if (!lg_data_irq_enabled(lg, &irq_enabled))
+	if (!lg_data_swap_irq_enabled(lg, masks_irqs, &irq_enabled))
 		return false;
 	frame[1] = regs->eip;
 	frame[2] = regs->cs;
@@ -126,7 +126,8 @@ static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 	mask = lg_stack_mask(lg, regs->ss);
 	sp = regs->esp - words * sizeof(u32);
 	regs->esp = (regs->esp & ~mask) | (sp & mask);
-	if (!lg_write_linear(lg, base + (sp & mask), start,
+	if (!lg_write_shadowed(lg, base + (sp & mask), start, words) &&
+	    !lg_write_linear(lg, base + (sp & mask), start,
 			     words * sizeof(u32))) {
 		lg_kill(lg, "no stack at ss:esp %llx:%#llx for the handler at %#x",
 			regs->ss, regs->esp, eip);
@@ -135,7 +136,7 @@ static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 	regs->cs = LG_KERNEL_CS;
 	regs->eip = eip;
 	regs->eflags &= ~(FLAGS_TF | FLAGS_RF | FLAGS_NT | FLAGS_VM);
-	return !masks_irqs || lg_data_set_irq_enabled(lg, false);
+	return true;
 }
 
 /* Hand a trap to the guest's own handler; without one the guest dies. */

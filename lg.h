@@ -164,6 +164,16 @@ static inline bool lg_irqs_are_new(struct lguest *lg)
 	return READ_ONCE(lg->irqs_pending) & ~lg->irqs_seen;
 }
 
+/*
+ * Whether all roots have the directory of an address in common, as it lies wholly
+ * above kernel_address
+ */
+static inline bool lg_is_shared(struct lguest *lg, u32 gva)
+{
+	return lg->kernel_address &&
+	       (gva & LG_DIRECTORY_MASK) >= lg->kernel_address;
+}
+
 /* Where the Launcher has an address that is in the guest's memory. */
 static inline void __user *lg_user_address(struct lguest *lg, u32 gpa)
 {
@@ -193,6 +203,7 @@ bool lg_data_init(struct lguest *lg, u32 gpa);
 void lg_data_find_address(struct lguest *lg);
 bool lg_data_irq_enabled(struct lguest *lg, u32 *flags);
 bool lg_data_set_irq_enabled(struct lguest *lg, bool on);
+bool lg_data_swap_irq_enabled(struct lguest *lg, bool clear, u32 *flags);
 bool lg_data_set_irq_pending(struct lguest *lg, bool on);
 bool lg_data_blocked(struct lguest *lg, u32 *blocked);
 bool lg_data_set_cr2(struct lguest *lg, u32 cr2);

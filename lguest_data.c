@@ -170,6 +170,21 @@ bool lg_data_set_irq_enabled(struct lguest *lg, bool on)
 }
 
 /**
+ * lg_data_swap_irq_enabled() - what entering a handler does to that flag
+ * @lg: the guest; its own task calls
+ * @clear: the gate is one that clears it
+ * @flags: what it was, 0x200 or 0
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_swap_irq_enabled(struct lguest *lg, bool clear, u32 *flags)
+{
+	return lg_data_irq_enabled(lg, flags) &&
+	       (!clear || lg_data_set_irq_enabled(lg, false));
+}
+
+/**
  * lg_data_set_irq_pending() - tell the guest that an irq waits to be enabled
  * @lg: the guest; its own task calls
  * @on: whether one does

@@ -152,6 +152,39 @@ bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 	return true;
 }
 
+/**
+ * lg_write_shadowed() - write where the guest could without a fault
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address
+ * @words: what to write
+ * @count: how many words
+ *
+ * As the CPU would, were the guest running, and as fast: the shadow says where.
+ *
+ * Return: true; false if it does not, with nothing written.
+ */
+bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
+		       unsigned int count)
+{
+	struct lg_leaf *leaf = lg_find_linked(lg, lg->mmu.root, gva);
+	u64 entry;
+	u32 *to;
+
+	if (!leaf || offset_in_page(gva) + count * sizeof(*words) > PAGE_SIZE)
+		return false;
+	/* As long as the entry is there, so is the page. */
+	spin_lock(&lg->mmu.lock);
+	entry = leaf->entries[(gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES];
+	if (entry & LG_PTE_WRITE) {
+		to = phys_to_virt((entry & LG_PTE_PFN & ~lg_pte_encryption) +
+				  offset_in_page(gva));
+		while (count--)
+			*to++ = *words++;
+	}
+	spin_unlock(&lg->mmu.lock);
+	return entry & LG_PTE_WRITE;
+}
+
 /* The leaf is linked, and that may have been all that was missing. */
 static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 		      const struct lg_mapping *map, enum effort effort)

@@ -193,6 +193,8 @@ static inline u64 lg_mapping_rights(const struct lg_mapping *map)
 int lg_mmu_init(struct lguest *lg);
 void lg_mmu_free(struct lguest *lg);
 enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code);
+bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
+		       unsigned int count);
 void lg_set_kernel_address(struct lguest *lg, u32 address);
 void lg_new_page_table(struct lguest *lg, u32 cr3);
 void lg_flush_tlb(struct lguest *lg, bool all);
@@ -204,7 +206,6 @@ bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 		  const struct lg_mapping *map);
 
 /* shadow_tables.c: what the entries are in */
-bool lg_is_shared(struct lguest *lg, u32 gva);
 u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root,
 			unsigned int i);
 struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva);

@@ -80,19 +80,6 @@ static void free_table(struct lguest *lg, u64 *table)
 	lg->mmu.tables--;
 }
 
-/**
- * lg_is_shared() - whether all roots have the directory of an address in common
- * @lg: the guest
- * @gva: the address
- *
- * Return: true if it lies wholly above kernel_address. Any context.
- */
-bool lg_is_shared(struct lguest *lg, u32 gva)
-{
-	return lg->kernel_address &&
-	       (gva & LG_DIRECTORY_MASK) >= lg->kernel_address;
-}
-
 static bool directory_is_shared(struct lguest *lg, unsigned int i)
 {
 	return lg_is_shared(lg, i << LG_DIRECTORY_SHIFT);
@@ -461,8 +448,11 @@ void lg_drop_shared(struct lguest *lg)
  */
 struct lg_root *lg_find_root(struct lguest *lg, u32 gpa)
 {
-	struct lg_root *root = xa_load(&lg->mmu.by_gpa, gpa / 32);
+	struct lg_root *root = lg->mmu.root;
 
+	if (root && root->gpa == gpa)
+		return root;
+	root = xa_load(&lg->mmu.by_gpa, gpa / 32);
 	return root && root->gpa == gpa ? root : NULL;
 }
 

@@ -6,7 +6,7 @@
 
 #include "../include/uapi/linux/lguest_launcher.h"
 #include "../cpu.h"
-#include "kunit/guest.h"
+#include "kunit/paging.h"
 
 #define HANDLER		0xc0101230
 #define GATE_LOW	(LG_KERNEL_CS << 16 | 0x1230)
@@ -282,6 +282,41 @@ static void stack_with_a_base(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_get32(g, 0xa800 - 4), USER_DS);
 }
 
+/* The CPU has the stack's page already, or has it for reading only. */
+static void stack_in_use(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+	u32 how;
+
+	load_gate(g, 0);
+	guest_put32(g, BELOW, 0);
+	for (how = 0; how <= LG_PF_WRITE; how += LG_PF_WRITE) {
+		regs->esp = KERNEL + STACK - how;
+		regs->eip = USER_EIP + how;
+		TOUCH(g, KERNEL + BELOW, how);
+		EXPECT_SHADOW(g, KERNEL + BELOW, BELOW, how ? WD : 0);
+		guest_trap(g, 0, 0);
+		EXPECT_ALIVE(g);
+		KUNIT_EXPECT_EQ(test, regs->esp, KERNEL + STACK - how - 12);
+		KUNIT_EXPECT_EQ(test, guest_get32(g, STACK - how - 12),
+				USER_EIP + how);
+		KUNIT_EXPECT_EQ(test, guest_get32(g, STACK - how - 8),
+				LG_KERNEL_CS);
+	}
+	KUNIT_EXPECT_EQ(test, paging_entry(g, KERNEL + BELOW) & D, D);
+
+	/* A frame on two pages, of which the CPU has both */
+	guest_put32(g, STACK, 0);
+	TOUCH(g, KERNEL + STACK, LG_PF_WRITE);
+	regs->esp = KERNEL + STACK + 4;
+	regs->eip = USER_EIP + 4;
+	guest_trap(g, 0, 0);
+	EXPECT_ALIVE(g);
+	KUNIT_EXPECT_EQ(test, guest_get32(g, STACK - 8), USER_EIP + 4);
+	KUNIT_EXPECT_EQ(test, guest_get32(g, STACK - 4), LG_KERNEL_CS);
+}
+
 static void make_read_only(struct guest *g, u32 gpa)
 {
 	KUNIT_ASSERT_EQ(g->test, 0,
@@ -377,6 +412,7 @@ static struct kunit_case handlers_cases[] = {
 	KUNIT_CASE_PARAM(stack_faults, stack_gen_params),
 	KUNIT_CASE(stack_of_16_bits),
 	KUNIT_CASE(stack_with_a_base),
+	KUNIT_CASE(stack_in_use),
 	KUNIT_CASE(flag_cannot_be_cleared),
 	KUNIT_CASE(flag_cannot_be_read),
 	KUNIT_CASE(cr2_cannot_be_written),

@@ -84,13 +84,6 @@ static void walks_in(struct guest *g, char *mem)
 			break;
 }
 
-static void dies_of_gone_memory(struct guest *g)
-{
-	const char *reason = expect_death(g);
-
-	expect(strstr(reason, "gone"), "%s", reason);
-}
-
 static char *map(int prot, int flags, int fd)
 {
 	return mmap(NULL, SIZE, prot, flags, fd, 0);

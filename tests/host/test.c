@@ -405,14 +405,39 @@ bool counts(struct guest *g)
 	return true;
 }
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
 const char *expect_death(struct guest *g)
 {
+	struct sigaction act = { .sa_handler = on_alarm }, was;
 	static char reason[256];
 	ssize_t n;
+	int err;
 
-	expect_errno(read(g->fd, reason, sizeof(reason)), ENOENT);
+	/* One that wrongly lives does not come back by itself. */
+	need(!sigaction(SIGALRM, &act, &was));
+	alarm(SOON);
+	n = read(g->fd, reason, sizeof(reason));
+	err = errno;
+	alarm(0);
+	need(!sigaction(SIGALRM, &was, NULL));
+
+	errno = err;
+	expect_errno(n, ENOENT);
+	if (n >= 0 || err != ENOENT)
+		case_end();
 	n = read(g->fd, reason, sizeof(reason));
 	need(n > 1);
 	need(memchr(reason, '\0', n) == reason + n - 1);
 	return reason;
+}
+
+void dies_of_gone_memory(struct guest *g)
+{
+	const char *reason = expect_death(g);
+
+	expect(strstr(reason, "gone"), "%s", reason);
 }

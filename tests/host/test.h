@@ -155,7 +155,12 @@ void guest_start_flags(struct guest *g, const char *code, const char *end,
 #define counter(g)	(*(volatile unsigned int *)((g)->mem + COUNTER))
 /* Wait until the guest has counted on; false if it does not within 10 s */
 bool counts(struct guest *g);
-/* read() has to say that the guest is dead; its reason is returned. */
+/*
+ * read() has to say that the guest is dead; its reason is returned. Otherwise it
+ * ends the case. SIGALRM is its own meanwhile.
+ */
 const char *expect_death(struct guest *g);
+/* Of memory that its Launcher has taken away, or could not give */
+void dies_of_gone_memory(struct guest *g);
 
 #endif

@@ -777,31 +777,36 @@ static void data_anywhere(void)
 	}
 }
 
-/* Half of it taken away, or all of it moved, from one call to the next */
-static void data_gone(void)
+static void run_with_data_at(struct guest *g, unsigned int gpa)
+{
+	start_with_data_at(g, gpa);
+	need(run(g) > 0 && run(g) > 0);
+}
+
+static void move_away(char *page)
 {
 	char *room = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
 			  -1, 0);
-	const char *reason;
+
+	need(mremap(page, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED, room) ==
+	     room);
+}
+
+/* Half of it taken away, or all of it moved, from one call to the next */
+static void data_gone(void)
+{
 	struct guest g;
 
-	start_with_data_at(&g, 0x8000 - 24);
-	need(run(&g) > 0 && run(&g) > 0);
+	run_with_data_at(&g, 0x8000 - 24);
 	need(!munmap(g.mem + 0x8000, 4096));
-	reason = expect_death(&g);
-	expect(strstr(reason, "gone"), "%s", reason);
+	dies_of_gone_memory(&g);
 
-	start_with_data_at(&g, 0x8000);
-	need(run(&g) > 0 && run(&g) > 0);
-	need(mremap(g.mem + 0x8000, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
-		    room) == room);
-	reason = expect_death(&g);
-	expect(strstr(reason, "gone"), "%s", reason);
+	run_with_data_at(&g, 0x8000);
+	move_away(g.mem + 0x8000);
+	dies_of_gone_memory(&g);
 
-	start_with_data_at(&g, 0x8000);
-	need(run(&g) > 0 && run(&g) > 0);
-	need(mremap(g.mem + 0x8000, 4096, 4096, MREMAP_MAYMOVE | MREMAP_FIXED,
-		    room) == room);
+	run_with_data_at(&g, 0x8000);
+	move_away(g.mem + 0x8000);
 	need(mmap(g.mem + 0x8000, 4096, PROT_READ | PROT_WRITE, MAP_FIXED |
 		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED);
 	/* A page of zeroes is a ring full of calls that do nothing. */

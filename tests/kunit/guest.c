@@ -136,31 +136,6 @@ void guest_free(struct kunit *test)
 	}
 }
 
-void guest_put(struct guest *g, u32 gpa, const void *from, u32 len)
-{
-	KUNIT_ASSERT_EQ(g->test, 0,
-			copy_to_user((void __user *)g->memory + gpa, from, len));
-}
-
-void guest_get(struct guest *g, u32 gpa, void *to, u32 len)
-{
-	KUNIT_ASSERT_EQ(g->test, 0,
-			copy_from_user(to, (void __user *)g->memory + gpa, len));
-}
-
-void guest_put32(struct guest *g, u32 gpa, u32 val)
-{
-	guest_put(g, gpa, &val, sizeof(val));
-}
-
-u32 guest_get32(struct guest *g, u32 gpa)
-{
-	u32 val;
-
-	guest_get(g, gpa, &val, sizeof(val));
-	return val;
-}
-
 ssize_t guest_write(struct guest *g, const unsigned long *words, size_t size)
 {
 	char __user *buf = (char __user *)g->words;

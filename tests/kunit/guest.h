@@ -77,6 +77,8 @@ struct guest {
 	struct file *device;
 };
 
+#include "guest_memory.h"
+
 /**
  * struct lg_vcpu - the fake CPU's side of a guest
  * @regs: &lguest.regs
@@ -122,12 +124,6 @@ int guest_page(struct kunit *test);		/* NEW_PGTABLE(TOP) */
 
 /* For a suite's exit. */
 void guest_free(struct kunit *test);
-
-/* Guest memory, as the Launcher or the guest sees it */
-void guest_put(struct guest *g, u32 gpa, const void *from, u32 len);
-void guest_get(struct guest *g, u32 gpa, void *to, u32 len);
-void guest_put32(struct guest *g, u32 gpa, u32 val);
-u32 guest_get32(struct guest *g, u32 gpa);
 
 /* write(2) of these words */
 #define guest_request(g, ...)						\

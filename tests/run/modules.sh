@@ -61,5 +61,6 @@ build_suites() {
 	say "Building the KUnit suites for $1"
 	build_in "$1" "$1-kunit" "lg-y += $(cd "$top" &&
 		find tests/x86 -name '*.c' ! -name '*.mod.c' |
-		sed 's/c$/o/' | tr '\n' ' ')" tests/x86
+		sed 's/c$/o/' | tr '\n' ' ')" tests/x86 \
+		tests/kunit/guest_memory.h
 }

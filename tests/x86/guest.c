@@ -181,20 +181,9 @@ static void put_tables(struct guest *g)
 		  sizeof(kernel));
 }
 
-int guest_init_bare(struct kunit *test)
+static int open_guest(struct guest *g, struct kunit *test)
 {
-	struct guest *g = kunit_kzalloc(test, sizeof(*g), GFP_KERNEL);
-	int err;
-
-	if (!g)
-		return -ENOMEM;
 	g->test = test;
-	err = set_cpus_allowed_ptr(current, cpumask_of(0));
-	if (err)
-		return err;
-	mmget(launcher_mm);
-	kthread_use_mm(launcher_mm);
-	test->priv = g;
 	g->memory = vm_mmap(NULL, 0, END, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	if (IS_ERR_VALUE(g->memory))
@@ -203,16 +192,20 @@ int guest_init_bare(struct kunit *test)
 	return g->lg ? 0 : -ENOMEM;
 }
 
-int guest_init(struct kunit *test)
+static void close_guest(struct guest *g)
 {
-	int err = guest_init_bare(test);
-	struct guest *g = test->priv;
-	unsigned long words[] = { LHREQ_INITIALIZE, 0, PAGES, CODE };
+	if (g->lg)
+		lg_destroy(g->lg);
+	vm_munmap(g->memory, END);
+}
+
+static int initialize_guest(struct guest *g)
+{
+	const unsigned long words[] = {
+		LHREQ_INITIALIZE, g->memory, PAGES, CODE
+	};
 	ssize_t ret;
 
-	if (err)
-		return err;
-	words[1] = g->memory;
 	guest_put(g, FREE, words, sizeof(words));
 	ret = lg_request(g->lg, (char __user *)g->memory + FREE, sizeof(words));
 	if (ret < 0)
@@ -225,40 +218,53 @@ int guest_init(struct kunit *test)
 	return lg_is_dead(g->lg) ? -EINVAL : 0;
 }
 
+int guest_init_bare(struct kunit *test)
+{
+	struct guest *g = kunit_kzalloc(test, sizeof(*g), GFP_KERNEL);
+	int err;
+
+	if (!g)
+		return -ENOMEM;
+	err = set_cpus_allowed_ptr(current, cpumask_of(0));
+	if (err)
+		return err;
+	mmget(launcher_mm);
+	kthread_use_mm(launcher_mm);
+	test->priv = g;
+	return open_guest(g, test);
+}
+
+int guest_init(struct kunit *test)
+{
+	return guest_init_bare(test) ?: initialize_guest(test->priv);
+}
+
+struct guest *guest_another(struct guest *g)
+{
+	struct guest *other = kunit_kzalloc(g->test, sizeof(*other),
+					    GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(g->test, other);
+	g->other = other;
+	KUNIT_ASSERT_EQ(g->test, open_guest(other, g->test), 0);
+	KUNIT_ASSERT_EQ(g->test, initialize_guest(other), 0);
+	return other;
+}
+
 void guest_exit(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
 	if (!g)
 		return;
-	if (g->lg)
-		lg_destroy(g->lg);
 	/* After a failed assertion this is the Launcher, and the thread gone. */
-	vm_munmap(g->memory, END);
+	if (g->other)
+		close_guest(g->other);
+	close_guest(g);
 	if (current->flags & PF_KTHREAD) {
 		kthread_unuse_mm(launcher_mm);
 		mmput(launcher_mm);
 	}
-}
-
-void guest_put(struct guest *g, u32 gpa, const void *from, u32 len)
-{
-	KUNIT_ASSERT_EQ(g->test, 0,
-			copy_to_user((void __user *)g->memory + gpa, from, len));
-}
-
-void guest_get(struct guest *g, u32 gpa, void *to, u32 len)
-{
-	KUNIT_ASSERT_EQ(g->test, 0,
-			copy_from_user(to, (void __user *)g->memory + gpa, len));
-}
-
-u32 guest_get32(struct guest *g, u32 gpa)
-{
-	u32 val;
-
-	guest_get(g, gpa, &val, sizeof(val));
-	return val;
 }
 
 void guest_start_bytes(struct guest *g, const u8 *bytes, u32 len, u32 ring)

@@ -86,6 +86,7 @@ struct guest_code {
  * @entered: the host's state before the last entry
  * @left: and after
  * @away: others have had the CPU before the latter
+ * @other: what guest_another() has made, if anything
  */
 struct guest {
 	struct kunit *test;
@@ -97,7 +98,10 @@ struct guest {
 	struct host_state entered;
 	struct host_state left;
 	bool away;
+	struct guest *other;
 };
+
+#include "../kunit/guest_memory.h"
 
 /* For a suite: the module's own init comes after the suites have run. */
 int cpu_suite_init(struct kunit_suite *suite);
@@ -109,9 +113,8 @@ void guest_exit(struct kunit *test);
 
 int guest_init_bare(struct kunit *test);	/* without the guest */
 
-void guest_put(struct guest *g, u32 gpa, const void *from, u32 len);
-void guest_get(struct guest *g, u32 gpa, void *to, u32 len);
-u32 guest_get32(struct guest *g, u32 gpa);
+/* A second one of the same Launcher's, with memory of its own: once a test */
+struct guest *guest_another(struct guest *g);
 
 /* Start anew in ring 1 or 3 with this code. */
 void guest_start(struct guest *g, const struct guest_code *code, u32 ring);

@@ -47,11 +47,15 @@ static void describe(const struct dress *dress, char *desc)
 
 KUNIT_ARRAY_PARAM(dress, dresses, describe);
 
-/* Without FSGSBASE the kernel has no bases for a thread of its own. */
-static bool can_put_on(const struct dress *dress)
+static const struct dress *dress_of(struct kunit *test)
 {
-	return boot_cpu_has(X86_FEATURE_FSGSBASE) ||
-	       !(dress->fs_base || dress->gs_base);
+	const struct dress *dress = test->param_value;
+
+	/* The kernel has no bases for a thread of its own. */
+	if ((dress->fs_base || dress->gs_base) &&
+	    !boot_cpu_has(X86_FEATURE_FSGSBASE))
+		kunit_skip(test, "no FSGSBASE");
+	return dress;
 }
 
 /* The bases last, as loading the selectors may clear them */
@@ -85,12 +89,9 @@ static void expect_dress(struct kunit *test, const struct dress *dress)
 
 static void back_when_done(struct kunit *test)
 {
-	const struct dress *dress = test->param_value;
-	static const struct dress none;
+	const struct dress *dress = dress_of(test);
 	struct guest *g = test->priv;
 
-	if (!can_put_on(dress))
-		kunit_skip(test, "no FSGSBASE");
 	put_on(dress);
 	guest_start(g, &segments, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
@@ -99,18 +100,15 @@ static void back_when_done(struct kunit *test)
 	lg_vcpu_load(g->lg);
 	lg_vcpu_put(g->lg);
 	expect_dress(test, dress);
-	put_on(&none);
+	put_on(&dresses[0]);
 }
 
 static void back_when_scheduled_out(struct kunit *test)
 {
-	const struct dress *dress = test->param_value;
-	static const struct dress none;
+	const struct dress *dress = dress_of(test);
 	struct guest *g = test->priv;
 	unsigned int i;
 
-	if (!can_put_on(dress))
-		kunit_skip(test, "no FSGSBASE");
 	guest_start(g, &segments, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
 
@@ -137,28 +135,26 @@ static void back_when_scheduled_out(struct kunit *test)
 	}
 	lg_vcpu_put(g->lg);
 	expect_dress(test, dress);
-	put_on(&none);
+	put_on(&dresses[0]);
 }
 
 /* Two guests of one task, in turns: each finds the task's state, not the other's. */
 static void guests_in_turns(struct kunit *test)
 {
-	const struct dress *dress = test->param_value;
-	static const struct dress none;
+	const struct dress *dress = dress_of(test);
 	struct guest *g = test->priv;
+	struct guest *other = guest_another(g);
 	unsigned int i;
 
-	if (!can_put_on(dress))
-		kunit_skip(test, "no FSGSBASE");
 	put_on(dress);
 	for (i = 0; i < 3; i++) {
 		guest_start(g, &segments, 1);
 		KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
-		guest_start(g, &segments, 3);
-		KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_GP);
+		guest_start(other, &segments, 3);
+		KUNIT_EXPECT_EQ(test, guest_run(other), X86_TRAP_GP);
 	}
 	expect_dress(test, dress);
-	put_on(&none);
+	put_on(&dresses[0]);
 }
 
 static int bind_helper(struct subprocess_info *info, struct cred *new)

@@ -30,53 +30,43 @@ static void every_gate(struct kunit *test)
 	gate = (const struct gate_struct *)idtr.address;
 	for (i = 0; i < 256; i++, gate++) {
 		const char *handler = lg_switcher_stubs + i * LG_STUB_SIZE;
-		unsigned int dpl = 0, ist = 0;
-		struct gate_struct want;
-		unsigned long address;
+		struct idt_bits want = { .type = GATE_INTERRUPT, .p = 1 };
 
 		switch (i) {
 		case X86_TRAP_DB:
-			ist = 1 + IST_INDEX_DB;
+			want.ist = 1 + IST_INDEX_DB;
 			break;
 		case X86_TRAP_NMI:
-			ist = 1 + IST_INDEX_NMI;
+			want.ist = 1 + IST_INDEX_NMI;
 			handler = lg_switcher_nmi;
 			break;
 		case X86_TRAP_BP:
 		case X86_TRAP_OF:
-			dpl = 3;
+			want.dpl = 3;
 			break;
 		case X86_TRAP_DF:
-			ist = 1 + IST_INDEX_DF;
+			want.ist = 1 + IST_INDEX_DF;
 			break;
 		case X86_TRAP_MC:
-			ist = 1 + IST_INDEX_MCE;
+			want.ist = 1 + IST_INDEX_MCE;
 			handler = lg_switcher_mce;
 			break;
 		case LG_VECTOR_HYPERCALL:
-			dpl = 1;
+			want.dpl = 1;
 			break;
 		case LG_VECTOR_SYSCALL:
 			if (has_syscall) {
-				dpl = 3;
+				want.dpl = 3;
 				handler = lg_switcher_syscall;
 			}
 			break;
 		}
-		address = (unsigned long)handler;
-		want = (struct gate_struct) {
-			.offset_low = address,
-			.segment = __KERNEL_CS,
-			.bits = {
-				.ist = ist,
-				.type = GATE_INTERRUPT,
-				.dpl = dpl,
-				.p = 1,
-			},
-			.offset_middle = address >> 16,
-			.offset_high = address >> 32,
-		};
-		KUNIT_EXPECT_EQ_MSG(test, memcmp(gate, &want, sizeof(want)), 0,
+		KUNIT_EXPECT_EQ_MSG(test, gate_offset(gate),
+				    (unsigned long)handler, "gate %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, gate_segment(gate), __KERNEL_CS,
+				    "gate %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, memcmp(&gate->bits, &want,
+						 sizeof(want)), 0,
 				    "gate %u", i);
 	}
 }

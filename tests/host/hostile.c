@@ -119,7 +119,7 @@ static void eventfd_of_every_kind(void)
 		{ "pipe to read", pipes[0], EINVAL },
 		{ "pipe to write", pipes[1], EINVAL },
 		{ "socket", sockets[0], EINVAL },
-		{ "tcp", socket(AF_INET, SOCK_STREAM, 0), EINVAL },
+		{ "netlink", socket(AF_NETLINK, SOCK_RAW, 0), EINVAL },
 		{ "file", open("/tmp/file", O_RDWR | O_CREAT, 0600), EINVAL },
 		{ "directory", open("/tmp", O_RDONLY), EINVAL },
 		{ "null", open("/dev/null", O_RDWR), EINVAL },

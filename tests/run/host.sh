@@ -203,10 +203,10 @@ unpack_host() {
 }
 
 # get_host HOST: sets what ask does, and host, a directory with vmlinuz, modules,
-# and either root or, for the one called debug, the kernel's tree
+# and either root or, for one that is a kernel of our own, that one's tree
 get_host() {
-	if [ "$1" = debug ]; then
-		get_debug_host
+	if [ -e "$run/$1.config" ]; then
+		get_own_host "$1"
 		return
 	fi
 	ask "$1"

@@ -101,7 +101,7 @@ int run_cases(const struct test_case *cases, int n)
 		for (end = now() + SOON; waitpid(-pid, NULL, WNOHANG) >= 0;) {
 			if (now() > end) {
 				printf("# left a process that cannot be killed\n");
-				status = 1;
+				status = W_EXITCODE(1, 0);
 				break;
 			}
 			sleep_ms(2);

@@ -1,86 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the host's services cost, each by as many calls as take long enough to
- * be measured.
+ * be measured; or for tests/bench, which counts instructions, by a few.
  */
-#include "alloc.h"
+#include "bench.h"
 #include "clock.h"
 #include "console.h"
 #include "demo.h"
 #include "hypercall.h"
 #include "irq.h"
-#include "paging.h"
+#include "mark.h"
 #include "printf.h"
 #include "string.h"
 #include "task.h"
 
 #define LONG_ENOUGH	(200 * NSEC_PER_MSEC)
-#define SCRATCH_PAGES	(SCRATCH_SIZE / PAGE_SIZE)
-
-static void *page;
+/* Time to get into the loop that waits for the clock, before it strikes */
+#define SOON_NS		12000
+#define WINDOWS		7
 
 static void null_hypercall(u32 n)
 {
+	mark_begin();
 	while (n--)
 		hcall0(LHCALL_FLUSH_ASYNC);
+	mark_end();
 }
 
-static void set_pte_direct(u32 n)
+static void ring_calls(u32 n)
 {
+	mark_begin();
 	while (n--)
-		set_pte(kernel_top, SCRATCH_BASE + n % SCRATCH_PAGES *
-			PAGE_SIZE, pa(page) | PTE_KERNEL);
-}
-
-static void set_pte_batched(u32 n)
-{
-	while (n--)
-		set_pte_lazy(kernel_top, SCRATCH_BASE + n % SCRATCH_PAGES *
-			     PAGE_SIZE, pa(page) | PTE_KERNEL);
+		async_hcall(LHCALL_FLUSH_ASYNC, 0, 0, 0, 0);
 	hcall0(LHCALL_FLUSH_ASYNC);
-}
-
-static void touch_after_flush(u32 n, bool forget)
-{
-	u32 i, j;
-
-	set_pte_batched(SCRATCH_PAGES);
-	while (n--) {
-		i = n % SCRATCH_PAGES;
-		if (i == SCRATCH_PAGES - 1) {
-			for (j = 0; forget && j < SCRATCH_PAGES; j++)
-				*pte_entry(kernel_top, SCRATCH_BASE +
-					   j * PAGE_SIZE) &= ~(pte_t)PTE_A;
-			hcall1(LHCALL_FLUSH_TLB, 1);
-		}
-		READ_ONCE(*(u32 *)(SCRATCH_BASE + i * PAGE_SIZE));
-	}
-}
-
-/* Not accessed: whatever a host knew of it before is of no use. */
-static void shadow_fill(u32 n)
-{
-	touch_after_flush(n, true);
-}
-
-static void flush(u32 n)
-{
-	touch_after_flush(n, false);
-}
-
-static void switch_tables(u32 n)
-{
-	pte_t *other = top_new();
-
-	while (n--)
-		load_top(n & 1 ? other : kernel_top);
-	top_free(other);
+	mark_end();
 }
 
 static void interrupt(u32 n)
 {
+	mark_begin();
 	while (n--)
 		clock_sync();
+	mark_end();
+}
+
+static bool struck;
+
+static bool clock_struck(struct regs *regs)
+{
+	(void)regs;
+	mark_end();
+	struck = true;
+	return true;
+}
+
+/* What is between the last look and the handler */
+static void strike(u32 n)
+{
+	u32 flags = irq_save();
+
+	trap_hook(IRQ_VECTOR(CLOCK_IRQ), clock_struck);
+	irq_restore(flags);
+	while (n--) {
+		struck = false;
+		hcall1(LHCALL_SET_CLOCKEVENT, SOON_NS);
+		while (!READ_ONCE(struck))
+			mark_begin();
+	}
+	trap_hook(IRQ_VECTOR(CLOCK_IRQ), NULL);
 }
 
 static void system_call(u32 n)
@@ -90,73 +77,57 @@ static void system_call(u32 n)
 	task_run(prog_nothing, n, &end);
 }
 
+/* As Linux has it from 4.10 on */
+static void system_call_by_interrupt_gate(u32 n)
+{
+	set_gate(SYSCALL_VECTOR, GATE_INTERRUPT, 3);
+	system_call(n);
+	set_gate(SYSCALL_VECTOR, GATE_TRAP, 3);
+}
+
 static void task_switch(u32 n)
 {
 	/* Two of them, so half of the switches each. */
-	struct task *one = task_new(prog_yield, n / 2);
-	struct task *two = task_new(prog_yield, n / 2);
+	struct task *one = task_new(prog_yield_marked, n / 2);
+	struct task *two = task_new(prog_yield, n / 2 + 1);
 	struct task_end end;
 
 	task_wait(one, &end);
 	task_wait(two, &end);
 }
 
-/* All the pages of prog_touch() are one, so they cost nothing to come by. */
-static bool map_touched(struct regs *regs)
-{
-	u32 addr = READ_ONCE(lguest_data.cr2);
-
-	if (!from_user(regs) ||
-	    addr - USER_HEAP >= TOUCH_PAGES * PAGE_SIZE)
-		return false;
-	*pte_entry(current_top(), addr) = pa(page) | PTE_USER;
-	return true;
-}
-
-static bool forget_touched(struct regs *regs)
-{
-	u32 i;
-
-	if (regs->eax != SYS_FORGET)
-		return false;
-	for (i = 0; i < TOUCH_PAGES; i++) {
-		u32 addr = USER_HEAP + i * PAGE_SIZE;
-		pte_t *pte = pte_entry(current_top(), addr);
-
-		if (pte)
-			*pte = 0;
-		else
-			set_pte_lazy(current_top(), addr, 0);
-	}
-	hcall1(LHCALL_FLUSH_TLB, 0);
-	return true;
-}
-
-static void page_fault(u32 n)
-{
-	struct task_end end;
-
-	trap_hook(TRAP_PF, map_touched);
-	trap_hook(SYSCALL_VECTOR, forget_touched);
-	task_run(prog_touch, n, &end);
-	trap_hook(TRAP_PF, NULL);
-	trap_hook(SYSCALL_VECTOR, NULL);
-}
-
 static const struct bench {
 	const char *name, *help;
 	void (*run)(u32 n);
+	/* Few enough that a tick of the host's is not in every window */
+	u32 count;
 } benches[] = {
-	{ "hypercall", "a hypercall that does nothing", null_hypercall },
-	{ "syscall", "a system call from ring 3", system_call },
-	{ "fault", "a page fault in ring 3, handled by the guest", page_fault },
-	{ "fill", "a page fault that only the host sees", shadow_fill },
-	{ "flush", "a page touched again after a flush of all", flush },
-	{ "setpte", "SET_PTE", set_pte_direct },
-	{ "batch", "SET_PTE by the ring, 64 at a time", set_pte_batched },
-	{ "table", "a change of page tables", switch_tables },
-	{ "switch", "a change of tasks", task_switch },
-	{ "interrupt", "SET_CLOCKEVENT, HALT, the interrupt", interrupt },
+	{ "hypercall", "a hypercall that does nothing", null_hypercall, 400 },
+	{ "ring", "the same by the ring, 64 at a time", ring_calls, 640 },
+	{ "syscall", "a system call from ring 3", system_call, 400 },
+	{ "syscall-intr", "the same by an interrupt gate",
+	  system_call_by_interrupt_gate, 400 },
+	{ "reflect", "a page fault in ring 3 that nobody mends",
+	  bench_reflect, 200 },
+	{ "fault", "a page fault in ring 3, handled by the guest",
+	  bench_fault, 100 },
+	{ "fill", "a page fault that only the host sees", bench_fill, 100 },
+	{ "flush", "a page touched again after a flush of all",
+	  bench_flush, 1000 },
+	{ "flush-user", "FLUSH_TLB of the user part, and a touch",
+	  bench_flush_user, 100 },
+	{ "flush-all", "FLUSH_TLB of all, and a touch", bench_flush_all, 100 },
+	{ "setpte", "SET_PTE", bench_set_pte, 100 },
+	{ "batch", "SET_PTE by the ring, 64 at a time",
+	  bench_set_pte_batched, 320 },
+	{ "table", "a change between 2 page tables, and a touch",
+	  bench_tables_2, 256 },
+	{ "table-8", "the same among 8", bench_tables_8, 256 },
+	{ "table-64", "the same among 64", bench_tables_64, 256 },
+	{ "table-256", "the same among 256", bench_tables_256, 256 },
+	{ "switch", "a change of tasks", task_switch, 200 },
+	{ "interrupt", "SET_CLOCKEVENT, HALT, the interrupt", interrupt, 50 },
+	{ "clock", "the clock's interrupt while the guest runs", strike, 1 },
 };
 
 static u64 now(void)
@@ -187,26 +158,97 @@ static void measure(const struct bench *bench)
 	printf("%8llu ns  (%u times)\n", div_u64(ns, n), n);
 }
 
-void cmd_bench(const char *args)
+/* What is done often is told from what is there by chance by doing it again. */
+static void count(const struct bench *bench, const char *where)
 {
-	bool found = false;
+	char name[64];
 	u32 i;
 
-	page = alloc_page();
-	if (!page)
-		return;
-	for (i = 0; i < ARRAY_SIZE(benches); i++) {
-		if (*args && strcmp(args, benches[i].name))
-			continue;
-		found = true;
-		measure(&benches[i]);
-	}
-	for (i = 0; i < SCRATCH_PAGES; i++)
-		set_pte_lazy(kernel_top, SCRATCH_BASE + i * PAGE_SIZE, 0);
-	hcall1(LHCALL_FLUSH_TLB, 1);
-	free_page(page);
-	if (found)
-		return;
+	snprintf(name, sizeof(name), "%s%s %u", bench->name, where,
+		 bench->count);
+	mark_name(name);
+	for (i = 0; i < WINDOWS; i++)
+		bench->run(bench->count);
+	printf("  %s\n", name);
+}
+
+static const struct bench *find(const char *name)
+{
+	u32 i;
+
 	for (i = 0; i < ARRAY_SIZE(benches); i++)
-		printf("  %-10s %s\n", benches[i].name, benches[i].help);
+		if (!strcmp(name, benches[i].name))
+			return &benches[i];
+	return NULL;
+}
+
+void cmd_bench(const char *args)
+{
+	const struct bench *bench = find(args);
+	u32 i;
+
+	if (!bench_memory_begin())
+		return;
+	if (bench)
+		measure(bench);
+	for (i = 0; !bench && i < ARRAY_SIZE(benches); i++)
+		if (*args)
+			printf("  %-12s %s\n", benches[i].name,
+			       benches[i].help);
+		else
+			measure(&benches[i]);
+	bench_memory_end();
+}
+
+/* Up to the next blank; then @args is at what follows. */
+static void next_word(const char **args, char *word, size_t size)
+{
+	size_t len = 0;
+
+	while (**args && **args != ' ') {
+		if (len + 1 < size)
+			word[len++] = **args;
+		++*args;
+	}
+	word[len] = '\0';
+	while (**args == ' ')
+		++*args;
+}
+
+void cmd_count(const char *args)
+{
+	char word[32], where[32] = "";
+	const struct bench *bench;
+	u32 i;
+
+	if (!bench_memory_begin())
+		return;
+	mark_start();
+	clock_idle(true);
+	/* It has begun to count by the time that this is over. */
+	clock_sync();
+	if (*args == '@')
+		next_word(&args, where, sizeof(where));
+	for (i = 0; !*args && i < ARRAY_SIZE(benches); i++)
+		count(&benches[i], where);
+	while (*args) {
+		next_word(&args, word, sizeof(word));
+		bench = find(word);
+		if (bench)
+			count(bench, where);
+		else
+			printf("no bench \"%s\"\n", word);
+	}
+	clock_idle(false);
+	bench_memory_end();
+}
+
+void cmd_spaces(const char *args)
+{
+	u32 n;
+
+	if (parse_u32(args, &n) && bench_memory_begin())
+		bench_spaces(n);
+	else
+		printf("spaces COUNT\n");
 }

@@ -8,12 +8,16 @@
 void cmd_memory(const char *args);
 void cmd_fault(const char *args);
 void cmd_bench(const char *args);
+void cmd_count(const char *args);
+void cmd_spaces(const char *args);
 void cmd_user(const char *args);
 
 /* Ring 3's programs, in programs-user.c. */
 void prog_nothing(u32 calls);
 void prog_yield(u32 calls);
+void prog_yield_marked(u32 calls);
 void prog_touch(u32 pages);
+void prog_nowhere(u32 times);
 void prog_fpu(u32 seed);
 void prog_demand(u32 pages);
 void prog_handler(u32 unused);
@@ -28,5 +32,9 @@ void prog_int(u32 unused);
 /* The bench's own system call: forget the pages that prog_touch() touched. */
 #define SYS_FORGET	100
 #define TOUCH_PAGES	1024
+
+/* What prog_nowhere() reads, which is never there, by how long an instruction. */
+#define NOWHERE		0x70000000
+#define NOWHERE_BYTES	2
 
 #endif /* DEMO_H */

@@ -4,12 +4,15 @@
  */
 #include "demo.h"
 #include "fpu.h"
+#include "mark.h"
 #include "user.h"
 
 void prog_nothing(u32 calls)
 {
+	mark_begin();
 	while (calls--)
 		syscall(SYS_NOTHING, 0, 0);
+	mark_end();
 }
 
 void prog_yield(u32 calls)
@@ -18,12 +21,20 @@ void prog_yield(u32 calls)
 		syscall(SYS_YIELD, 0, 0);
 }
 
+void prog_yield_marked(u32 calls)
+{
+	mark_begin();
+	prog_yield(calls);
+	mark_end();
+}
+
 void prog_touch(u32 pages)
 {
 	u32 i;
 
 	/* Once to have page tables for all of it. */
 	syscall(SYS_FORGET, 0, 0);
+	mark_begin();
 	for (i = 0; i < pages; i++) {
 		u32 at = i % TOUCH_PAGES;
 
@@ -31,6 +42,15 @@ void prog_touch(u32 pages)
 			syscall(SYS_FORGET, 0, 0);
 		WRITE_ONCE(*(u32 *)(USER_HEAP + at * PAGE_SIZE), i);
 	}
+	mark_end();
+}
+
+void prog_nowhere(u32 times)
+{
+	mark_begin();
+	while (times--)
+		asm volatile("movb (%0), %%al" : : "c"(NOWHERE) : "al");
+	mark_end();
 }
 
 static void write_number(u32 n)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # What wants a machine of its own. The scripts say what they install.
 
-run figures test test-style test-kunit test-build test-qemu test-bochs:
+run figures bench test test-style test-kunit test-build test-qemu test-bochs \
+test-bench:
 	+@tests/run/$@.sh
 
 # SECONDS means something else to some shells.
@@ -11,10 +12,13 @@ fuzz:
 host-tests:
 	$(MAKE) -C tests/host
 
+bench-programs:
+	$(MAKE) -C tests/bench
+
 tests-clean:
-	rm -rf tests/run/build tests/host/build
+	rm -rf tests/run/build tests/host/build tests/bench/build
 
 clean: tests-clean
 
-.PHONY: run figures test test-style test-kunit test-build test-qemu \
-	test-bochs fuzz host-tests tests-clean
+.PHONY: run figures bench test test-style test-kunit test-build test-qemu \
+	test-bochs test-bench fuzz host-tests bench-programs tests-clean

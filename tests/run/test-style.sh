@@ -49,13 +49,14 @@ checkpatch_compat() {
 
 checkpatch_programs() {
 	# shellcheck disable=SC2046 # a list of words
-	checkpatch "$not_in_programs" $(c_files launcher tests/guests \
-		tests/host tests/run)
+	checkpatch "$not_in_programs" $(c_files launcher tests/bench \
+		tests/guests tests/host tests/run)
 }
 
 shellcheck_scripts() {
 	shellcheck -x -P tests/run .ci/run tests/run/*.sh tests/run/init \
-		tests/run/job-* tests/run/many-guests tests/run/shutdown-cases
+		tests/run/job-* tests/run/many-guests tests/run/shutdown-cases \
+		tests/bench/*.sh
 }
 
 # try COMMAND: a test that passes if that has nothing to say
@@ -75,7 +76,7 @@ mkdir -p "$out"
 : >"$out/style.results"
 get_uml 2>"$out/kunit.build.log"
 say "Checking the style"
-echo trap_hook_fn >"$out/typedefs"
+printf '%s\n' trap_hook_fn qemu_plugin_tb_cb qemu_plugin_vcpu_cb >"$out/typedefs"
 cd "$top"
 n=0
 {

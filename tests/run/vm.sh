@@ -31,10 +31,13 @@ new_initramfs() {
 	for g; do add "$g" "guests/${g##*/}"; done
 }
 
-# Not compressed: that would take longer than it saves.
+# Not compressed: that would take longer than it saves. The same files make the
+# same archive.
 pack() {
 	strip -g "$root/lg.ko" "$root"/guests/*.elf
-	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) >"$root.cpio"
+	(cd "$root" && find . -exec touch -h -d @0 {} + &&
+		find . | LC_ALL=C sort |
+		cpio -o -H newc -R 0:0 --reproducible --quiet) >"$root.cpio"
 }
 
 # How fast the machine's time goes. It would measure that itself, at boot, and

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make bench [EXPECT=1] [FUNCTIONS=1]: what everything takes in instructions, as a
+# table, as CSV in build/, and into the README and Documentation/. With EXPECT, it
+# is what test-bench expects from now on. With FUNCTIONS, what each function took
+# of it goes to build/bench.functions.
+
+. "$(dirname "$0")/lib.sh"
+. "$run/vm.sh"
+. "$run/count.sh"
+. "$run/bench-micro.sh"
+. "$run/bench-growth.sh"
+
+# table FORMAT SCRIPT FILE...
+table() {
+	awk -v format="$1" -f "$bench/rows.awk" -f "$bench/$2.awk" "$bench/$3" "$4"
+}
+
+# tables FORMAT: all of them
+tables() {
+	table "$1" table operations "$micro"
+	table "$1" targets targets "$micro"
+	table "$1" growth operations "$growth"
+}
+
+# between FILE BEGIN END: what is between these two lines becomes what is on
+# standard input
+between() {
+	awk -v begin="$2" -v end="$3" '
+		FILENAME == "-" { text = text $0 "\n"; next }
+		$0 == end { inside = 0 }
+		!inside
+		$0 == begin { inside = 1; printf "%s", text }' - "$1" >"$out/between"
+	cat "$out/between" >"$1"
+}
+
+# shellcheck disable=SC2086 # a list of words
+install_missing $pkgs_vm
+mkdir -p "$out"
+build launcher guests bench-programs
+get_host 6.1
+build_modules "$kver"
+bench_micro
+bench_growth
+
+micro=$out/bench-micro.csv growth=$out/bench-growth.csv
+sed -n 's/^\([a-z][^ ]*\) |.*/\1/p' "$bench/operations" | while read -r o; do
+	grep -q "^$o," "$micro" || die "$o was not measured"
+done
+{ cat "$micro"; sed 1d "$growth"; } >"$out/bench.csv"
+tables text
+{ echo; tables rst; } | between "$top/Documentation/bench.rst" \
+	'.. figures' '.. end of figures'
+{ echo; tables markdown; } | between "$top/README.md" \
+	'<!-- bench -->' '<!-- end of bench -->'
+awk -f "$bench/rows.awk" -f "$bench/chart.awk" "$bench/operations" \
+	"$bench/targets" "$micro" "$growth" >"$top/Documentation/bench.svg"
+if [ -n "${EXPECT-}" ]; then
+	{ versions; expectable "$micro"; } >"$bench/expected"
+fi
+if [ -n "${FUNCTIONS-}" ]; then
+	"$bench/functions.sh" "$out/bench-micro.symbols" \
+		<"$out/bench-micro.windows" >"$out/bench.functions"
+fi

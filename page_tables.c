@@ -408,7 +408,7 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 		}
 	}
 	mmu->root = root;
-	list_move(&root->list, &mmu->roots);
+	root->used = ++mmu->uses;
 	/* Flushes of everything that it slept through */
 	if (root->flushes != mmu->flushes)
 		lg_unlink_private(lg, root);

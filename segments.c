@@ -66,6 +66,11 @@ static bool is_host_entry(u32 nr)
 	return nr == 2 || nr == 3;
 }
 
+static bool is_tls(u32 nr)
+{
+	return nr >= FIRST_TLS_ENTRY && nr < FIRST_TLS_ENTRY + TLS_ENTRIES;
+}
+
 static void set_entry(struct lguest *lg, u32 nr, struct lg_desc desc)
 {
 	lg_sanitize_descriptor(&desc);
@@ -122,7 +127,9 @@ void lg_load_tls(struct lguest *lg, u32 gpa)
 		return;
 	for (i = 0; i < TLS_ENTRIES; i++)
 		set_entry(lg, FIRST_TLS_ENTRY + i, tls[i]);
-	lg_vcpu_update_syscall(lg);
+	/* Hardly ever is the kernel's stack in one of these. */
+	if (is_tls((lg->kernel_ss & 0xffff) / sizeof(struct lg_desc)))
+		lg_vcpu_update_syscall(lg);
 }
 
 static const struct lg_desc *descriptor_of(struct lguest *lg, u32 selector)

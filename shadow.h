@@ -36,6 +36,7 @@
 #define LG_LEAF_SPAN		BIT(21)
 #define LG_DIRECTORY_SHIFT	30
 #define LG_DIRECTORY_MASK	(~0U << LG_DIRECTORY_SHIFT)
+#define LG_FOUND		16
 #define LG_IDENTITY		U32_MAX	/* root of a guest without tables */
 
 struct lguest;
@@ -76,7 +77,8 @@ struct lg_leaf {
 /**
  * struct lg_root - the shadow of one guest top-level table
  * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
- * @list: in &lg_mmu.roots, most recently used first
+ * @list: in &lg_mmu.roots
+ * @used: &lg_mmu.uses when it last came into use
  * @pdpt: the four directories below 4 GiB; the rest is never used
  * @links: for each of its own directories, the leaves that the CPU finds there
  * @pd_gpa: the guest's directory that each is filled from, if it has PAE tables;
@@ -89,6 +91,7 @@ struct lg_leaf {
 struct lg_root {
 	u32 gpa;
 	struct list_head list;
+	unsigned long used;
 	u64 *pdpt;
 	DECLARE_BITMAP(links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
 	u32 pd_gpa[LG_DIRECTORIES];
@@ -112,8 +115,10 @@ struct lg_root {
  * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024; NULL
  *	where none ever was mapped
  * @head_pages: how many there are at most
- * @roots: shadows of top-level tables, most recently used first
+ * @roots: shadows of top-level tables
  * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
+ * @found: of these, some that were looked for lately
+ * @uses: how often a root came into use
  * @root: the one in use
  * @boot_table: gpa of the table that the guest found at LGUEST_INIT, or 0
  * @pae: the guest's tables have PAE's format
@@ -138,6 +143,8 @@ struct lg_mmu {
 	unsigned int head_pages;
 	struct list_head roots;
 	struct xarray by_gpa;
+	struct lg_root *found[LG_FOUND];
+	unsigned long uses;
 	struct lg_root *root;
 	u32 boot_table;
 	bool pae;

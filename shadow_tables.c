@@ -439,6 +439,12 @@ void lg_drop_shared(struct lguest *lg)
 	}
 }
 
+/* Where a root is if it was looked for lately. A PAE guest has 128 to a page. */
+static struct lg_root **place_of(struct lguest *lg, u32 gpa)
+{
+	return &lg->mmu.found[(gpa / 32 ^ gpa >> PAGE_SHIFT) % LG_FOUND];
+}
+
 /**
  * lg_find_root() - the shadow of a top-level table
  * @lg: the guest; its own task calls
@@ -448,12 +454,16 @@ void lg_drop_shared(struct lguest *lg)
  */
 struct lg_root *lg_find_root(struct lguest *lg, u32 gpa)
 {
-	struct lg_root *root = lg->mmu.root;
+	struct lg_root **found = place_of(lg, gpa);
 
-	if (root && root->gpa == gpa)
-		return root;
-	root = xa_load(&lg->mmu.by_gpa, gpa / 32);
-	return root && root->gpa == gpa ? root : NULL;
+	if (!*found || (*found)->gpa != gpa) {
+		struct lg_root *root = xa_load(&lg->mmu.by_gpa, gpa / 32);
+
+		if (!root || root->gpa != gpa)
+			return NULL;
+		*found = root;
+	}
+	return *found;
 }
 
 /**
@@ -473,6 +483,7 @@ struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa)
 		return NULL;
 	root->gpa = gpa;
 	root->flushes = lg->mmu.flushes;
+	root->used = ++lg->mmu.uses;
 	root->pdpt = alloc_table(lg);
 	if (!root->pdpt)
 		goto free_struct;
@@ -508,11 +519,25 @@ void lg_free_root(struct lguest *lg, struct lg_root *root)
 {
 	lg_drop_private(lg, root);
 	xa_erase(&lg->mmu.by_gpa, root->gpa / 32);
+	if (*place_of(lg, root->gpa) == root)
+		*place_of(lg, root->gpa) = NULL;
 	list_del(&root->list);
 	lg_root_unmap_upper(root);
 	lg->mmu.tables -= root->levels;
 	free_table(lg, root->pdpt);
 	kfree(root);
+}
+
+/* Of those not in use, the one that was so the longest ago; there is one. */
+static struct lg_root *least_used(struct lg_mmu *mmu)
+{
+	struct lg_root *root, *least = NULL;
+
+	list_for_each_entry(root, &mmu->roots, list) {
+		if (root != mmu->root && (!least || root->used < least->used))
+			least = root;
+	}
+	return least;
 }
 
 /**
@@ -528,15 +553,8 @@ void lg_make_room(struct lguest *lg)
 	struct lg_mmu *mmu = &lg->mmu;
 
 	while (mmu->tables + FILL_MAX > mmu->limit &&
-	       !list_is_singular(&mmu->roots)) {
-		struct lg_root *last;
-
-		last = list_last_entry(&mmu->roots, struct lg_root, list);
-		if (last == mmu->root)
-			list_move(&last->list, &mmu->roots);
-		else
-			lg_free_root(lg, last);
-	}
+	       !list_is_singular(&mmu->roots))
+		lg_free_root(lg, least_used(mmu));
 	if (mmu->tables + FILL_MAX > mmu->limit) {
 		lg_drop_private(lg, mmu->root);
 		lg_drop_shared(lg);

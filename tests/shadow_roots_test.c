@@ -154,7 +154,7 @@ static void limit_spares_the_root_in_use(struct kunit *test)
 	switch_to(g, nth_top(0));
 	switch_to(g, nth_top(1));
 	switch_to(g, TOP);
-	list_move_tail(&root->list, &mmu->roots);
+	root->used = 0;
 	mmu->limit = mmu->tables;
 	TOUCH(g, GVA, 0);
 	KUNIT_EXPECT_PTR_EQ(test, mmu->root, root);

@@ -105,6 +105,33 @@ static u64 directory_rights(const struct lg_mapping *map)
 	return map->pde & (LG_PTE_WRITE | LG_PTE_USER | LG_PTE_NX);
 }
 
+/* Of 64 entries from @first on, those in which the guest's have changed */
+static noinline bool sync_entries(struct lguest *lg, struct lg_leaf *leaf,
+				  const struct lg_mapping *map,
+				  unsigned int first, unsigned long changed)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	struct lg_mapping now = *map;
+	u64 ptes[BITS_PER_LONG];
+	unsigned int i;
+
+	if (!lg_read_ptes(lg, map, first, changed, ptes))
+		return false;
+	spin_lock(&mmu->lock);
+	/* What has gone meanwhile is not there to be dropped. */
+	for_each_set_bit(i, &changed, BITS_PER_LONG) {
+		unsigned int index = first + i;
+
+		now.pte = ptes[i];
+		if (borne_out(leaf, index, &now))
+			leaf->ptes[index] = ptes[i];
+		else
+			lg_zap_entry(mmu, leaf, index);
+	}
+	spin_unlock(&mmu->lock);
+	return true;
+}
+
 /**
  * lg_sync_leaf() - drop the entries that the guest's tables don't bear out
  * @lg: the guest; its own task calls
@@ -118,11 +145,8 @@ static u64 directory_rights(const struct lg_mapping *map)
 bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 		  const struct lg_mapping *map)
 {
-	struct lg_mmu *mmu = &lg->mmu;
 	u64 rights = directory_rights(map);
-	struct lg_mapping now = *map;
-	u64 ptes[BITS_PER_LONG];
-	unsigned int first, i;
+	unsigned int first;
 
 	for (first = 0; first < LG_TABLE_ENTRIES; first += BITS_PER_LONG) {
 		unsigned long changed;
@@ -131,22 +155,8 @@ bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 		if (changed && rights == leaf->rights &&
 		    !lg_compare_ptes(lg, map, leaf, first, &changed))
 			return false;
-		if (!changed)
-			continue;
-		if (!lg_read_ptes(lg, map, first, changed, ptes))
+		if (changed && !sync_entries(lg, leaf, map, first, changed))
 			return false;
-		spin_lock(&mmu->lock);
-		/* What has gone meanwhile is not there to be dropped. */
-		for_each_set_bit(i, &changed, BITS_PER_LONG) {
-			unsigned int index = first + i;
-
-			now.pte = ptes[i];
-			if (borne_out(leaf, index, &now))
-				leaf->ptes[index] = ptes[i];
-			else
-				lg_zap_entry(mmu, leaf, index);
-		}
-		spin_unlock(&mmu->lock);
 	}
 	leaf->rights = rights;
 	return true;
@@ -478,6 +488,18 @@ static bool renew(struct lguest *lg, struct lg_leaf *leaf, u32 gva, u64 pte)
 			       (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES, &map);
 }
 
+/* The same, where the guest's tables must be asked, or the host for the page */
+static noinline void fill_as_told(struct lguest *lg, u32 gva, u64 pte)
+{
+	struct lg_mapping map;
+
+	if (!lg_walk(lg, gva, &map) || !map.present || map.pte != pte ||
+	    map.gfn >= lg->pfn_limit)
+		return;
+	lg_make_room(lg);
+	fill(lg, lg->mmu.root, gva, &map, FILL_IF_THERE);
+}
+
 /**
  * lg_set_pte() - LHCALL_SET_PTE: one entry of a guest's table changed
  * @lg: the guest; its own task calls
@@ -491,7 +513,6 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 {
 	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
 	struct lg_mmu *mmu = &lg->mmu;
-	struct lg_mapping map;
 	struct lg_root *root;
 	bool useful;
 
@@ -521,11 +542,8 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 		spin_unlock(&mmu->lock);
 	}
 
-	if (!useful || !lg_walk(lg, gva, &map) || !map.present ||
-	    map.pte != pte || map.gfn >= lg->pfn_limit)
-		return;
-	lg_make_room(lg);
-	fill(lg, mmu->root, gva, &map, FILL_IF_THERE);
+	if (useful)
+		fill_as_told(lg, gva, pte);
 }
 
 /* An entry of a 2-level guest's directory: it covers two of our leaves. */

@@ -168,13 +168,13 @@ static void clear_mapping(struct lg_mapping *map)
 	map->present = false;
 }
 
-/* One entry, inside user_read_access_begin() */
-#define get_entry(lg, gpa, entry, fault)				\
+/* One entry, inside user_read_access_begin(), where no bool may be read: UBSAN */
+#define get_entry(lg, pae, gpa, entry, fault)				\
 do {									\
 	void __user *_from = lg_user_address(lg, gpa);			\
 	u32 _small;							\
 									\
-	if ((lg)->mmu.pae) {						\
+	if (pae) {							\
 		unsafe_get_user(entry, (u64 __user *)_from, fault);	\
 	} else {							\
 		unsafe_get_user(_small, (u32 __user *)_from, fault);	\
@@ -190,6 +190,7 @@ do {									\
 static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
 			u64 *pdpte, struct lg_mapping *map)
 {
+	const bool pae = lg->mmu.pae;
 	u32 size = entry_size(lg);
 	u32 entries = PAGE_SIZE / size;
 
@@ -197,8 +198,8 @@ static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
 	if (!user_read_access_begin(lg_user_address(lg, 0),
 				    (size_t)lg->pfn_limit << PAGE_SHIFT))
 		goto gone;
-	if (lg->mmu.pae) {
-		get_entry(lg, table + (gva >> PDPTE_SHIFT) * size, *pdpte,
+	if (pae) {
+		get_entry(lg, pae, table + (gva >> PDPTE_SHIFT) * size, *pdpte,
 			  fault);
 		if (!leads_on(lg, *pdpte))
 			goto done;
@@ -206,16 +207,16 @@ static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
 		map->pd_gpa = table;
 	}
 
-	map->pde_gpa = table + (gva >> (PAGE_SHIFT + (lg->mmu.pae ? 9 : 10))) %
+	map->pde_gpa = table + (gva >> (PAGE_SHIFT + (pae ? 9 : 10))) %
 			       entries * size;
-	get_entry(lg, map->pde_gpa, map->pde, fault);
+	get_entry(lg, pae, map->pde_gpa, map->pde, fault);
 	map->has_table = leads_on(lg, map->pde);
 	if (!map->has_table)
 		goto done;
 	map->pte_gpa = (map->pde & LG_PTE_PFN) +
 		       (gva >> PAGE_SHIFT) % entries * size;
 	if (whole)
-		get_entry(lg, map->pte_gpa, map->pte, fault);
+		get_entry(lg, pae, map->pte_gpa, map->pte, fault);
 done:
 	user_read_access_end();
 	return true;

@@ -18,7 +18,7 @@ pkgs_chroot='?essential binutils make'
 # For the user's own block device, where some kernels have some of them built in,
 # and to swap to
 host_modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
-	virtio_pci virtio_blk brd'
+	virtio_pci virtio_blk brd tun'
 
 # machines COMMAND...: for each that the file has, and that MACHINES asks for
 # with a pattern (or else, with one of Debian's kernels),

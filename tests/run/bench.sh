@@ -4,12 +4,15 @@
 # table, as CSV in build/, and into the README and Documentation/. With EXPECT, it
 # is what test-bench expects from now on. With FUNCTIONS, what each function took
 # of it goes to build/bench.functions.
+# make bench KERNEL=bzImage [MEM=MB] [OPS="fork exec"]: instead of that, what the
+# programs of a real guest wait for, as a table and as build/macro.csv.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
 . "$run/count.sh"
 . "$run/bench-micro.sh"
 . "$run/bench-growth.sh"
+. "$run/bench-macro.sh"
 
 # table FORMAT SCRIPT FILE...
 table() {
@@ -40,6 +43,10 @@ mkdir -p "$out"
 build launcher guests bench-programs
 get_host 6.1
 build_modules "$kver"
+if [ -n "${KERNEL-}" ]; then
+	bench_macro
+	exit
+fi
 bench_micro
 bench_growth
 

@@ -16,7 +16,8 @@ bench-programs:
 	$(MAKE) -C tests/bench
 
 tests-clean:
-	rm -rf tests/run/build tests/host/build tests/bench/build
+	rm -rf tests/run/build tests/host/build tests/bench/build \
+		tests/bench/macro/build
 
 clean: tests-clean
 

@@ -90,9 +90,9 @@ void print_number(u64 n, unsigned int decimals);
 
 /* need(CONDITION): or the benchmark is of no use; says where it was. */
 #define need(condition) \
-	do { if (!(condition)) give_up(#condition, __FILE__, __LINE__); } while (0)
+	((condition) ? (void)0 : give_up(#condition, __FILE__, __LINE__))
 void __noreturn give_up(const char *what, const char *file,
-				unsigned int line);
+			unsigned int line);
 void power_off(int how);
 
 void start(long *stack);

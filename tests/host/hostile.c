@@ -623,7 +623,7 @@ static void every_hypercall(void)
 	unsigned int i, bit, nr;
 	enum outcome outcome;
 
-	come_back(100);
+	come_back(100 * patience());
 	for (bit = 0; bit < 256 + 32; bit++) {
 		nr = bit < 256 ? bit : -1u << (bit - 256);
 		for (i = 0; i < (is_known(nr) ? ARRAY_SIZE(args) : 1); i++) {
@@ -692,7 +692,7 @@ static void every_cr3(void)
 	enum outcome outcome;
 	char reason[256];
 
-	come_back(50);
+	come_back(50 * patience());
 	for (i = 0; i < 64 + ARRAY_SIZE(edges); i++) {
 		cr3 = i < 64 ? i * 4096 : edges[i - 64];
 		struct call list[] = {
@@ -900,7 +900,7 @@ static void changed_while_the_host_reads(void)
 	struct guest g;
 	int i;
 
-	come_back(100);
+	come_back(100 * patience());
 	put_words(mem, 0x7000, 8, 3, 0xffff);
 	for (i = 0; i < 2; i++)
 		need(!pthread_create(&threads[i], NULL, scribble, mem));
@@ -982,7 +982,7 @@ static void code_that_changes(void)
 	char reason[256];
 	enum outcome outcome;
 
-	come_back(100);
+	come_back(100 * patience());
 	g.mem = guest_memory(changing, changing_end, MAP_SHARED);
 	need(!pthread_create(&thread, NULL, change_code, g.mem));
 	while (now() < end) {

@@ -11,6 +11,9 @@
 #include "cpu.h"
 #include "lg.h"
 
+/* Of 64 entries, how many make it faster to compare all than one by one */
+#define WORTH_ALL	16
+
 /**
  * lg_in_memory() - whether a range lies inside the guest's memory
  * @lg: the guest
@@ -107,26 +110,71 @@ gone:
 	return false;
 }
 
+/*
+ * Whether 64 entries of 4 bytes differ from @low anywhere. -EFAULT if they can't be
+ * read.
+ */
+static int compare_all(const u64 __user *from, const u32 *low)
+{
+	const u64 *pair = (const u64 *)low;
+	const u64 *end = pair + BITS_PER_LONG / 2;
+	u64 differ = 0;
+
+	if (!user_read_access_begin(from, BITS_PER_LONG * sizeof(*low)))
+		return -EFAULT;
+	while (pair < end) {
+		u64 a, b, c, d;
+
+		unsafe_get_user(a, from, fault);
+		unsafe_get_user(b, from + 1, fault);
+		unsafe_get_user(c, from + 2, fault);
+		unsafe_get_user(d, from + 3, fault);
+		differ |= (a ^ pair[0]) | (b ^ pair[1]) | (c ^ pair[2]) |
+			  (d ^ pair[3]);
+		from += 4;
+		pair += 4;
+	}
+	user_read_access_end();
+	return !!differ;
+
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 /**
  * lg_compare_entries() - which of 64 adjacent entries of the guest's have changed
  * @lg: the guest; its own task calls
  * @gpa: guest-physical address of the first, a multiple of all their size
  * @size: of each, 4 or 8 bytes
- * @low: the lower four bytes that each had
+ * @low: the lower four bytes that each had, aligned to 8. Of those that are not
+ *	wanted, what it may be; if it is that, all are compared faster. So what is
+ *	found there instead is left there for the next time
  * @nx: the upper four: NX, if this has it, and nothing else
  * @wanted: which to compare, a bit for each; those that differ, when this returns
  *
  * Context: may sleep.
  * Return: true, or false with the guest dead.
  */
-bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, const u32 *low,
+bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, u32 *low,
 			const u64 *nx, unsigned long *wanted)
 {
 	void __user *from = lg_user_address(lg, gpa);
-	unsigned long left = *wanted;
+	unsigned long left = *wanted, others = 0;
 
 	if (bad_address(lg, gpa, BITS_PER_LONG * size))
 		return false;
+	if (size == sizeof(*low) && hweight_long(left) >= WORTH_ALL) {
+		int differ = compare_all(from, low);
+
+		if (differ < 0)
+			goto gone;
+		if (!differ) {
+			*wanted = 0;
+			return true;
+		}
+		others = ~left;
+	}
 	if (!user_read_access_begin(from, BITS_PER_LONG * size))
 		goto gone;
 	for (; left; left &= left - 1) {
@@ -142,7 +190,12 @@ bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, const u32 *low,
 			if (upper != upper_32_bits(nx[i] & lg_pte_nx))
 				continue;
 		}
-		__clear_bit(i, wanted);
+		*wanted &= ~BIT(i);
+	}
+	for (; others; others &= others - 1) {
+		unsigned int i = __ffs(others);
+
+		unsafe_get_user(low[i], (u32 __user *)from + i, fault);
 	}
 	user_read_access_end();
 	return true;

@@ -36,7 +36,7 @@
 /* Tables 4-9 to 4-11: beyond any physical address. */
 #define PAE_RESERVED	GENMASK_ULL(62, 52)
 
-static bool is_sane(u64 entry, u32 limit)
+static __always_inline bool is_sane(u64 entry, u32 limit)
 {
 	return !(entry & (LG_PTE_PSE | PAE_RESERVED)) &&
 	       (entry & LG_PTE_PFN) >> PAGE_SHIFT < limit;
@@ -81,7 +81,7 @@ bool lg_maps_frame(u64 pte, u32 gfn)
 }
 
 /* Does an entry of a directory lead to a table that the guest can have? */
-static bool leads_on(struct lguest *lg, u64 entry)
+static __always_inline bool leads_on(struct lguest *lg, u64 entry)
 {
 	return entry & LG_PTE_PRESENT && is_sane(entry, lg->pfn_limit);
 }
@@ -115,7 +115,7 @@ static u32 table_of(struct lguest *lg, const struct lg_mapping *map)
  * Return: true; false with the guest dead.
  */
 bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
-		     const struct lg_leaf *leaf, unsigned int first,
+		     struct lg_leaf *leaf, unsigned int first,
 		     unsigned long *wanted)
 {
 	u32 size = entry_size(lg);

@@ -184,7 +184,7 @@ static inline void __user *lg_user_address(struct lguest *lg, u32 gpa)
 void lg_memory_gone(struct lguest *lg, u32 gpa);
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
 bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len);
-bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, const u32 *low,
+bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, u32 *low,
 			const u64 *nx, unsigned long *wanted);
 bool lg_read_entries(struct lguest *lg, u32 gpa, u32 size, unsigned long wanted,
 		     u64 *entries);

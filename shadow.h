@@ -62,7 +62,8 @@ struct lg_rmap_link {
  *	that, one that no entry has
  * @filled: which entries are present
  * @ptes: for those, the lower half of the guest's entry when last compared; it has
- *	the frame, as a guest has less than 4 GiB
+ *	the frame, as a guest has less than 4 GiB. For others, what may have been
+ *	there
  * @link: one reverse-map link beside each entry
  */
 struct lg_leaf {
@@ -241,7 +242,7 @@ bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
 bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
 		  unsigned int first, unsigned long wanted, u64 *ptes);
 bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
-		     const struct lg_leaf *leaf, unsigned int first,
+		     struct lg_leaf *leaf, unsigned int first,
 		     unsigned long *wanted);
 bool lg_maps_frame(u64 pte, u32 gfn);
 bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte);

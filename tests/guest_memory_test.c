@@ -118,14 +118,52 @@ static void entries_compared(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* So many are asked for that all are compared, and some that are not differ. */
+static void all_entries_compared(struct kunit *test)
+{
+	const unsigned long all = ~(BIT(5) | BIT(62));
+	u32 low[BITS_PER_LONG] __aligned(8);
+	const u64 nx[BITS_PER_LONG] = {};
+	struct guest *g = test->priv;
+	unsigned int i, changed;
+	unsigned long wanted;
+
+	for (i = 0; i < BITS_PER_LONG; i++) {
+		low[i] = 0x1000 + i;
+		guest_put32(g, PAGE + i * 4, low[i]);
+	}
+	wanted = all;
+	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
+						   &wanted));
+	KUNIT_EXPECT_EQ(test, wanted, 0);
+
+	for (changed = 0; changed < BITS_PER_LONG; changed++) {
+		guest_put32(g, PAGE + changed * 4, 0x2000);
+		wanted = all;
+		KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, low,
+							   nx, &wanted));
+		KUNIT_EXPECT_EQ(test, wanted, all & BIT(changed));
+		KUNIT_EXPECT_EQ(test, low[changed], all & BIT(changed) ?
+				0x1000 + changed : 0x2000);
+		guest_put32(g, PAGE + changed * 4, 0x1000 + changed);
+	}
+	EXPECT_ALIVE(g);
+}
+
 static void compared_entries_are_gone(struct kunit *test)
 {
 	struct guest *g = test->priv;
 	const u64 nx[BITS_PER_LONG] = {};
-	const u32 low[BITS_PER_LONG] = {};
+	u32 low[BITS_PER_LONG] __aligned(8) = {};
 	unsigned long wanted = 1;
 
 	vm_munmap(g->memory + PAGE, PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
+						    &wanted));
+	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
+	memset(g->lg->reason, 0, sizeof(g->lg->reason));
+	g->lg->dead = 0;
+	wanted = ~0UL;
 	KUNIT_EXPECT_FALSE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
 						    &wanted));
 	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
@@ -257,6 +295,7 @@ static struct kunit_case guest_memory_cases[] = {
 	KUNIT_CASE(memory_that_is_gone_for_a_write),
 	KUNIT_CASE(entries),
 	KUNIT_CASE(entries_compared),
+	KUNIT_CASE(all_entries_compared),
 	KUNIT_CASE(compared_entries_are_gone),
 	KUNIT_CASE(entries_that_are_gone),
 	KUNIT_CASE(entries_beyond_memory),

@@ -168,19 +168,27 @@ static void clear_mapping(struct lg_mapping *map)
 	map->present = false;
 }
 
-/* One entry, inside user_read_access_begin(), where no bool may be read: UBSAN */
-#define get_entry(lg, pae, gpa, entry, fault)				\
-do {									\
-	void __user *_from = lg_user_address(lg, gpa);			\
-	u32 _small;							\
-									\
-	if (pae) {							\
-		unsafe_get_user(entry, (u64 __user *)_from, fault);	\
-	} else {							\
-		unsafe_get_user(_small, (u32 __user *)_from, fault);	\
-		entry = _small;						\
-	}								\
-} while (0)
+/*
+ * One entry, inside user_read_access_begin(): where nothing may be called, and no
+ * bool read that is in memory, since UBSAN has that checked by a call.
+ */
+static __always_inline bool get_entry(struct lguest *lg, bool pae, u32 gpa,
+				      u64 *entry)
+{
+	void __user *from = lg_user_address(lg, gpa);
+	u32 small;
+
+	if (pae) {
+		unsafe_get_user(*entry, (u64 __user *)from, fault);
+	} else {
+		unsafe_get_user(small, (u32 __user *)from, fault);
+		*entry = small;
+	}
+	return true;
+
+fault:
+	return false;
+}
 
 /*
  * Read what the guest's tables have for an address, as far as they lead and, if
@@ -199,8 +207,9 @@ static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
 				    (size_t)lg->pfn_limit << PAGE_SHIFT))
 		goto gone;
 	if (pae) {
-		get_entry(lg, pae, table + (gva >> PDPTE_SHIFT) * size, *pdpte,
-			  fault);
+		if (!get_entry(lg, pae, table + (gva >> PDPTE_SHIFT) * size,
+			       pdpte))
+			goto fault;
 		if (!leads_on(lg, *pdpte))
 			goto done;
 		table = *pdpte & LG_PTE_PFN;
@@ -209,14 +218,15 @@ static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
 
 	map->pde_gpa = table + (gva >> (PAGE_SHIFT + (pae ? 9 : 10))) %
 			       entries * size;
-	get_entry(lg, pae, map->pde_gpa, map->pde, fault);
+	if (!get_entry(lg, pae, map->pde_gpa, &map->pde))
+		goto fault;
 	map->has_table = leads_on(lg, map->pde);
 	if (!map->has_table)
 		goto done;
 	map->pte_gpa = (map->pde & LG_PTE_PFN) +
 		       (gva >> PAGE_SHIFT) % entries * size;
-	if (whole)
-		get_entry(lg, pae, map->pte_gpa, map->pte, fault);
+	if (whole && !get_entry(lg, pae, map->pte_gpa, &map->pte))
+		goto fault;
 done:
 	user_read_access_end();
 	return true;

@@ -58,10 +58,18 @@ bench_macro() {
 		die "the guest has measured nothing"
 	}
 	grep -a '^# none' "$out/bench-macro.results" >&2 || :
-	awk -v format=csv -f "$bench/rows.awk" -f "$bench/macro.awk" \
-		"$bench/macro-operations" "$out/native.macro" "$out/guest.macro" \
-		"$out/bench-macro.csv" >"$out/macro.csv"
-	awk -v format=text -f "$bench/rows.awk" -f "$bench/macro.awk" \
+	macro_table csv >"$out/macro.csv"
+}
+
+macro_table() {
+	awk -v format="$1" -f "$bench/rows.awk" -f "$bench/macro.awk" \
 		"$bench/macro-operations" "$out/native.macro" "$out/guest.macro" \
 		"$out/bench-macro.csv"
+}
+
+# Which kernel it is, by the header that a bzImage has
+kernel_version() {
+	_at=$(od -A n -t u2 -j $((0x20e)) -N 2 "$KERNEL")
+	dd if="$KERNEL" bs=1 skip=$((_at + 0x200)) count=64 2>/dev/null |
+		tr '\0' '\n' | sed -n '1s/ .*//p'
 }

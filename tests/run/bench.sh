@@ -5,7 +5,8 @@
 # is what test-bench expects from now on. With FUNCTIONS, what each function took
 # of it goes to build/bench.functions.
 # make bench KERNEL=bzImage [MEM=MB] [OPS="fork exec"]: instead of that, what the
-# programs of a real guest wait for, as a table and as build/macro.csv.
+# programs of a real guest wait for, as a table and as build/macro.csv; and into the
+# README and Documentation/, if it is all of them.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -45,6 +46,14 @@ get_host 6.1
 build_modules "$kver"
 if [ -n "${KERNEL-}" ]; then
 	bench_macro
+	macro_table text
+	[ -z "${OPS-}" ] || exit 0
+	says="Linux $(kernel_version), ${MEM:-128} MB:"
+	{ printf '\n%s\n\n' "$says"; macro_table rst; } |
+		between "$top/Documentation/bench.rst" \
+			'.. macro' '.. end of macro'
+	{ printf '\n%s\n\n' "$says"; macro_table markdown; } |
+		between "$top/README.md" '<!-- macro -->' '<!-- end of macro -->'
 	exit
 fi
 bench_micro

@@ -55,10 +55,13 @@ tsc_khz() {
 # tests/host/steady_keys.c.
 # There is no keyboard, as it may complain on waking up. And no CMPXCHG16B: with
 # QEMU before 8.0, what interrupts a CPU right after it may find any flags, TF
-# among them, and the kernel uses it wherever it allocates memory.
+# among them, and the kernel uses it wherever it allocates memory. Nor ERMS and
+# FSRM: string instructions are emulated turn by turn, and where a guest has
+# executed at many addresses of a page, each turn of clearing that is so slow that a
+# huge page takes minutes, byte by byte.
 qemu() {
 	case ${ACCEL:=tcg} in
-	tcg)	model=${CPU:-Skylake-Server,check=off},-cx16
+	tcg)	model=${CPU:-Skylake-Server,check=off},-cx16,-erms,-fsrm
 		clock=tsc_early_khz=$(tsc_khz) ;;
 	*)	model=${CPU:-host} clock= ;;
 	esac

@@ -36,11 +36,18 @@ struct interface {
 	};
 };
 
-static char chunk[CHUNK] __aligned(PAGE_SIZE);
+/* Gone when it is done, lest later operations fork with it. */
+static char *chunk;
 static int fd = -1;
+
+static void map_chunk(void)
+{
+	chunk = (char *)sys_mmap(CHUNK);
+}
 
 static bool disk_open(u32 flags)
 {
+	map_chunk();
 	fd = sys_open("/dev/vda", flags | O_DIRECT);
 	return fd >= 0 && sys_read(fd, chunk, PAGE_SIZE) == PAGE_SIZE &&
 		text_starts(chunk, DISK_MARK);
@@ -75,8 +82,9 @@ static void disk_write(u32 count)
 	disk_run(count, CHUNK, true);
 }
 
-static void fd_close(void)
+static void device_close(void)
 {
+	sys_munmap(chunk, CHUNK);
 	if (fd >= 0)
 		sys_close(fd);
 }
@@ -135,6 +143,7 @@ static bool card_up(void)
 
 static bool net_open(u32 port)
 {
+	map_chunk();
 	if (!card_up())
 		return false;
 	fd = new_socket(1 /* stream */);
@@ -178,6 +187,7 @@ static void serve_port(u16 port)
 	long args[] = { socket, 0, 0 };
 	long n;
 
+	map_chunk();
 	args[1] = 1;
 	if (net_bind(socket, port) || sys_socketcall(4 /* listen */, args))
 		print("# cannot serve\n");
@@ -213,11 +223,11 @@ bool device_program(int argc, char **argv)
 }
 
 const struct operation devices[] = {
-	{ "block-read-64k", 128, disk_read, disk_open, fd_close, O_RDONLY },
-	{ "block-write-64k", 128, disk_write, disk_open, fd_close, O_RDWR },
-	{ "block-read-4k", 512, disk_read_page, disk_open, fd_close, O_RDONLY },
-	{ "net-send-64k", 128, net_send, net_open, fd_close, SINK },
-	{ "net-receive-64k", 128, net_receive, net_open, fd_close, SOURCE },
-	{ "net-echo", 200, net_echo, net_open, fd_close, ECHO },
+	{ "block-read-64k", 128, disk_read, disk_open, device_close, O_RDONLY },
+	{ "block-write-64k", 128, disk_write, disk_open, device_close, O_RDWR },
+	{ "block-read-4k", 512, disk_read_page, disk_open, device_close, O_RDONLY },
+	{ "net-send-64k", 128, net_send, net_open, device_close, SINK },
+	{ "net-receive-64k", 128, net_receive, net_open, device_close, SOURCE },
+	{ "net-echo", 200, net_echo, net_open, device_close, ECHO },
 	{ }
 };

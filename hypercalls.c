@@ -58,15 +58,6 @@ static void do_shutdown(struct lguest *lg, u32 gpa, u32 how)
 		lg_kill(lg, "CRASH: %s", message);
 }
 
-/* What is mapped at these addresses changed, and may have been lguest_data. */
-static void remapped(struct lguest *lg, u32 gva, u32 size)
-{
-	if (lg->data_gva && !((lg->data_gva ^ gva) & -size)) {
-		lg->data_gva = 0;
-		lg_vcpu_update_syscall(lg);
-	}
-}
-
 /* Only a guest with entries of 8 bytes passes their upper half. */
 static u64 pte_of(struct lguest *lg, u32 low, u32 high)
 {
@@ -100,8 +91,6 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 		break;
 	case LHCALL_FLUSH_TLB:
 		lg_flush_tlb(lg, arg1);
-		if (arg1)
-			remapped(lg, lg->data_gva, PAGE_SIZE);
 		break;
 	case LHCALL_LOAD_IDT_ENTRY:
 		lg_load_idt_entry(lg, arg1, arg2, arg3);
@@ -124,22 +113,12 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 		else
 			lg_kill(lg, "hypercall %u (SET_PMD) from a guest without PAE tables",
 				nr);
-		/* In one of its directories, or in one of another's */
-		remapped(lg, (lg->data_gva & LG_DIRECTORY_MASK) |
-			 arg2 * LG_LEAF_SPAN, LG_LEAF_SPAN);
 		break;
 	case LHCALL_SET_PTE:
 		lg_set_pte(lg, arg1, arg2, pte_of(lg, arg3, arg4));
-		remapped(lg, arg2, PAGE_SIZE);
 		break;
 	case LHCALL_SET_PGD:
 		lg_set_pgd(lg, arg1, arg2);
-		if (lg->mmu.pae)
-			remapped(lg, arg2 << LG_DIRECTORY_SHIFT,
-				 1U << LG_DIRECTORY_SHIFT);
-		else
-			remapped(lg, arg2 * 2 * LG_LEAF_SPAN,
-				 2 * LG_LEAF_SPAN);
 		break;
 	case LHCALL_LOAD_TLS:
 		lg_load_tls(lg, arg1);

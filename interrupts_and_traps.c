@@ -197,12 +197,22 @@ static void general_protection(struct lguest *lg, u32 error_code)
 		reflect(lg, TRAP_GP, error_code);
 }
 
+/* It came to us for want of something that can be found out. */
+static void switcher_takes_next(struct lguest *lg)
+{
+	lg_data_find_address(lg);
+	if (lg->data_gva)
+		lg_vcpu_update_handlers(lg);
+}
+
 static void page_fault(struct lguest *lg)
 {
 	u32 error_code = lg->regs->error_code;
 
 	if (lg_page_fault(lg, lg->regs->cr2, &error_code) != LG_FAULT_GUEST)
 		return;
+	if (!lg->data_gva)
+		switcher_takes_next(lg);
 	if (lg_data_set_cr2(lg, lg->regs->cr2))
 		reflect(lg, TRAP_PF, error_code);
 }
@@ -242,14 +252,6 @@ static void entry_fault(struct lguest *lg)
 		return;
 	lg_kill(lg, "can't run at cs:eip %llx:%#llx ss:esp %llx:%#llx (error code %#x)",
 		regs->cs, regs->eip, regs->ss, regs->esp, regs->error_code);
-}
-
-/* A system call came to us for want of something that can be found out. */
-static void switcher_takes_next(struct lguest *lg)
-{
-	lg_data_find_address(lg);
-	if (lg->data_gva)
-		lg_vcpu_update_syscall(lg);
 }
 
 static noinline void handle_trap(struct lguest *lg)
@@ -457,7 +459,7 @@ void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 	}
 	lg->idt[nr].low = low;
 	lg->idt[nr].high = high;
-	lg_vcpu_update_syscall(lg);
+	lg_vcpu_update_handlers(lg);
 }
 
 /**
@@ -481,7 +483,7 @@ void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages)
 	}
 	lg->kernel_ss = ss;
 	lg->kernel_esp = esp;
-	lg_vcpu_update_syscall(lg);
+	lg_vcpu_update_handlers(lg);
 }
 
 /**

@@ -25,8 +25,12 @@
 #define LG_VECTOR_IRQ_BASE	0x20
 #define LG_VECTOR_SYSCALL	0x80
 
-/* The guest's interrupt flag, in its struct lguest_data */
+/* In the guest's struct lguest_data: its interrupt flag, and cr2 of a fault */
 #define LG_DATA_IRQ_ENABLED	0
+#define LG_DATA_CR2		8
+
+/* Pages that are remembered of those which the guest's kernel has mapped */
+#define LG_LINEAR		64
 
 /* Traps that Launchers are told of, by their numbers. */
 #define LG_TRAP_GP		13
@@ -103,6 +107,7 @@ struct lguest {
 	bool ts;			/* the guest's cr0.TS */
 	bool halted;
 	struct lg_vcpu *vcpu;		/* the CPU's side of it */
+	u32 *linear;			/* what its switcher knows, see linear.c */
 
 	/* struct lguest_data, in the guest's memory. */
 	u32 data;			/* gpa */

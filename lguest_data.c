@@ -16,7 +16,6 @@
 
 /* The part that never moved. */
 #define DATA_BLOCKED		4
-#define DATA_CR2		8
 #define DATA_TIME		12
 #define DATA_IRQ_PENDING	20
 #define DATA_RING_STATUS	24
@@ -117,23 +116,18 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
  * lg_data_find_address() - by which address the guest's kernel has it
  * @lg: the guest; its own task calls
  *
- * A kernel maps its memory at kernel_address, so that is where to look. The
- * answer is in &lguest.data_gva, 0 if it is not there, and holds until the guest
- * says that something else may be.
- *
- * Context: may sleep.
+ * The answer is in &lguest.data_gva, 0 if it is not known, and holds until
+ * something else is mapped there: see linear.c.
  */
 void lg_data_find_address(struct lguest *lg)
 {
-	u32 gva = lg->kernel_address + lg->data;
-	struct lg_mapping map;
-
 	lg->data_gva = 0;
+	/* The switcher wants the words up to cr2, and looks at one page. */
 	if (!lg_data_ready(lg) || lg->mmu.root->gpa == LG_IDENTITY ||
-	    !lg_walk(lg, gva, &map))
+	    offset_in_page(lg->data) + LG_DATA_CR2 + sizeof(u32) > PAGE_SIZE ||
+	    !lg_linear_maps(lg, lg->data))
 		return;
-	if (map.present && map.gfn == lg->data >> PAGE_SHIFT)
-		lg->data_gva = gva;
+	lg->data_gva = lg->kernel_address + lg->data;
 }
 
 /**
@@ -220,7 +214,7 @@ bool lg_data_blocked(struct lguest *lg, u32 *blocked)
  */
 bool lg_data_set_cr2(struct lguest *lg, u32 cr2)
 {
-	return !lg_data_ready(lg) || lg_put_u32(lg, lg->data + DATA_CR2, cr2);
+	return !lg_data_ready(lg) || lg_put_u32(lg, lg->data + LG_DATA_CR2, cr2);
 }
 
 /**

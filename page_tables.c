@@ -226,6 +226,19 @@ static void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
 	WRITE_ONCE(leaf->entries[index], entry | shadow_bits(map));
 }
 
+static bool is_kernel(struct lguest *lg, u32 gva)
+{
+	return lg->kernel_address && gva >= lg->kernel_address;
+}
+
+/* What the switcher knows of the guest's memory is about to become wrong. */
+static void check_linear(struct lguest *lg, u32 gva, u32 gfn)
+{
+	if (is_kernel(lg, gva) &&
+	    (gva - lg->kernel_address) >> PAGE_SHIFT != gfn)
+		lg_linear_forget(lg, gva);
+}
+
 static u64 make_entry(u64 address, bool writable)
 {
 	return address | LG_PTE_PRESENT | LG_PTE_ACCESSED |
@@ -317,22 +330,34 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		out_of_memory(lg);
 		return -EINTR;
 	}
-	if (is_filled(leaf, index, map, effort) ||
-	    fill_from_known(mmu, leaf, index, map))
+	if (is_filled(leaf, index, map, effort))
+		return 0;
+	check_linear(lg, gva, map->gfn);
+	if (fill_from_known(mmu, leaf, index, map))
 		return 0;
 	return fill_from_host(lg, leaf, index, map, effort);
+}
+
+/**
+ * lg_error_code_bits() - what the error code of a page fault takes from the CPU's
+ * @lg: the guest; its own task calls
+ *
+ * Return: the bits that say what was done, which are the same for the guest's
+ * tables and ours. %LG_PF_PRESENT is not.
+ */
+u32 lg_error_code_bits(struct lguest *lg)
+{
+	/* Without NX there is no bit for a fetch either. */
+	return LG_PF_WRITE | LG_PF_USER |
+	       (lg->mmu.pae && lg_pte_nx ? LG_PF_FETCH : 0);
 }
 
 /* What the CPU would have pushed had it walked the guest's own tables. */
 static u32 guest_error_code(struct lguest *lg, u32 error_code,
 			    const struct lg_mapping *map)
 {
-	u32 kept = LG_PF_WRITE | LG_PF_USER;
-
-	/* Without NX there is no bit for a fetch either. */
-	if (lg->mmu.pae && lg_pte_nx)
-		kept |= LG_PF_FETCH;
-	return (error_code & kept) | (map->present ? LG_PF_PRESENT : 0);
+	return (error_code & lg_error_code_bits(lg)) |
+	       (map->present ? LG_PF_PRESENT : 0);
 }
 
 /**
@@ -365,6 +390,8 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 	    (user && !(rights & LG_PTE_USER)) ||
 	    (fetch && rights & lg_pte_nx)) {
 		*error_code = guest_error_code(lg, *error_code, &map);
+		if (user)
+			lg_linear_note(lg, &map);
 		return LG_FAULT_GUEST;
 	}
 	if (fetch && !user && rights & LG_PTE_USER)
@@ -419,6 +446,7 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 	}
 	mmu->root = root;
 	root->used = ++mmu->uses;
+	lg_vcpu_update_walk(lg);
 	/* Flushes of everything that it slept through */
 	if (root->flushes != mmu->flushes)
 		lg_unlink_private(lg, root);
@@ -444,11 +472,6 @@ void lg_flush_tlb(struct lguest *lg, bool all)
 		lg_refresh_shared(lg);
 	}
 	lg_refresh_private(lg, mmu->root);
-}
-
-static bool is_kernel(struct lguest *lg, u32 gva)
-{
-	return lg->kernel_address && gva >= lg->kernel_address;
 }
 
 /*
@@ -483,8 +506,10 @@ static bool renew(struct lguest *lg, struct lg_leaf *leaf, u32 gva, u64 pte)
 		.pte = pte,
 	};
 
-	return leaf->rights != RIGHTS_DIFFER && map.gfn < lg->pfn_limit &&
-	       fill_from_known(&lg->mmu, leaf,
+	if (leaf->rights == RIGHTS_DIFFER || map.gfn >= lg->pfn_limit)
+		return false;
+	check_linear(lg, gva, map.gfn);
+	return fill_from_known(&lg->mmu, leaf,
 			       (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES, &map);
 }
 

@@ -108,7 +108,7 @@ void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 	nr = array_index_nospec(nr, LG_GDT_ENTRIES);
 	if (nr && !is_host_entry(nr))
 		set_entry(lg, nr, desc);
-	lg_vcpu_update_syscall(lg);
+	lg_vcpu_update_handlers(lg);
 }
 
 /**
@@ -129,7 +129,7 @@ void lg_load_tls(struct lguest *lg, u32 gpa)
 		set_entry(lg, FIRST_TLS_ENTRY + i, tls[i]);
 	/* Hardly ever is the kernel's stack in one of these. */
 	if (is_tls((lg->kernel_ss & 0xffff) / sizeof(struct lg_desc)))
-		lg_vcpu_update_syscall(lg);
+		lg_vcpu_update_handlers(lg);
 }
 
 static const struct lg_desc *descriptor_of(struct lguest *lg, u32 selector)

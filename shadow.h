@@ -212,6 +212,13 @@ bool lg_learn_pae(struct lguest *lg);
 void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
 bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 		  const struct lg_mapping *map);
+u32 lg_error_code_bits(struct lguest *lg);
+
+/* linear.c: what the switcher finds of the guest's tables */
+bool lg_linear_maps(struct lguest *lg, u32 gpa);
+bool lg_linear_knows(struct lguest *lg, u32 gpa);
+void lg_linear_note(struct lguest *lg, const struct lg_mapping *map);
+void lg_linear_forget(struct lguest *lg, u32 gva);
 
 /* shadow_tables.c: what the entries are in */
 u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root,

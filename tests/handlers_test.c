@@ -56,7 +56,7 @@ static void load_idt_entry(struct kunit *test)
 {
 	const u32 type = *(const u32 *)test->param_value;
 	struct guest *g = test->priv;
-	unsigned int updates = g->lg->vcpu->syscall_updates;
+	unsigned int updates = g->lg->vcpu->handler_updates;
 	struct lg_desc *gate = &g->lg->idt[0x40];
 	bool good = type == 0xe || type == 0xf;
 	char reason[64];
@@ -80,7 +80,7 @@ static void load_idt_entry(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, gate->low, GATE_LOW);
 		KUNIT_EXPECT_EQ(test, gate->high, high);
 	}
-	KUNIT_EXPECT_EQ(test, g->lg->vcpu->syscall_updates - updates,
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->handler_updates - updates,
 			good ? 8 : 4);
 	if (good)
 		return;

@@ -149,7 +149,7 @@ static void last_gdt_entry(struct kunit *test)
 static void loads_tell_the_cpu(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	unsigned int *updates = &g->lg->vcpu->syscall_updates;
+	unsigned int *updates = &g->lg->vcpu->handler_updates;
 	unsigned int before = *updates, entry;
 
 	guest_hypercall(g, LOAD_GDT_ENTRY, 20, 0xffff, 0x00cffb00);

@@ -2,7 +2,7 @@
 #include <kunit/test.h>
 
 #include "../cpu.h"
-#include "kunit/guest.h"
+#include "kunit/paging.h"
 
 #define USER_EIP	0x8000
 #define USER_ESP	0x9000
@@ -399,80 +399,63 @@ static void make_system_call(struct guest *g)
 	EXPECT_ALIVE(g);
 }
 
+static void finds_the_flag(struct guest *g, void (*come_out)(struct guest *g))
+{
+	unsigned int updates = g->lg->vcpu->handler_updates;
+	struct kunit *test = g->test;
+	u32 entry = KERNEL_TABLE + DATA / PAGE_SIZE * 4;
+
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
+	come_out(g);
+	/* Nothing is mapped there yet. */
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
+	TOUCH(g, KERNEL + DATA, LG_PF_WRITE);
+	come_out(g);
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
+	come_out(g);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->handler_updates, updates + 1);
+
+	/* That it goes away is no matter, but that another takes its place. */
+	guest_put32(g, entry, 0);
+	guest_hypercall(g, SET_PTE, TOP, KERNEL + DATA, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
+	guest_put32(g, entry, FREE | P | W | A);
+	guest_hypercall(g, SET_PTE, TOP, KERNEL + DATA, FREE | P | W | A);
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->handler_updates, updates + 2);
+	come_out(g);
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
+	guest_put32(g, entry, DATA | P | W | A);
+	guest_hypercall(g, SET_PTE, TOP, KERNEL + DATA, DATA | P | W | A);
+	come_out(g);
+	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
+	EXPECT_ALIVE(g);
+}
+
 static void system_call_finds_the_flag(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	u32 entry = KERNEL_TABLE + DATA / PAGE_SIZE * 4;
-	unsigned int updates;
 
 	load_gate(g, LG_VECTOR_SYSCALL, HANDLER, 3, 0xe);
-	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
-	updates = g->lg->vcpu->syscall_updates;
-	make_system_call(g);
-	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
-	make_system_call(g);
-	KUNIT_EXPECT_EQ(test, g->lg->vcpu->syscall_updates, updates + 1);
-
-	guest_put32(g, entry, 0);
-	guest_hypercall(g, SET_PTE, TOP, KERNEL + DATA, 0);
-	make_system_call(g);
-	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
-	guest_put32(g, entry, FREE | P | W);
-	make_system_call(g);
-	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
-	KUNIT_EXPECT_EQ(test, g->lg->vcpu->syscall_updates, updates + 2);
-	guest_put32(g, entry, DATA | P | W);
-	make_system_call(g);
-	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
+	finds_the_flag(g, make_system_call);
 }
 
-struct remap_case {
-	const char *name;
-	bool pae;
-	u32 nr, arg1, arg2;
-	bool concerns;
-};
-
-static const struct remap_case remap_cases[] = {
-	{ "SET_PTE", false, SET_PTE, TOP, KERNEL + DATA + 0xfff, true },
-	{ "SET_PTE, next", false, SET_PTE, TOP, KERNEL + DATA + 0x1000 },
-	{ "SET_PTE, user", false, SET_PTE, TOP, DATA },
-	{ "FLUSH_TLB", false, FLUSH_TLB, 0 },
-	{ "FLUSH_TLB of all", false, FLUSH_TLB, 1, 0, true },
-	{ "SET_PGD", false, SET_PGD, TOP, KERNEL >> 22, true },
-	{ "SET_PGD, next", false, SET_PGD, TOP, (KERNEL >> 22) + 1 },
-	{ "SET_PGD, user", false, SET_PGD, TOP, 0 },
-	{ "SET_PGD with PAE", true, SET_PGD, TOP, 3, true },
-	{ "SET_PGD with PAE, user", true, SET_PGD, TOP, 2 },
-	{ "SET_PMD", true, SET_PMD, 0x8000, 0, true },
-	{ "SET_PMD, next", true, SET_PMD, 0x8000, 1 },
-	{ "NEW_PGTABLE", false, NEW_PGTABLE, OTHER_TOP },
-};
-
-static void describe_remap(const struct remap_case *c, char *desc)
+/* Of ring 3, where nothing is mapped */
+static void make_page_fault(struct guest *g)
 {
-	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(remap, remap_cases, describe_remap);
-
-static void flag_is_looked_for_again(struct kunit *test)
-{
-	const struct remap_case *c = test->param_value;
-	struct guest *g = test->priv;
-	unsigned int updates;
-
-	load_gate(g, LG_VECTOR_SYSCALL, HANDLER, 3, 0xf);
-	make_system_call(g);
-	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
-	g->lg->mmu.pae = c->pae;
-	updates = g->lg->vcpu->syscall_updates;
-	guest_hypercall(g, c->nr, c->arg1, c->arg2, 0);
+	go(g, 3, NULL, 0);
+	g->lg->regs->cr2 = 0x20000;
+	guest_trap(g, 14, LG_PF_USER);
+	KUNIT_EXPECT_EQ(g->test, g->lg->regs->eip, HANDLER);
 	EXPECT_ALIVE(g);
-	KUNIT_EXPECT_EQ(test, g->lg->data_gva, c->concerns ? 0 : KERNEL + DATA);
-	KUNIT_EXPECT_EQ(test, g->lg->vcpu->syscall_updates,
-			updates + c->concerns);
-	g->lg->mmu.pae = false;
+}
+
+static void page_fault_finds_the_flag(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	load_gate(g, 14, HANDLER, 0, 0xe);
+	finds_the_flag(g, make_page_fault);
 }
 
 static void nothing_asked(struct kunit *test)
@@ -501,7 +484,7 @@ static struct kunit_case traps_cases[] = {
 	KUNIT_CASE(invalid_opcode),
 	KUNIT_CASE(page_fault_of_the_shadow),
 	KUNIT_CASE(system_call_finds_the_flag),
-	KUNIT_CASE_PARAM(flag_is_looked_for_again, remap_gen_params),
+	KUNIT_CASE(page_fault_finds_the_flag),
 	KUNIT_CASE(nothing_asked),
 	{}
 };

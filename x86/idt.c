@@ -75,6 +75,7 @@ int lg_idt_init(void)
 	set_stub(X86_TRAP_BP, 3, 0);
 	set_stub(X86_TRAP_OF, 3, 0);
 	set_stub(LG_VECTOR_HYPERCALL, LG_KERNEL_RPL, 0);
+	set_gate(X86_TRAP_PF, lg_switcher_page_fault, 0, 0);
 
 	/* The host's own stacks for these, which a guest leaves idle. */
 	set_stub(X86_TRAP_DB, 0, IST_INDEX_DB + 1);

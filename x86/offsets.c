@@ -33,11 +33,22 @@ static void __used lg_offsets(void)
 	FIELD(SCRATCH_RAX, scratch[0]);
 	FIELD(SCRATCH_RBX, scratch[1]);
 	FIELD(SCRATCH_RCX, scratch[2]);
+	FIELD(REFLECT_VECTOR, reflect.vector);
+	FIELD(REFLECT_ERROR_CODE, reflect.error_code);
+	FIELD(REFLECT_CR2, reflect.cr2);
+	FIELD(IRQ_ENABLED, irq_enabled);
+	FIELD(HANDLER_ESP, handler_esp);
+	FIELD(HANDLER_SS, handler_ss);
 	FIELD(SYSCALL_EIP, syscall_eip);
-	FIELD(SYSCALL_ESP, syscall_esp);
-	FIELD(SYSCALL_SS, syscall_ss);
-	FIELD(SYSCALL_IF, syscall_if);
 	FIELD(SYSCALL_IF_KEEP, syscall_if_keep);
+	FIELD(PAGE_FAULT_EIP, page_fault_eip);
+	FIELD(PAGE_FAULT_IF_KEEP, page_fault_if_keep);
+	FIELD(PAGE_FAULT_BITS, page_fault_bits);
+	FIELD(WALK_TOP, walk_top);
+	FIELD(WALK_OFFSET, walk_offset);
+	FIELD(WALK_LIMIT, walk_limit);
+	FIELD(WALK_PAE, walk_pae);
+	FIELD(LINEAR, linear);
 	FIELD(NMI_PENDING, nmi_pending);
 	FIELD(MCE_PENDING, mce_pending);
 	FIELD(SET_TS, set_ts);
@@ -55,4 +66,6 @@ static void __used lg_offsets(void)
 	FIELD(GUEST_GDTR, guest_gdtr);
 	DEFINE(SW_VECTOR_ENTRY_FAULT, LG_VECTOR_ENTRY_FAULT);
 	DEFINE(SW_VECTOR_NONE, LG_VECTOR_NONE);
+	DEFINE(SW_LINEAR_COUNT, LG_LINEAR);
+	DEFINE(SW_DATA_CR2, LG_DATA_CR2 - LG_DATA_IRQ_ENABLED);
 }

@@ -20,7 +20,7 @@
  *
  *	lg_switch_to_guest	host's cr3, our IDT	%rdi = struct lg_switch
  *	.Lin_guest		guest's cr3, not yet in the guest
- *	stubs, system call	guest's cr3
+ *	stubs, reflection	guest's cr3
  *	.Lexit			guest's cr3, leaving
  *	.Lout_host		host's cr3, our IDT	%rdi = struct lg_switch
  *	.Lout_done		the host
@@ -33,6 +33,7 @@
 #include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
+#include <asm/trapnr.h>
 #include <asm/unwind_hints.h>
 
 #include "offsets.h"
@@ -51,11 +52,77 @@
 #define CLEARED_BY_GATE	(X86_EFLAGS_TF | X86_EFLAGS_RF | X86_EFLAGS_NT | \
 			 X86_EFLAGS_VM)
 
-/* What reflecting a system call has borrowed */
-.macro syscall_registers
+/* In an error code and an entry: they happen to be the same bits. */
+#define PRESENT		1
+#define WRITE		2
+#define USER		4
+#define FETCH		16
+#define LARGE_PAGE	0x80	/* in an entry only, and not for guests */
+
+#define ENTRY_FLAGS	(LARGE_PAGE | USER | WRITE | PRESENT)
+
+/* Registers that reflecting something borrows */
+.macro borrow_registers
+	mov	%rax, SW(SCRATCH_RAX)
+	mov	%rbx, SW(SCRATCH_RBX)
+	mov	%rcx, SW(SCRATCH_RCX)
+.endm
+
+.macro return_registers
 	mov	SW(SCRATCH_RAX), %rax
 	mov	SW(SCRATCH_RBX), %rbx
 	mov	SW(SCRATCH_RCX), %rcx
+.endm
+
+/*
+ * What the CPU pushes in a 32-bit kernel, to \at(%ebx), but for an error code; and
+ * what a gate does to the guest's flag at (%ecx), the last thing that may fault.
+ */
+.macro push_frame at:req if_keep:req
+	movl	FRAME_RIP(%rsp), %eax
+	movl	%eax, \at(%ebx)
+	movl	FRAME_CS(%rsp), %eax
+	movl	%eax, \at + 4(%ebx)
+	/* IF, which in the CPU is always set, as the guest has it */
+	movl	(%ecx), %eax
+	andl	$X86_EFLAGS_IF, %eax
+	xorl	$X86_EFLAGS_IF, %eax
+	xorl	FRAME_FLAGS(%rsp), %eax
+	movl	%eax, \at + 8(%ebx)
+	movl	FRAME_RSP(%rsp), %eax
+	movl	%eax, \at + 12(%ebx)
+	movl	FRAME_SS(%rsp), %eax
+	movl	%eax, \at + 16(%ebx)
+	movl	\if_keep, %eax
+	andl	%eax, (%ecx)
+.endm
+
+/* From the address of a table in %ebx to the entry for %eax in it */
+.macro read_entry shift:req bits:req size:req
+	mov	%eax, %ecx
+	shrl	$\shift, %ecx
+	.if	\shift + \bits < 32
+	andl	$(1 << \bits) - 1, %ecx
+	.endif
+	.if	\size == 8
+	mov	(%ebx, %ecx, 8), %rbx
+	.else
+	movl	(%ebx, %ecx, 4), %ebx
+	.endif
+	testb	$PRESENT, %bl
+	jz	.Lwalk_not_present
+.endm
+
+/* From such an entry, in %rbx, to the address of the table to which it leads */
+.macro follow_entry
+	mov	%ebx, %ecx
+	shrl	$12, %ecx
+	andl	$SW_LINEAR_COUNT - 1, %ecx
+	movl	SW(LINEAR)(, %rcx, 4), %ecx
+	cmp	%rcx, %rbx
+	jne	.Lreflect_not
+	andl	$~0xfff, %ebx
+	addl	SW(WALK_OFFSET), %ebx
 .endm
 
 	.section .text.switcher, "ax", @progbits
@@ -176,110 +243,173 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 	jmp	.Lexit
 
 /*
- * Ring 0 faulted: at the guest's memory while a system call was reflected, at a
+ * Ring 0 faulted: at the guest's memory while something was reflected, at a
  * selector of the guest's on the way in, or by a bug of ours. %rax and %rbx
  * are free in all these places.
  */
 .Lring0:
 	mov	16 + FRAME_RIP(%rsp), %rax
-	lea	.Lsyscall_push(%rip), %rbx
+	lea	.Lreflect_start(%rip), %rbx
 	cmp	%rbx, %rax
 	jb	1f
-	lea	.Lsyscall_pushed(%rip), %rbx
+	lea	.Lreflect_end(%rip), %rbx
 	cmp	%rbx, %rax
-	jb	.Lsyscall_undone
+	jb	.Lreflect_undone
 1:	mov	%rax, SW(FAULT_RIP)
 	pop	%rbx
 	movl	%ebx, SW(FAULT_VECTOR)
 	pop	%rbx
 	movl	%ebx, SW(FAULT_ERROR_CODE)
-	lea	.Lsyscall_iret(%rip), %rbx
+	lea	.Lreflect_iret(%rip), %rbx
 	cmp	%rbx, %rax
-	je	.Lsyscall_lost
+	je	.Lreflect_lost
 	movl	$SW_VECTOR_ENTRY_FAULT, SW(VECTOR)
 	jmp	.Lexit
 
-.Lsyscall_undone:
-	/* Nothing has changed but the guest's free stack: C does it. */
+.Lreflect_undone:
+	/* Nothing has changed but the guest's free stack and cr2: C does it. */
 	mov	16 + FRAME_RSP(%rsp), %rsp
-	syscall_registers
-	pushq	$0
-	pushq	$0x80
+	mov	SW(REFLECT_CR2), %rax
+	mov	%rax, %cr2
+.Lreflect_not:
+	return_registers
+	pushq	SW(REFLECT_ERROR_CODE)
+	pushq	SW(REFLECT_VECTOR)
 	jmp	.Ltrap
 
-.Lsyscall_lost:
+.Lreflect_lost:
 	/* Reflected, but the handler can't be entered: the guest is there. */
 	mov	FRAME_RSP(%rsp), %rsp
-	syscall_registers
+	return_registers
 	pushq	$0
 	pushq	$SW_VECTOR_ENTRY_FAULT
 	jmp	.Ltrap
 
+.Lpage_fault_stub:
+	pushq	$X86_TRAP_PF
+	jmp	.Ltrap
+
 /*
- * A system call of the guest's ring 3 goes to its handler in ring 1 without
- * leaving the guest's tables: the frame is pushed on the guest's stack by
- * 32-bit arithmetic, and the one here changed to lead to the handler. The
- * guest's interrupt flag is a word that its kernel has mapped, and is read and,
- * by an interrupt gate, cleared there.
+ * System calls of the guest's ring 3, and those page faults of it that are for the
+ * guest's kernel, go to their handlers in ring 1 without leaving the guest's
+ * tables. The frame is pushed on the guest's stack by 32-bit arithmetic, and the
+ * one here changed to lead to the handler. The guest's interrupt flag is a word
+ * that its kernel has mapped, and is read and, by an interrupt gate, cleared
+ * there. All that a guest can make of it is a fault, or that its kernel is told
+ * what is not so.
+ *
+ * A page fault is for the guest's kernel if its own tables say that nothing is
+ * there or, to a write, that this is not allowed. They are read where its kernel
+ * has them mapped, as far as C has found that this is so (linear.c). All else is
+ * left to C: what the shadow lacks, what depends on more than one entry's rights,
+ * and entries that no guest may have.
  */
 	.balign 16, 0xcc
+SYM_INNER_LABEL(lg_switcher_page_fault, SYM_L_GLOBAL)
+	ENDBR
+	testb	$2, 8 + FRAME_CS(%rsp)
+	jz	.Lpage_fault_stub		/* in ring 0 or 1 */
+	borrow_registers
+	mov	%cr2, %rax
+	pop	%rcx
+	mov	%rax, SW(REFLECT_CR2)
+	mov	%rcx, SW(REFLECT_ERROR_CODE)
+	movq	$X86_TRAP_PF, SW(REFLECT_VECTOR)
+	testl	$~(FETCH | USER | WRITE | PRESENT), %ecx
+	jnz	.Lreflect_not
+	mov	%rax, %rcx
+	shr	$32, %rcx
+	jnz	.Lreflect_not
+	movl	SW(WALK_TOP), %ebx
+	testl	%ebx, %ebx
+	jz	.Lreflect_not
+	cmpb	$0, SW(WALK_PAE)
+.Lreflect_start:
+	jne	.Lwalk_pae
+
+	read_entry 22, 10, 4
+	andl	$(~0xfff | ENTRY_FLAGS), %ebx
+	follow_entry
+	read_entry 12, 10, 4
+	jmp	.Lwalk_present
+
+.Lwalk_pae:
+	read_entry 30, 2, 8
+	andq	$(~0xfff | LARGE_PAGE), %rbx
+	orq	$(USER | WRITE | PRESENT), %rbx	/* which it has no bits for */
+	follow_entry
+	read_entry 21, 9, 8
+	btr	$63, %rbx			/* NX */
+	andq	$(~0xfff | ENTRY_FLAGS), %rbx
+	follow_entry
+	read_entry 12, 9, 8
+	btr	$63, %rbx
+	jmp	.Lwalk_present
+
+.Lwalk_not_present:
+	movl	SW(REFLECT_ERROR_CODE), %ecx
+	andl	SW(PAGE_FAULT_BITS), %ecx
+	jmp	.Lpage_fault_push
+
+.Lwalk_present:
+	mov	%ebx, %ecx
+	andl	$ENTRY_FLAGS, %ecx
+	cmpl	$(USER | PRESENT), %ecx
+	jne	.Lreflect_not
+	shr	$12, %rbx
+	movl	SW(WALK_LIMIT), %ecx
+	cmp	%rcx, %rbx
+	jae	.Lreflect_not
+	movl	SW(REFLECT_ERROR_CODE), %ecx
+	andl	$(USER | WRITE | PRESENT), %ecx
+	testb	$WRITE, %cl
+	jz	.Lreflect_not
+	orl	$PRESENT, %ecx
+
+.Lpage_fault_push:
+	movl	SW(HANDLER_ESP), %ebx
+	subl	$24, %ebx
+	movl	%ecx, (%ebx)
+	movl	SW(IRQ_ENABLED), %ecx
+	movl	%eax, SW_DATA_CR2(%ecx)
+	push_frame 4, SW(PAGE_FAULT_IF_KEEP)
+	movl	SW(PAGE_FAULT_EIP), %eax
+	jmp	.Lreflect_enter
+
 SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	ENDBR
-	mov	%rax, SW(SCRATCH_RAX)
-	mov	%rbx, SW(SCRATCH_RBX)
-	mov	%rcx, SW(SCRATCH_RCX)
-	movl	SW(SYSCALL_EIP), %eax
-	testl	%eax, %eax
-	jz	.Lsyscall_slow
+	borrow_registers
+	movq	$0x80, SW(REFLECT_VECTOR)
+	movq	$0, SW(REFLECT_ERROR_CODE)
+	cmpl	$0, SW(SYSCALL_EIP)
+	je	.Lreflect_not
 	testb	$2, FRAME_CS(%rsp)
-	jz	.Lsyscall_slow			/* from ring 1 */
-	movl	SW(SYSCALL_ESP), %ebx
+	jz	.Lreflect_not			/* from ring 1 */
+	movl	SW(HANDLER_ESP), %ebx
 	subl	$20, %ebx
-	movl	SW(SYSCALL_IF), %ecx
-.Lsyscall_push:
-	movl	FRAME_RIP(%rsp), %eax
-	movl	%eax, (%ebx)
-	movl	FRAME_CS(%rsp), %eax
-	movl	%eax, 4(%ebx)
-	/* IF, which in the CPU is always set, as the guest has it */
-	movl	(%ecx), %eax
-	andl	$X86_EFLAGS_IF, %eax
-	xorl	$X86_EFLAGS_IF, %eax
-	xorl	FRAME_FLAGS(%rsp), %eax
-	movl	%eax, 8(%ebx)
-	movl	FRAME_RSP(%rsp), %eax
-	movl	%eax, 12(%ebx)
-	movl	FRAME_SS(%rsp), %eax
-	movl	%eax, 16(%ebx)
-	/* The last thing that may fault */
-	movl	SW(SYSCALL_IF_KEEP), %eax
-	andl	%eax, (%ecx)
-.Lsyscall_pushed:
+	movl	SW(IRQ_ENABLED), %ecx
+	push_frame 0, SW(SYSCALL_IF_KEEP)
+.Lreflect_end:
 	movl	SW(SYSCALL_EIP), %eax
+.Lreflect_enter:
 	mov	%rax, FRAME_RIP(%rsp)
 	movq	$LG_SWITCH_KERNEL_CS, FRAME_CS(%rsp)
 	andl	$~CLEARED_BY_GATE, FRAME_FLAGS(%rsp)
 	mov	%rbx, FRAME_RSP(%rsp)
-	movl	SW(SYSCALL_SS), %eax
+	movl	SW(HANDLER_SS), %eax
 	mov	%rax, FRAME_SS(%rsp)
-.Lsyscall_check:
+.Lreflect_check:
 	/* From here on an NMI returns to this check: see SEAM_HANDLER. */
 	cmpw	$0, SW(NMI_PENDING)
-	jne	.Lsyscall_nmi
-	syscall_registers
-.Lsyscall_iret:
+	jne	.Lreflect_nmi
+	return_registers
+.Lreflect_iret:
 	iretq
 
-.Lsyscall_nmi:
-	syscall_registers
+.Lreflect_nmi:
+	return_registers
 	pushq	$0
 	pushq	$SW_VECTOR_NONE
-	jmp	.Ltrap
-
-.Lsyscall_slow:
-	syscall_registers
-	pushq	$0
-	pushq	$0x80
 	jmp	.Ltrap
 
 /*
@@ -305,10 +435,10 @@ SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 	cmp	%rax, 8 + FRAME_RIP(%rsp)
 	jae	.Lhost_cr3_\vector
 	movb	$1, \pending + LG_SWITCH_VA
-	lea	.Lsyscall_iret(%rip), %rax
+	lea	.Lreflect_iret(%rip), %rax
 	cmp	%rax, 8 + FRAME_RIP(%rsp)
 	ja	.Lback_\vector
-	lea	.Lsyscall_check(%rip), %rax
+	lea	.Lreflect_check(%rip), %rax
 	cmp	%rax, 8 + FRAME_RIP(%rsp)
 	jb	.Lback_\vector
 	mov	%rax, 8 + FRAME_RIP(%rsp)

@@ -32,12 +32,22 @@
  * @stack: ring 0's stack on the way in, below iretq's frame
  * @regs: the guest's registers while it is out, that frame first
  * @fault_rip: where ring 0 faulted on the way in
- * @scratch: registers that reflecting a system call borrows
- * @syscall_eip: the guest's handler, or 0 to leave system calls to C
- * @syscall_esp: the stack it runs on
- * @syscall_ss: and its segment
- * @syscall_if: address of the guest's interrupt flag, as its kernel has it
- * @syscall_if_keep: what of that word stays when the handler is entered
+ * @reflect: what the CPU pushed for what is being reflected, or would have
+ * @scratch: registers that reflecting something borrows
+ * @irq_enabled: address of the guest's interrupt flag, as its kernel has it
+ * @handler_esp: the stack that its handlers run on
+ * @handler_ss: and its segment
+ * @syscall_eip: its handler of system calls, or 0 to leave these to C
+ * @syscall_if_keep: what of the flag's word stays when that is entered
+ * @page_fault_eip: its handler of page faults, or 0
+ * @page_fault_if_keep: what of the flag's word stays when that is entered
+ * @page_fault_bits: what stays of an error code
+ * @walk_top: address of its top-level table, as its kernel has it, or 0 to leave
+ *	page faults to C
+ * @walk_offset: address of gpa 0, likewise
+ * @walk_limit: the frames that an entry may lead to end before this one
+ * @walk_pae: it has PAE tables
+ * @linear: pages that are at @walk_offset and their gpa, see linear.c
  * @fault_vector: what ring 0 faulted with
  * @fault_error_code: and its error code
  * @nmi_pending: an NMI struck on the seam and waits for the host
@@ -63,9 +73,16 @@ struct lg_switch {
 	struct lg_regs regs;
 
 	u64 fault_rip;
+	struct {
+		u64 vector, error_code, cr2;
+	} reflect;
 	u64 scratch[3];
-	u32 syscall_eip, syscall_esp, syscall_ss;
-	u32 syscall_if, syscall_if_keep;
+	u32 irq_enabled, handler_esp, handler_ss;
+	u32 syscall_eip, syscall_if_keep;
+	u32 page_fault_eip, page_fault_if_keep, page_fault_bits;
+	u32 walk_top, walk_offset, walk_limit;
+	u8 walk_pae;
+	u32 linear[LG_LINEAR];
 	u32 fault_vector, fault_error_code;
 	u8 nmi_pending, mce_pending;
 	u8 set_ts, barrier, clear_buffers;
@@ -88,6 +105,7 @@ static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
 void lg_switch_to_guest(struct lg_switch *sw);
 extern const char lg_switcher_start[], lg_switcher_end[];
 extern const char lg_switcher_stubs[], lg_switcher_syscall[];
+extern const char lg_switcher_page_fault[];
 extern const char lg_switcher_nmi[], lg_switcher_mce[];
 extern const char lg_switcher_segments[], lg_switcher_segments_end[];
 extern const char lg_host_interrupts[];

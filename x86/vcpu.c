@@ -330,31 +330,57 @@ void lg_vcpu_kick_and_wait(struct lguest *lg)
 }
 
 /**
- * lg_vcpu_update_syscall() - what the switcher needs to reflect system calls
- * @lg: the guest, whose gate, stack, stack segment, or address of its struct
+ * lg_vcpu_update_walk() - what the switcher needs to walk the guest's tables
+ * @lg: the guest, which may have changed to another table, or of which the switcher
+ *	knows more or less of its memory than before; its own task calls
+ */
+void lg_vcpu_update_walk(struct lguest *lg)
+{
+	struct lg_switch *sw = lg->vcpu->sw;
+	u32 top = lg->mmu.root->gpa;
+
+	sw->walk_top = sw->page_fault_eip && lg_linear_knows(lg, top) ?
+		       lg->kernel_address + top : 0;
+}
+
+/**
+ * lg_vcpu_update_handlers() - what the switcher needs to reflect what ring 3 does
+ * @lg: the guest, whose gates, stack, stack segment, or address of its struct
  *	lguest_data may have changed; its own task calls
  *
- * The switcher knows the common case only: a gate that ring 3 may use, a flat
- * stack, and the guest's interrupt flag at a known address. All else goes the
- * long way.
+ * The switcher knows the common case only: a flat stack, the guest's interrupt flag
+ * at a known address, and for system calls a gate that ring 3 may use. All else
+ * goes the long way.
  */
-void lg_vcpu_update_syscall(struct lguest *lg)
+void lg_vcpu_update_handlers(struct lguest *lg)
 {
-	const struct lg_desc *gate = &lg->idt[LG_VECTOR_SYSCALL];
+	const struct lg_desc *syscall = &lg->idt[LG_VECTOR_SYSCALL];
 	struct lg_switch *sw = lg->vcpu->sw;
 	bool masks_irqs;
 	u32 eip;
 
 	sw->syscall_eip = 0;
-	if (!lg->data_gva || lg->data_gva % sizeof(u32) ||
-	    !lg_gate_handler(gate, &eip, &masks_irqs) ||
-	    lg_gate_dpl(gate) != 3 || !lg_segment_is_flat(lg, lg->kernel_ss))
-		return;
-	sw->syscall_if = lg->data_gva + LG_DATA_IRQ_ENABLED;
-	sw->syscall_if_keep = masks_irqs ? 0 : U32_MAX;
-	sw->syscall_esp = lg->kernel_esp;
-	sw->syscall_ss = lg->kernel_ss;
-	sw->syscall_eip = eip;
+	sw->page_fault_eip = 0;
+	if (lg->data_gva && !(lg->data_gva % sizeof(u32)) &&
+	    lg_segment_is_flat(lg, lg->kernel_ss)) {
+		sw->irq_enabled = lg->data_gva + LG_DATA_IRQ_ENABLED;
+		sw->handler_esp = lg->kernel_esp;
+		sw->handler_ss = lg->kernel_ss;
+		if (lg_gate_dpl(syscall) == 3 &&
+		    lg_gate_handler(syscall, &eip, &masks_irqs)) {
+			sw->syscall_eip = eip;
+			sw->syscall_if_keep = masks_irqs ? 0 : U32_MAX;
+		}
+		if (lg_gate_handler(&lg->idt[LG_TRAP_PF], &eip, &masks_irqs)) {
+			sw->page_fault_eip = eip;
+			sw->page_fault_if_keep = masks_irqs ? 0 : U32_MAX;
+			sw->page_fault_bits = lg_error_code_bits(lg);
+			sw->walk_pae = lg->mmu.pae;
+			sw->walk_offset = lg->kernel_address;
+			sw->walk_limit = lg->device_limit;
+		}
+	}
+	lg_vcpu_update_walk(lg);
 }
 
 /**
@@ -396,7 +422,7 @@ static bool leaks_buffers(void)
  * lg_vcpu_init() - the CPU's side of a new guest
  * @lg: the guest
  *
- * Sets &lguest.vcpu, .regs and .gdt.
+ * Sets &lguest.vcpu, .regs, .gdt and .linear.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -443,6 +469,7 @@ int lg_vcpu_init(struct lguest *lg)
 	lg->vcpu = vcpu;
 	lg->regs = &sw->regs;
 	lg->gdt = (struct lg_desc *)sw->gdt;
+	lg->linear = sw->linear;
 	return 0;
 
 free_switch:

@@ -56,6 +56,7 @@ int lg_vcpu_init(struct lguest *lg)
 	lg->vcpu = vcpu;
 	lg->regs = &vcpu->regs;
 	lg->gdt = vcpu->gdt;
+	lg->linear = vcpu->linear;
 	return 0;
 }
 
@@ -109,9 +110,14 @@ bool lg_vcpu_wants_fpu(struct lguest *lg)
 	return lg->vcpu->takes_fpu;
 }
 
-void lg_vcpu_update_syscall(struct lguest *lg)
+void lg_vcpu_update_handlers(struct lguest *lg)
 {
-	lg->vcpu->syscall_updates++;
+	lg->vcpu->handler_updates++;
+}
+
+void lg_vcpu_update_walk(struct lguest *lg)
+{
+	lg->vcpu->walk_updates++;
 }
 
 bool lg_vcpu_fault_in_segment_load(struct lguest *lg)

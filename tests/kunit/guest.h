@@ -83,6 +83,7 @@ struct guest {
  * struct lg_vcpu - the fake CPU's side of a guest
  * @regs: &lguest.regs
  * @gdt: &lguest.gdt
+ * @linear: &lguest.linear
  * @run: what the guest does when it is entered
  * @prepare: what happens beside it shortly before, with irqs delivered already
  * @data: for @run
@@ -90,13 +91,15 @@ struct guest {
  * @loaded: between lg_vcpu_load() and lg_vcpu_put()
  * @away: what lg_vcpu_was_away() says: from lg_vcpu_load() to lg_vcpu_enter()
  * @kicks: how often the guest had to come out for a change of its memory
- * @syscall_updates: how often lg_vcpu_update_syscall() was called
+ * @handler_updates: how often lg_vcpu_update_handlers() was called
+ * @walk_updates: how often lg_vcpu_update_walk() was
  * @takes_fpu: what lg_vcpu_wants_fpu() says
  * @segment_load: what lg_vcpu_fault_in_segment_load() says
  */
 struct lg_vcpu {
 	struct lg_regs regs;
 	struct lg_desc gdt[LG_GDT_ENTRIES];
+	u32 linear[LG_LINEAR];
 	void (*run)(struct lguest *lg);
 	void (*prepare)(struct lguest *lg);
 	void *data;
@@ -104,7 +107,8 @@ struct lg_vcpu {
 	bool loaded;
 	bool away;
 	unsigned int kicks;
-	unsigned int syscall_updates;
+	unsigned int handler_updates;
+	unsigned int walk_updates;
 	bool takes_fpu;
 	bool segment_load;
 };

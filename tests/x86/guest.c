@@ -85,7 +85,8 @@ void host_read(struct host_state *state)
 	v[STATE_ES] = SELECTOR("mov %%es, %0");
 	v[STATE_FS] = SELECTOR("mov %%fs, %0");
 	v[STATE_GS] = SELECTOR("mov %%gs, %0");
-	v[STATE_SS] = SELECTOR("mov %%ss, %0");
+	/* After an interrupt from ring 3, whosever, it is null, and as good. */
+	v[STATE_SS] = SELECTOR("mov %%ss, %0") ?: __KERNEL_DS;
 	v[STATE_FLAGS] = native_save_fl() & FLAGS_KEPT;
 }
 

@@ -193,42 +193,22 @@ static void entry_faults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
 }
 
-/* System calls of ring 3, by the switcher alone */
+/* What ring 3 does, reflected by the switcher alone */
 
-GUEST(syscall, "mov $0x11111111, %eax\nmov $0x22222222, %ebx\n"
-	"stc\nint $0x80\nud2\n");
 /* In the same page */
 #define HANDLER		0x100
 GUEST(handler, STOP);
 
 #define HANDLER_EIP	(KERNEL + CODE + HANDLER)
 
-/* The guest's interrupt flag, where nothing else is */
+/* The guest's interrupt flag, where nothing else is but cr2 behind it */
 #define FLAG		(DATA + 0x800)
 #define TRAP_GATE	0xef00		/* of DPL 3 */
 #define INTERRUPT_GATE	0xee00
 
 static void put_flag(struct guest *g, u32 flag)
 {
-	guest_put(g, FLAG, &flag, sizeof(flag));
-}
-
-static void start_syscall(struct guest *g, u32 gate)
-{
-	static const u32 words[] = { 0, 0, KERNEL, LG_VECTOR_SYSCALL, 0 };
-
-	g->lg->layout = lg_data_find_layout(words);
-	g->lg->data = FLAG;
-	put_flag(g, X86_EFLAGS_IF);
-	lg_data_find_address(g->lg);
-	KUNIT_ASSERT_EQ(g->test, g->lg->data_gva, KERNEL + FLAG);
-
-	guest_start(g, &syscall, 3);
-	guest_put(g, CODE + HANDLER, handler.bytes, handler.len);
-	lg_set_stack(g->lg, LG_KERNEL_DS, KERNEL + KERNEL_STACK, 1);
-	lg_load_idt_entry(g->lg, LG_VECTOR_SYSCALL,
-			  LG_KERNEL_CS << 16 | (HANDLER_EIP & 0xffff),
-			  (HANDLER_EIP & 0xffff0000) | gate);
+	guest_put32(g, FLAG, flag);
 }
 
 static void map(struct guest *g, u32 gva)
@@ -239,11 +219,103 @@ static void map(struct guest *g, u32 gva)
 			lg_page_fault(g->lg, gva, &error_code));
 }
 
-/* What it takes of the kernel's memory, mapped */
-static void map_kernel(struct guest *g)
+/* Not in the shadow, that is */
+static void unmap(struct guest *g, u32 gva)
 {
+	lg_set_pte(g->lg, g->lg->mmu.root->gpa, gva, 0);
+}
+
+/* In ring 3, with all that it takes of the kernel's memory mapped */
+static void start_user(struct guest *g, const struct guest_code *code,
+		       u32 vector, u32 gate)
+{
+	static const u32 words[] = { 0, 0, KERNEL, LG_VECTOR_SYSCALL, 0 };
+	struct lg_regs *regs = g->lg->regs;
+
 	map(g, KERNEL + KERNEL_STACK - 4);
 	map(g, KERNEL + FLAG);
+	g->lg->layout = lg_data_find_layout(words);
+	g->lg->data = FLAG;
+	put_flag(g, X86_EFLAGS_IF);
+	lg_data_find_address(g->lg);
+	KUNIT_ASSERT_EQ(g->test, g->lg->data_gva, KERNEL + FLAG);
+
+	guest_start(g, code, 3);
+	guest_put(g, CODE + HANDLER, handler.bytes, handler.len);
+	lg_set_stack(g->lg, LG_KERNEL_DS, KERNEL + KERNEL_STACK, 1);
+	lg_load_idt_entry(g->lg, vector,
+			  LG_KERNEL_CS << 16 | (HANDLER_EIP & 0xffff),
+			  (HANDLER_EIP & 0xffff0000) | gate);
+	regs->eax = 0x11111111;
+	regs->ebx = 0x22222222;
+	regs->ecx = 0x33333333;
+	regs->edx = 0x44444444;
+}
+
+static void expect_registers(struct guest *g)
+{
+	struct lg_regs *regs = g->lg->regs;
+
+	KUNIT_EXPECT_EQ(g->test, regs->eax, 0x11111111);
+	KUNIT_EXPECT_EQ(g->test, regs->ebx, 0x22222222);
+	KUNIT_EXPECT_EQ(g->test, regs->ecx, 0x33333333);
+	KUNIT_EXPECT_EQ(g->test, regs->edx, 0x44444444);
+}
+
+/*
+ * In the handler, without having come out: its frame, which starts with an error
+ * code of a page fault.
+ */
+static void expect_reflected(struct guest *g, u32 eip, u32 flags,
+			     const u32 *error_code)
+{
+	unsigned int words = 5 + !!error_code;
+	struct lg_regs *regs = g->lg->regs;
+	struct kunit *test = g->test;
+	u32 frame[6];
+
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP + 2);
+	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
+	KUNIT_EXPECT_EQ(test, regs->ss, LG_KERNEL_DS);
+	KUNIT_EXPECT_EQ(test, regs->esp,
+			KERNEL + KERNEL_STACK - words * sizeof(u32));
+	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_NT, 0);
+	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_IF, X86_EFLAGS_IF);
+	expect_registers(g);
+	guest_get(g, KERNEL_STACK - sizeof(frame), frame, sizeof(frame));
+	if (error_code)
+		KUNIT_EXPECT_EQ(test, frame[0], *error_code);
+	KUNIT_EXPECT_EQ(test, frame[1], eip);
+	KUNIT_EXPECT_EQ(test, frame[2], USER_CS);
+	/* A fault's says RF, but QEMU's does not. */
+	KUNIT_EXPECT_EQ(test, frame[3] & ~X86_EFLAGS_RF,
+			X86_EFLAGS_FIXED | flags);
+	KUNIT_EXPECT_EQ(test, frame[4], STACK);
+	KUNIT_EXPECT_EQ(test, frame[5], USER_DS);
+	/* The code, once it has been missed; and besides only interrupts */
+	KUNIT_EXPECT_LE(test, g->entries - g->interrupted, 3);
+}
+
+/* As C finds it: nothing has been done. */
+static void expect_untouched(struct guest *g, u32 vector, u32 eip)
+{
+	struct lg_regs *regs = g->lg->regs;
+
+	KUNIT_EXPECT_EQ(g->test, guest_run(g), vector);
+	KUNIT_EXPECT_EQ(g->test, regs->eip, eip);
+	KUNIT_EXPECT_EQ(g->test, regs->cs, USER_CS);
+	KUNIT_EXPECT_EQ(g->test, regs->esp, STACK);
+	expect_registers(g);
+	KUNIT_EXPECT_EQ(g->test, guest_get32(g, FLAG), X86_EFLAGS_IF);
+}
+
+GUEST(syscall, "stc\nint $0x80\nud2\n");
+#define SYSCALL_END	3
+
+static void start_syscall(struct guest *g, u32 gate)
+{
+	start_user(g, &syscall, LG_VECTOR_SYSCALL, gate);
 }
 
 struct syscall_case {
@@ -271,52 +343,20 @@ static void syscall_without_exit(struct kunit *test)
 {
 	const struct syscall_case *c = test->param_value;
 	struct guest *g = test->priv;
-	struct lg_regs *regs = g->lg->regs;
-	u32 frame[5];
 
 	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
 		kunit_skip(test, "the host has no 32-bit system calls");
 	start_syscall(g, c->gate);
-	map_kernel(g);
 	put_flag(g, c->flag);
-	regs->eflags |= X86_EFLAGS_NT;
-	regs->ecx = 0x33333333;
-	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
-	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP + 2);
-	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
-	KUNIT_EXPECT_EQ(test, regs->ss, LG_KERNEL_DS);
-	KUNIT_EXPECT_EQ(test, regs->esp, KERNEL + KERNEL_STACK - sizeof(frame));
-	KUNIT_EXPECT_EQ(test, regs->eax, 0x11111111);
-	KUNIT_EXPECT_EQ(test, regs->ebx, 0x22222222);
-	KUNIT_EXPECT_EQ(test, regs->ecx, 0x33333333);
-	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_NT, 0);
-	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_IF, X86_EFLAGS_IF);
-	guest_get(g, KERNEL_STACK - sizeof(frame), frame, sizeof(frame));
-	KUNIT_EXPECT_EQ(test, frame[0], CODE + 13);
-	KUNIT_EXPECT_EQ(test, frame[1], USER_CS);
-	KUNIT_EXPECT_EQ(test, frame[2], X86_EFLAGS_FIXED | X86_EFLAGS_CF |
-			c->pushed | X86_EFLAGS_NT);
-	KUNIT_EXPECT_EQ(test, frame[3], STACK);
-	KUNIT_EXPECT_EQ(test, frame[4], USER_DS);
+	g->lg->regs->eflags |= X86_EFLAGS_NT;
+	expect_reflected(g, CODE + SYSCALL_END,
+			 X86_EFLAGS_CF | X86_EFLAGS_NT | c->pushed, NULL);
 	KUNIT_EXPECT_EQ(test, guest_get32(g, FLAG), c->after);
-	/* The code, once it has been missed; and besides only interrupts */
-	KUNIT_EXPECT_LE(test, g->entries - g->interrupted, 3);
 }
 
-/* As C finds it: nothing has been done. */
-static void expect_untouched(struct guest *g)
+static void expect_untouched_syscall(struct guest *g)
 {
-	struct lg_regs *regs = g->lg->regs;
-
-	regs->ecx = 0x33333333;
-	KUNIT_EXPECT_EQ(g->test, guest_run(g), LG_VECTOR_SYSCALL);
-	KUNIT_EXPECT_EQ(g->test, regs->eip, CODE + 13);
-	KUNIT_EXPECT_EQ(g->test, regs->cs, USER_CS);
-	KUNIT_EXPECT_EQ(g->test, regs->esp, STACK);
-	KUNIT_EXPECT_EQ(g->test, regs->eax, 0x11111111);
-	KUNIT_EXPECT_EQ(g->test, regs->ebx, 0x22222222);
-	KUNIT_EXPECT_EQ(g->test, regs->ecx, 0x33333333);
-	KUNIT_EXPECT_EQ(g->test, guest_get32(g, FLAG), X86_EFLAGS_IF);
+	expect_untouched(g, LG_VECTOR_SYSCALL, CODE + SYSCALL_END);
 }
 
 static void syscall_the_long_way(struct kunit *test)
@@ -328,37 +368,29 @@ static void syscall_the_long_way(struct kunit *test)
 		kunit_skip(test, "the host has no 32-bit system calls");
 	/* Nothing is where the flag is. */
 	start_syscall(g, INTERRUPT_GATE);
-	map(g, KERNEL + KERNEL_STACK - 4);
-	expect_untouched(g);
+	unmap(g, KERNEL + FLAG);
+	expect_untouched_syscall(g);
 
-	/* Now it is; but it is not known where. */
+	/* Nothing is where the frame would go. */
 	start_syscall(g, INTERRUPT_GATE);
-	map_kernel(g);
+	unmap(g, KERNEL + KERNEL_STACK - 4);
+	expect_untouched_syscall(g);
+
+	/* All is there, but it is not known where. */
+	start_syscall(g, INTERRUPT_GATE);
 	g->lg->data_gva = 0;
-	lg_vcpu_update_syscall(g->lg);
-	expect_untouched(g);
+	lg_vcpu_update_handlers(g->lg);
+	expect_untouched_syscall(g);
 
 	/* A gate that C has to look at */
 	start_syscall(g, TRAP_GATE & ~0x2000);
-	expect_untouched(g);
+	expect_untouched_syscall(g);
 
 	/* From ring 1 */
 	start_syscall(g, TRAP_GATE);
 	guest_start(g, &syscall, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_SYSCALL);
 	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
-}
-
-/* Nothing is where the frame would go. */
-static void syscall_without_stack(struct kunit *test)
-{
-	struct guest *g = test->priv;
-
-	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
-		kunit_skip(test, "the host has no 32-bit system calls");
-	start_syscall(g, INTERRUPT_GATE);
-	map(g, KERNEL + FLAG);
-	expect_untouched(g);
 }
 
 /* The handler's code segment is not there: too late for anything else. */
@@ -370,12 +402,276 @@ static void syscall_without_handler(struct kunit *test)
 	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
 		kunit_skip(test, "the host has no 32-bit system calls");
 	start_syscall(g, TRAP_GATE);
-	map_kernel(g);
 	lg_load_gdt_entry(g->lg, LG_KERNEL_CS / 8, 0xffff, 0x00cf3b00);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_ENTRY_FAULT);
 	KUNIT_EXPECT_EQ(test, regs->error_code, LG_KERNEL_CS & ~7);
 	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
 	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP);
+}
+
+/*
+ * Page faults: at MISSED, of which the guest's tables say what each case has, in
+ * either format. Of a 2-level guest's they are those that it has; for PAE there
+ * are others.
+ */
+#define MISSED		0x20004
+#define PAE_TOP		0x9000
+#define PAE_PD		0xa000
+#define PAE_KERNEL_PD	0xb000
+#define PAE_TABLE	0xc000
+#define PAE_KERNEL_TABLE 0xd000
+
+GUEST(read_missed, "stc\nmov 0x20004, %esi\n");
+GUEST(write_missed, "stc\nmov %esi, 0x20004\n");
+GUEST(fetch_missed, "stc\nmov $0x20004, %esi\njmp *%esi\n");
+
+#define P	LG_PTE_PRESENT
+#define W	LG_PTE_WRITE
+#define U	LG_PTE_USER
+#define LARGE	LG_PTE_PSE
+
+static void put64(struct guest *g, u32 gpa, u64 val)
+{
+	guest_put(g, gpa, &val, sizeof(val));
+}
+
+static void go_on_with_pae(struct guest *g)
+{
+	u64 i;
+
+	put64(g, PAE_TOP, PAE_PD | P);
+	put64(g, PAE_TOP + 3 * sizeof(u64), PAE_KERNEL_PD | P);
+	put64(g, PAE_PD, PAE_TABLE | P | W | U);
+	put64(g, PAE_KERNEL_PD, PAE_KERNEL_TABLE | P | W);
+	for (i = 0; i < PAGES; i++) {
+		put64(g, PAE_TABLE + i * sizeof(i), i << PAGE_SHIFT | P | W | U);
+		put64(g, PAE_KERNEL_TABLE + i * sizeof(i),
+		      i << PAGE_SHIFT | P | W);
+	}
+	lg_drop_private(g->lg, g->lg->mmu.root);
+	lg_drop_shared(g->lg);
+	g->lg->mmu.pae = true;
+	lg_new_page_table(g->lg, PAE_TOP);
+}
+
+struct fault_case {
+	const char *name;
+	const struct guest_code *code;
+	u64 pde, pte;		/* bits beside addresses; without P all of it */
+	u32 error_code;
+	u32 flag;
+	bool only_pae;
+	bool by_c;
+};
+
+#define TABLE	(P | W | U)
+#define IF	X86_EFLAGS_IF
+#define FAULT(name, code, ...)	{ name, &(code), __VA_ARGS__ }
+#define LEFT(name, code, pde, pte, ...)					\
+	{ name, &(code), pde, pte, 0, IF, __VA_ARGS__, true }
+
+static const struct fault_case fault_cases[] = {
+	FAULT("read of nothing", read_missed, TABLE, 0, U, IF),
+	FAULT("write of nothing", write_missed, TABLE, 0, U | W, IF),
+	FAULT("with interrupts off", write_missed, TABLE, 0, U | W, 0),
+	FAULT("fetch of nothing", fetch_missed, TABLE, 0, U | LG_PF_FETCH, IF),
+	FAULT("nothing, and bits", read_missed, TABLE, ~P, U, IF),
+	FAULT("write of read-only", write_missed, TABLE, P | U, U | W | P, IF),
+	FAULT("no table", write_missed, 0, 0, U | W, IF),
+	FAULT("no table, and bits", write_missed, ~P, 0, U | W, IF),
+	FAULT("table of NX", read_missed, TABLE | LG_PTE_NX, 0, U, IF, true),
+	FAULT("write of NX", write_missed, TABLE, P | U | LG_PTE_NX,
+	      U | W | P, IF, true),
+	LEFT("read of the kernel's", read_missed, TABLE, P | W, false),
+	LEFT("write of the kernel's", write_missed, TABLE, P, false),
+	LEFT("read-only table", write_missed, P | U, P | W | U, false),
+	LEFT("kernel's table", read_missed, P | W, P | W | U, false),
+	LEFT("fetch of NX", fetch_missed, TABLE, P | U | LG_PTE_NX, true),
+};
+
+static void describe_fault(const struct fault_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(fault, fault_cases, describe_fault);
+
+/* Without the P bit, all are the kernel's own. */
+static u64 entry_of(u32 address, u64 bits)
+{
+	return bits & P ? address | bits : bits;
+}
+
+static void put_way(struct guest *g, bool pae, u64 pde, u64 pte)
+{
+	if (pae) {
+		put64(g, PAE_PD, entry_of(PAE_TABLE, pde));
+		put64(g, PAE_TABLE + MISSED / PAGE_SIZE * sizeof(u64),
+		      entry_of(FREE, pte));
+	} else {
+		guest_put32(g, TOP, entry_of(USER_TABLE, pde));
+		guest_put32(g, USER_TABLE + MISSED / PAGE_SIZE * sizeof(u32),
+			    entry_of(FREE, pte));
+	}
+}
+
+static void start_fault(struct guest *g, const struct guest_code *code,
+			bool pae)
+{
+	u32 error_code = LG_PF_USER;
+
+	if (pae)
+		go_on_with_pae(g);
+	start_user(g, code, X86_TRAP_PF, INTERRUPT_GATE);
+	/* Code and stack, of which the directory may have nothing soon */
+	map(g, CODE);
+	map(g, STACK - 4);
+	map(g, KERNEL + CODE);
+	/* As the guest's kernel does when it sees to a fault */
+	map(g, KERNEL + (pae ? PAE_TOP : TOP));
+	map(g, KERNEL + (pae ? PAE_TABLE : USER_TABLE));
+	if (pae)
+		map(g, KERNEL + PAE_PD);
+	KUNIT_ASSERT_EQ(g->test, LG_FAULT_GUEST,
+			lg_page_fault(g->lg, MISSED, &error_code));
+	KUNIT_ASSERT_NE(g->test, g->lg->vcpu->sw->walk_top, 0);
+}
+
+static u32 fault_eip(const struct guest_code *code)
+{
+	return code == &fetch_missed ? MISSED : CODE + 1;
+}
+
+static void expect_fault(struct guest *g, const struct fault_case *c, bool pae)
+{
+	u32 error_code = c->error_code;
+
+	if (!pae || !lg_pte_nx)
+		error_code &= ~LG_PF_FETCH;
+	start_fault(g, c->code, pae);
+	put_way(g, pae, c->pde, c->pte);
+	put_flag(g, c->flag);
+	g->lg->regs->eflags |= X86_EFLAGS_NT;
+	if (c->by_c) {
+		expect_untouched(g, X86_TRAP_PF, fault_eip(c->code));
+		KUNIT_EXPECT_EQ(g->test, g->lg->regs->cr2, MISSED);
+		return;
+	}
+	expect_reflected(g, fault_eip(c->code),
+			 X86_EFLAGS_CF | X86_EFLAGS_NT | c->flag, &error_code);
+	KUNIT_EXPECT_EQ(g->test, guest_get32(g, FLAG), 0);
+	KUNIT_EXPECT_EQ(g->test, guest_get32(g, FLAG + LG_DATA_CR2), MISSED);
+}
+
+static void page_fault_without_exit(struct kunit *test)
+{
+	const struct fault_case *c = test->param_value;
+	unsigned int pae;
+
+	if (c->only_pae && !lg_pte_nx)
+		kunit_skip(test, "the CPU has no NX");
+	for (pae = c->only_pae; pae <= 1; pae++) {
+		put_way(test->priv, pae, TABLE, 0);
+		expect_fault(test->priv, c, pae);
+	}
+}
+
+/* Entries that kill a guest, for which it takes C */
+static void page_fault_by_bad_entries(struct kunit *test)
+{
+	static const struct {
+		u64 pde, pte;
+	} bad[] = {
+		{ TABLE | LARGE, P | U },
+		{ TABLE | 0x100000, P | U },
+		{ TABLE, P | U | LARGE },
+		{ TABLE, P | U | 0x100000 },
+		{ TABLE | BIT_ULL(40), P | U },
+		{ TABLE, P | U | BIT_ULL(40) },
+		{ TABLE | BIT_ULL(52), P | U },
+		{ TABLE, P | U | BIT_ULL(62) },
+	};
+	struct guest *g = test->priv;
+	struct lguest *lg = g->lg;
+	unsigned int i, pae;
+
+	for (pae = 0; pae <= 1; pae++) {
+		for (i = 0; i < ARRAY_SIZE(bad); i++) {
+			u32 error_code = LG_PF_USER | LG_PF_WRITE;
+
+			if (!pae && (bad[i].pde | bad[i].pte) > U32_MAX)
+				continue;
+			put_way(g, pae, TABLE, 0);
+			start_fault(g, &write_missed, pae);
+			put_way(g, pae, bad[i].pde, bad[i].pte);
+			lg_vcpu_load(lg);
+			do {
+				guest_enter(g);
+			} while (lg->regs->vector == LG_VECTOR_NONE &&
+				 guest_may_go_on(g));
+			lg_vcpu_put(lg);
+			KUNIT_EXPECT_EQ_MSG(test, lg->regs->vector, X86_TRAP_PF,
+					    "%u, %u", pae, i);
+			KUNIT_EXPECT_EQ(test, lg->regs->cr2, MISSED);
+			KUNIT_EXPECT_EQ(test, LG_FAULT_RETRY,
+					lg_page_fault(lg, MISSED, &error_code));
+			KUNIT_EXPECT_TRUE(test, lg_is_dead(lg));
+			lg->dead = 0;
+			lg->reason[0] = '\0';
+		}
+	}
+}
+
+static void expect_untouched_fault(struct guest *g)
+{
+	expect_untouched(g, X86_TRAP_PF, CODE + 1);
+	KUNIT_EXPECT_EQ(g->test, g->lg->regs->cr2, MISSED);
+	KUNIT_EXPECT_EQ(g->test, g->lg->regs->error_code, U | W);
+}
+
+static void page_fault_the_long_way(struct kunit *test)
+{
+	static const u32 needed[] = {
+		KERNEL + TOP, KERNEL + USER_TABLE, KERNEL + KERNEL_STACK - 4,
+		KERNEL + FLAG,
+	};
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	/* It faults at what it needs, and tells of the guest's own fault. */
+	for (i = 0; i < ARRAY_SIZE(needed); i++) {
+		start_fault(g, &write_missed, false);
+		unmap(g, needed[i]);
+		expect_untouched_fault(g);
+	}
+
+	/* All is there, but something else is in its place. */
+	start_fault(g, &write_missed, false);
+	guest_put32(g, KERNEL_TABLE + USER_TABLE / PAGE_SIZE * sizeof(u32),
+		    FREE | P | W);
+	unmap(g, KERNEL + USER_TABLE);
+	map(g, KERNEL + USER_TABLE);
+	expect_untouched_fault(g);
+	guest_put32(g, KERNEL_TABLE + USER_TABLE / PAGE_SIZE * sizeof(u32),
+		    USER_TABLE | P | W);
+	unmap(g, KERNEL + USER_TABLE);
+
+	start_fault(g, &write_missed, false);
+	g->lg->data_gva = 0;
+	lg_vcpu_update_handlers(g->lg);
+	expect_untouched_fault(g);
+
+	/* No handler */
+	start_fault(g, &write_missed, false);
+	lg_load_idt_entry(g->lg, X86_TRAP_PF, 0, 0);
+	expect_untouched_fault(g);
+
+	/* In ring 1 */
+	start_fault(g, &write_missed, false);
+	guest_start(g, &write_missed, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_PF);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, KERNEL + CODE + 1);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->error_code, W);
 }
 
 /* What is the host's own business */
@@ -593,8 +889,10 @@ static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(entry_faults),
 	KUNIT_CASE_PARAM(syscall_without_exit, syscall_gen_params),
 	KUNIT_CASE(syscall_the_long_way),
-	KUNIT_CASE(syscall_without_stack),
 	KUNIT_CASE(syscall_without_handler),
+	KUNIT_CASE_PARAM(page_fault_without_exit, fault_gen_params),
+	KUNIT_CASE(page_fault_by_bad_entries),
+	KUNIT_CASE(page_fault_the_long_way),
 	KUNIT_CASE(interrupt_that_waits),
 	KUNIT_CASE(interrupt_that_comes),
 	KUNIT_CASE(nmi_on_the_seam),

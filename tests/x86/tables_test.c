@@ -54,6 +54,9 @@ static void every_gate(struct kunit *test)
 		case LG_VECTOR_HYPERCALL:
 			want.dpl = 1;
 			break;
+		case X86_TRAP_PF:
+			handler = lg_switcher_page_fault;
+			break;
 		case LG_VECTOR_SYSCALL:
 			if (has_syscall) {
 				want.dpl = 3;

@@ -21,6 +21,7 @@
 
 #include "cpu.h"
 #include "lg.h"
+#include "lookup.h"
 
 #define PDE_SHIFT_2LEVEL	22
 #define PDPTE_SHIFT		30
@@ -33,20 +34,12 @@
 /* SDM volume 3, table 4-8: what must be 0 in an entry for 1 GiB, but PSE. */
 #define PDPTE_RESERVED	(LG_PTE_WRITE | LG_PTE_USER | LG_PTE_ACCESSED | \
 			 LG_PTE_DIRTY)
-/* Tables 4-9 to 4-11: beyond any physical address. */
-#define PAE_RESERVED	GENMASK_ULL(62, 52)
-
-static __always_inline bool is_sane(u64 entry, u32 limit)
-{
-	return !(entry & (LG_PTE_PSE | PAE_RESERVED)) &&
-	       (entry & LG_PTE_PFN) >> PAGE_SHIFT < limit;
-}
 
 /* Of present entries, those kill that no host could honour. */
 static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry,
 			u32 limit)
 {
-	if (!(entry & LG_PTE_PRESENT) || is_sane(entry, limit))
+	if (!(entry & LG_PTE_PRESENT) || lg_is_sane(entry, limit))
 		return true;
 	lg_kill(lg, "bad page %s entry %#llx for address %#x", what, entry,
 		gva);
@@ -54,36 +47,20 @@ static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry,
 }
 
 /**
- * lg_check_pte() - whether an entry for a page is one that we can honour
+ * lg_kill_for_pte() - an entry for a page is one that no host could honour
  * @lg: the guest; its own task calls
  * @gva: the address it maps
  * @pte: the entry
- *
- * Return: true; false with the guest dead, if it is present and has PSE set or
- * maps what is neither memory nor a device page.
  */
-bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte)
+void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte)
 {
-	return check_entry(lg, "table", gva, pte, lg->device_limit);
-}
-
-/**
- * lg_maps_frame() - whether an entry of the guest's maps a frame
- * @pte: the entry, as it may be
- * @gfn: the frame
- *
- * Return: true if it is present, one that lg_check_pte() lets pass, and does.
- */
-bool lg_maps_frame(u64 pte, u32 gfn)
-{
-	return pte & LG_PTE_PRESENT && is_sane(pte, gfn + 1) &&
-	       (pte & LG_PTE_PFN) >> PAGE_SHIFT == gfn;
+	check_entry(lg, "table", gva, pte, lg->device_limit);
 }
 
 /* Does an entry of a directory lead to a table that the guest can have? */
 static __always_inline bool leads_on(struct lguest *lg, u64 entry)
 {
-	return entry & LG_PTE_PRESENT && is_sane(entry, lg->pfn_limit);
+	return entry & LG_PTE_PRESENT && lg_is_sane(entry, lg->pfn_limit);
 }
 
 static u32 entry_size(struct lguest *lg)
@@ -388,7 +365,7 @@ bool lg_find_format(struct lguest *lg, u32 cr3)
 		if (!read_entry(lg, cr3 + (kernel >> PDE_SHIFT_2LEVEL) *
 				entry_size(lg), &entry))
 			return false;
-		if (entry & LG_PTE_PRESENT && is_sane(entry, lg->pfn_limit))
+		if (entry & LG_PTE_PRESENT && lg_is_sane(entry, lg->pfn_limit))
 			return true;
 	}
 
@@ -398,7 +375,7 @@ bool lg_find_format(struct lguest *lg, u32 cr3)
 			&entry))
 		return false;
 	if (entry & LG_PTE_PRESENT && !(entry & PDPTE_RESERVED) &&
-	    is_sane(entry, lg->pfn_limit))
+	    lg_is_sane(entry, lg->pfn_limit))
 		return true;
 	lg_kill(lg, "page table at %#x does not map the kernel's address %#x",
 		cr3, kernel);

@@ -64,11 +64,20 @@ static u64 pte_of(struct lguest *lg, u32 low, u32 high)
 	return low | (lg->mmu.pae ? (u64)high << 32 : 0);
 }
 
+static void do_first_hypercall(struct lguest *lg, u32 nr, u32 arg1)
+{
+	if (nr == LHCALL_LGUEST_INIT)
+		lg_data_init(lg, arg1);
+	else
+		lg_kill(lg, "hypercall %u before LGUEST_INIT", nr);
+}
+
 static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 			 u32 arg3, u32 arg4)
 {
-	if (!lg_data_ready(lg) && nr != LHCALL_LGUEST_INIT) {
-		lg_kill(lg, "hypercall %u before LGUEST_INIT", nr);
+	/* What guests do most need not wait for the rest. */
+	if (nr == LHCALL_SET_PTE) {
+		lg_set_pte(lg, arg1, arg2, pte_of(lg, arg3, arg4));
 		return;
 	}
 
@@ -78,10 +87,7 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 		/* Being here has done it, or is about to. */
 		break;
 	case LHCALL_LGUEST_INIT:
-		if (lg_data_ready(lg))
-			lg_kill(lg, "a second LGUEST_INIT");
-		else
-			lg_data_init(lg, arg1);
+		lg_kill(lg, "a second LGUEST_INIT");
 		break;
 	case LHCALL_SHUTDOWN:
 		do_shutdown(lg, arg1, arg2);
@@ -114,9 +120,6 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 			lg_kill(lg, "hypercall %u (SET_PMD) from a guest without PAE tables",
 				nr);
 		break;
-	case LHCALL_SET_PTE:
-		lg_set_pte(lg, arg1, arg2, pte_of(lg, arg3, arg4));
-		break;
 	case LHCALL_SET_PGD:
 		lg_set_pgd(lg, arg1, arg2);
 		break;
@@ -146,19 +149,16 @@ static noinline bool drain_ring(struct lguest *lg)
 {
 	struct lg_hcall call;
 	unsigned int i;
-	bool empty;
 
 	for (i = 0; i < LG_RING_ENTRIES; i++) {
-		if (!lg_data_ring_take(lg, &call, &empty))
-			return false;
-		if (empty)
-			return true;
+		if (!lg_data_ring_take(lg, &call))
+			break;
 		do_hypercall(lg, call.nr, call.arg1, call.arg2, call.arg3,
 			     call.arg4);
 		if (lg->pending.trap || lg_is_dead(lg))
 			return false;
 	}
-	return true;
+	return !lg_is_dead(lg);
 }
 
 /**
@@ -174,7 +174,12 @@ void lg_do_hypercalls(struct lguest *lg)
 {
 	const struct lg_regs *regs = lg->regs;
 
-	if (lg_data_ready(lg) && !lg_data_ring_is_empty(lg) && !drain_ring(lg))
+	if (!lg_data_ready(lg)) {
+		lg->hcall_pending = false;
+		do_first_hypercall(lg, regs->eax, regs->ebx);
+		return;
+	}
+	if (!lg_data_ring_is_empty(lg) && !drain_ring(lg))
 		return;
 	lg->hcall_pending = false;
 	do_hypercall(lg, regs->eax, regs->ebx, regs->ecx, regs->edx,

@@ -214,7 +214,7 @@ bool lg_data_blocked(struct lguest *lg, u32 *blocked);
 bool lg_data_set_cr2(struct lguest *lg, u32 cr2);
 bool lg_data_set_wallclock(struct lguest *lg);
 bool lg_data_ring_is_empty(struct lguest *lg);
-bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call, bool *empty);
+bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call);
 const struct lg_data_layout *lg_data_find_layout(const u32 *words);
 
 /* hypercalls.c */

@@ -254,40 +254,38 @@ bool lg_data_ring_is_empty(struct lguest *lg)
 
 /**
  * lg_data_ring_take() - take the next hypercall from the asynchronous ring
- * @lg: the guest; its own task calls
+ * @lg: the guest, with a struct lguest_data; its own task calls
  * @call: the call
- * @empty: nothing was there to take
  *
  * The slot is the guest's again when this returns.
  *
  * Context: may sleep.
- * Return: true; false with the guest dead.
+ * Return: true; false if there was none, or with the guest dead.
  */
-bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call, bool *empty)
+bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call)
 {
+	unsigned int next = lg->ring_next;
 	u8 __user *data = lg_user_address(lg, lg->data);
-	u8 __user *status = data + DATA_RING_STATUS + lg->ring_next;
+	u8 __user *status = data + DATA_RING_STATUS + next;
 	u32 __user *words = (u32 __user *)(data + DATA_RING) +
-			    lg->ring_next * (sizeof(*call) / sizeof(u32));
+			    next * (sizeof(*call) / sizeof(u32));
 	u8 now;
 
-	*empty = true;
 	if (!user_access_begin(data, DATA_TAIL))
 		goto gone;
 	unsafe_get_user(now, status, fault);
-	if (now != RING_DONE) {
-		*empty = false;
-		unsafe_get_user(call->nr, words, fault);
-		unsafe_get_user(call->arg1, words + 1, fault);
-		unsafe_get_user(call->arg2, words + 2, fault);
-		unsafe_get_user(call->arg3, words + 3, fault);
-		unsafe_get_user(call->arg4, words + 4, fault);
-		unsafe_put_user((u8)RING_DONE, status, fault);
+	if (now == RING_DONE) {
+		user_access_end();
+		return false;
 	}
+	unsafe_get_user(call->nr, words, fault);
+	unsafe_get_user(call->arg1, words + 1, fault);
+	unsafe_get_user(call->arg2, words + 2, fault);
+	unsafe_get_user(call->arg3, words + 3, fault);
+	unsafe_get_user(call->arg4, words + 4, fault);
+	unsafe_put_user((u8)RING_DONE, status, fault);
 	user_access_end();
-	if (*empty)
-		return true;
-	lg->ring_next = (lg->ring_next + 1) % LG_RING_ENTRIES;
+	lg->ring_next = (next + 1) % LG_RING_ENTRIES;
 	return true;
 
 fault:

@@ -11,6 +11,7 @@
 
 #include "cpu.h"
 #include "lg.h"
+#include "lookup.h"
 
 /* What the switcher compares with: a directory's entry for a table there */
 #define TABLE_FLAGS	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER)

@@ -16,6 +16,7 @@
 
 #include "cpu.h"
 #include "lg.h"
+#include "lookup.h"
 
 /* How much a fill is worth: the page as it is, or a fault of the host's. */
 enum effort {
@@ -23,6 +24,9 @@ enum effort {
 	FILL_FOR_READ,
 	FILL_FOR_WRITE,
 };
+
+/* How many pages of the kernel's map are filled with one that is missed */
+#define AROUND		32
 
 static void out_of_memory(struct lguest *lg)
 {
@@ -41,11 +45,11 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 	int got = 0;
 
 	if (*writable)
-		got = get_user_page_fast_only(addr, FOLL_WRITE, &page);
+		got = get_user_pages_fast_only(addr, 1, FOLL_WRITE, &page);
 	if (!got) {
 		*writable = effort == FILL_FOR_WRITE;
 		if (effort == FILL_IF_THERE)
-			got = get_user_page_fast_only(addr, 0, &page);
+			got = get_user_pages_fast_only(addr, 1, 0, &page);
 		else
 			got = get_user_pages_fast(addr, 1,
 						  *writable ? FOLL_WRITE : 0,
@@ -207,9 +211,9 @@ static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 }
 
 /* With the lock held: the host's page for @map is that in @entry. */
-static void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
-		      unsigned int index, const struct lg_mapping *map,
-		      u64 entry)
+static __always_inline void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
+				      unsigned int index,
+				      const struct lg_mapping *map, u64 entry)
 {
 	u32 pte = map->gfn << PAGE_SHIFT | offset_in_page(map->pte);
 
@@ -220,7 +224,8 @@ static void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
 	    leaf->ptes[index] >> PAGE_SHIFT == map->gfn) {
 		leaf->ptes[index] = pte;
 	} else {
-		lg_zap_entry(mmu, leaf, index);
+		if (leaf->entries[index] & LG_PTE_PRESENT)
+			lg_zap_entry(mmu, leaf, index);
 		lg_rmap_add(mmu, leaf, index, pte);
 	}
 	WRITE_ONCE(leaf->entries[index], entry | shadow_bits(map));
@@ -231,11 +236,17 @@ static bool is_kernel(struct lguest *lg, u32 gva)
 	return lg->kernel_address && gva >= lg->kernel_address;
 }
 
+/* Where the guest's kernel has its memory mapped, page for page */
+static bool is_linear(struct lguest *lg, u32 gva, u32 gfn)
+{
+	return is_kernel(lg, gva) &&
+	       (gva - lg->kernel_address) >> PAGE_SHIFT == gfn;
+}
+
 /* What the switcher knows of the guest's memory is about to become wrong. */
 static void check_linear(struct lguest *lg, u32 gva, u32 gfn)
 {
-	if (is_kernel(lg, gva) &&
-	    (gva - lg->kernel_address) >> PAGE_SHIFT != gfn)
+	if (is_kernel(lg, gva) && !is_linear(lg, gva, gfn))
 		lg_linear_forget(lg, gva);
 }
 
@@ -250,8 +261,10 @@ static u64 make_entry(u64 address, bool writable)
  * just prepared for a process, has its page there, and nobody need be asked.
  * One that may become writable must be so there.
  */
-static bool fill_from_known(struct lg_mmu *mmu, struct lg_leaf *leaf,
-			    unsigned int index, const struct lg_mapping *map)
+static __always_inline bool fill_from_known(struct lg_mmu *mmu,
+					    struct lg_leaf *leaf,
+					    unsigned int index,
+					    const struct lg_mapping *map)
 {
 	bool writable = may_write(map);
 	u64 known;
@@ -352,6 +365,71 @@ u32 lg_error_code_bits(struct lguest *lg)
 	       (lg->mmu.pae && lg_pte_nx ? LG_PF_FETCH : 0);
 }
 
+/* Did the guest's kernel use the page before, which it has for good as a rule? */
+static bool was_used(const struct lg_mapping *map)
+{
+	return map->pte & LG_PTE_ACCESSED && lg_maps_frame(map->pte, map->gfn);
+}
+
+/*
+ * A kernel that comes to a page of its memory, as to clear it, soon comes to those
+ * around it. What of these the host has at hand is mapped along.
+ */
+static noinline void fill_around(struct lguest *lg, u32 gva,
+				 const struct lg_mapping *map)
+{
+	struct lg_leaf *leaf = lg_find_linked(lg, lg->mmu.root, gva);
+	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+	unsigned int first = round_down(index, AROUND);
+	unsigned int bit = first % BITS_PER_LONG;
+	u32 gfn = map->gfn - (index - first);
+	struct lg_mapping now = *map;
+	struct lg_mmu *mmu = &lg->mmu;
+	struct page *pages[AROUND];
+	u64 ptes[BITS_PER_LONG];
+	unsigned long wanted, seq;
+	bool settled;
+	int i, got;
+
+	if (!leaf || map->gfn < index - first || gfn + AROUND > lg->pfn_limit)
+		return;
+	wanted = ~READ_ONCE(leaf->filled[BIT_WORD(first)]) &
+		 GENMASK(bit + AROUND - 1, bit);
+	if (!wanted || lg_rmap_prepare(mmu, gfn) ||
+	    lg_rmap_prepare(mmu, gfn + AROUND - 1) ||
+	    !lg_read_ptes(lg, map, first - bit, wanted, ptes))
+		return;
+
+	spin_lock(&mmu->lock);
+	seq = mmu->seq;
+	settled = !mmu->invalidations;
+	spin_unlock(&mmu->lock);
+	if (!settled)
+		return;
+	got = get_user_pages_fast_only(lg->base + ((u64)gfn << PAGE_SHIFT),
+				       AROUND, FOLL_WRITE, pages);
+	for (i = 0; i < got; i++) {
+		if (!PageDirty(pages[i]))
+			set_page_dirty_lock(pages[i]);
+	}
+
+	spin_lock(&mmu->lock);
+	for (i = 0; i < got && !lg_mmu_unsettled(mmu, seq); i++) {
+		u64 entry = page_to_phys(pages[i]) | lg_pte_encryption;
+
+		now.gfn = gfn + i;
+		now.pte = ptes[bit + i];
+		/* The CPU is to note whether it uses the entry. */
+		if (wanted & BIT(bit + i) && was_used(&now))
+			set_entry(mmu, leaf, first + i, &now,
+				  make_entry(entry, may_write(&now)) &
+				  ~LG_PTE_ACCESSED);
+	}
+	spin_unlock(&mmu->lock);
+	for (i = 0; i < got; i++)
+		put_page(pages[i]);
+}
+
 /* What the CPU would have pushed had it walked the guest's own tables. */
 static u32 guest_error_code(struct lguest *lg, u32 error_code,
 			    const struct lg_mapping *map)
@@ -409,6 +487,8 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 	if (fill(lg, lg->mmu.root, gva, &map,
 		 write ? FILL_FOR_WRITE : FILL_FOR_READ))
 		return LG_FAULT_RETRY;
+	if (is_linear(lg, gva, map.gfn))
+		fill_around(lg, gva, &map);
 	return LG_FAULT_FIXED;
 }
 
@@ -498,7 +578,8 @@ static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
  * Let a linked leaf say at once what the guest's table does now, if that takes
  * neither the table nor the host.
  */
-static bool renew(struct lguest *lg, struct lg_leaf *leaf, u32 gva, u64 pte)
+static __always_inline bool renew(struct lguest *lg, struct lg_leaf *leaf,
+				  u32 gva, u64 pte)
 {
 	struct lg_mapping map = {
 		.gfn = (pte & LG_PTE_PFN) >> PAGE_SHIFT,
@@ -525,6 +606,42 @@ static noinline void fill_as_told(struct lguest *lg, u32 gva, u64 pte)
 	fill(lg, lg->mmu.root, gva, &map, FILL_IF_THERE);
 }
 
+/*
+ * In one root. A leaf that is not linked is compared before it will be. Return true
+ * if the shadow now says what the guest's table does.
+ */
+static __always_inline bool set_in_root(struct lguest *lg, struct lg_root *root,
+					u32 gva, u64 pte, bool useful)
+{
+	struct lg_leaf *leaf = lg_find_linked(lg, root, gva);
+
+	if (!leaf)
+		return false;
+	if (useful && renew(lg, leaf, gva, pte))
+		return true;
+	spin_lock(&lg->mmu.lock);
+	lg_zap_entry(&lg->mmu, leaf, (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES);
+	spin_unlock(&lg->mmu.lock);
+	return false;
+}
+
+/* In all that have the address in common */
+static noinline void set_kernel_pte(struct lguest *lg, u32 gva, u64 pte,
+				    bool useful)
+{
+	struct lg_root *root;
+	bool done = false;
+
+	for (root = first_affected(lg, 0, gva); root;
+	     root = next_affected(lg, root, gva)) {
+		if (set_in_root(lg, root, gva, pte, useful && !done) &&
+		    (root == lg->mmu.root || lg_is_shared(lg, gva)))
+			done = true;
+	}
+	if (useful && !done)
+		fill_as_told(lg, gva, pte);
+}
+
 /**
  * lg_set_pte() - LHCALL_SET_PTE: one entry of a guest's table changed
  * @lg: the guest; its own task calls
@@ -536,38 +653,24 @@ static noinline void fill_as_told(struct lguest *lg, u32 gva, u64 pte)
  */
 void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 {
-	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
-	struct lg_mmu *mmu = &lg->mmu;
-	struct lg_root *root;
-	bool useful;
-
-	if (!lg_check_pte(lg, gva, pte))
-		return;
 	/*
 	 * A guest touches at once what it has just mapped for a fault of its
 	 * own. Save it our fault.
 	 */
-	useful = pte & LG_PTE_PRESENT && pte & LG_PTE_ACCESSED &&
-		 (mmu->root->gpa == cr3 || is_kernel(lg, gva));
+	bool useful = pte & LG_PTE_PRESENT && pte & LG_PTE_ACCESSED;
+	struct lg_root *root = lg->mmu.root;
 
-	/* Leaves that are not linked are compared before they will be. */
-	for (root = first_affected(lg, cr3, gva); root;
-	     root = next_affected(lg, root, gva)) {
-		struct lg_leaf *leaf = lg_find_linked(lg, root, gva);
-
-		if (!leaf)
-			continue;
-		if (useful && renew(lg, leaf, gva, pte)) {
-			if (root == mmu->root || lg_is_shared(lg, gva))
-				useful = false;
-			continue;
-		}
-		spin_lock(&mmu->lock);
-		lg_zap_entry(mmu, leaf, index);
-		spin_unlock(&mmu->lock);
+	if (!lg_check_pte(lg, gva, pte))
+		return;
+	if (is_kernel(lg, gva)) {
+		set_kernel_pte(lg, gva, pte, useful);
+		return;
 	}
-
-	if (useful)
+	if (root->gpa != cr3) {
+		root = lg_find_root(lg, cr3);
+		useful = false;
+	}
+	if (root && !set_in_root(lg, root, gva, pte, useful) && useful)
 		fill_as_told(lg, gva, pte);
 }
 

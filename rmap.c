@@ -13,35 +13,7 @@
 #include <linux/slab.h>
 
 #include "lg.h"
-
-#define HEADS_PER_PAGE	(PAGE_SIZE / sizeof(u32))
-#define LEAVES_PER_PAGE	(PAGE_SIZE / sizeof(struct lg_leaf *))
-#define LOOKS		4
-
-static u32 slot_of(const struct lg_leaf *leaf, unsigned int index)
-{
-	return leaf->id * LG_TABLE_ENTRIES + index;
-}
-
-static struct lg_leaf *leaf_of(struct lg_mmu *mmu, u32 slot)
-{
-	u32 id = slot / LG_TABLE_ENTRIES;
-
-	return mmu->leaves[id / LEAVES_PER_PAGE][id % LEAVES_PER_PAGE];
-}
-
-static struct lg_rmap_link *link_of(struct lg_mmu *mmu, u32 slot)
-{
-	return &leaf_of(mmu, slot)->link[slot % LG_TABLE_ENTRIES];
-}
-
-static u32 *head_of(struct lg_mmu *mmu, u32 gfn)
-{
-	/* Pairs with lg_rmap_prepare(), by the address. */
-	u32 *heads = READ_ONCE(mmu->heads[gfn / HEADS_PER_PAGE]);
-
-	return heads ? &heads[gfn % HEADS_PER_PAGE] : NULL;
-}
+#include "lookup.h"
 
 /**
  * lg_rmap_init() - no frame is mapped yet
@@ -53,8 +25,8 @@ static u32 *head_of(struct lg_mmu *mmu, u32 gfn)
  */
 int lg_rmap_init(struct lg_mmu *mmu, u32 frames)
 {
-	mmu->head_pages = DIV_ROUND_UP(frames, HEADS_PER_PAGE);
-	mmu->leaf_pages = mmu->limit / LEAVES_PER_PAGE + 1;
+	mmu->head_pages = DIV_ROUND_UP(frames, LG_HEADS_PER_PAGE);
+	mmu->leaf_pages = mmu->limit / LG_LEAVES_PER_PAGE + 1;
 	mmu->heads = kzalloc(array_size(mmu->head_pages, sizeof(*mmu->heads)),
 			     GFP_KERNEL_ACCOUNT);
 	mmu->leaves = kzalloc(array_size(mmu->leaf_pages, sizeof(*mmu->leaves)),
@@ -83,7 +55,7 @@ int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
 	id = ida_alloc_range(&mmu->leaf_ids, 1, mmu->limit, GFP_KERNEL_ACCOUNT);
 	if (id < 0)
 		return -ENOMEM;
-	page = &mmu->leaves[id / LEAVES_PER_PAGE];
+	page = &mmu->leaves[id / LG_LEAVES_PER_PAGE];
 	if (!*page) {
 		*page = (struct lg_leaf **)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 		if (!*page) {
@@ -92,7 +64,7 @@ int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
 		}
 	}
 	leaf->id = id;
-	(*page)[id % LEAVES_PER_PAGE] = leaf;
+	(*page)[id % LG_LEAVES_PER_PAGE] = leaf;
 	return 0;
 }
 
@@ -118,7 +90,7 @@ void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
  */
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
 {
-	u32 **heads = &mmu->heads[gfn / HEADS_PER_PAGE];
+	u32 **heads = &mmu->heads[gfn / LG_HEADS_PER_PAGE];
 	u32 *page;
 
 	if (*heads)
@@ -126,62 +98,8 @@ int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
 	page = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!page)
 		return -ENOMEM;
-	/* Pairs with head_of(): who sees it sees it empty. */
+	/* Pairs with lg_head_of(): who sees it sees it empty. */
 	smp_store_release(heads, page);
-	return 0;
-}
-
-/**
- * lg_rmap_add() - note that a shadow entry maps a frame
- * @mmu: the guest's shadow tables
- * @leaf: the entry's table
- * @index: the entry
- * @pte: the lower half of the guest's entry for it, with the frame in it;
- *	lg_rmap_prepare() was called for that
- *
- * Context: &lg_mmu.lock held.
- */
-void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
-		 u32 pte)
-{
-	struct lg_rmap_link *link = &leaf->link[index];
-	u32 *head = head_of(mmu, pte >> PAGE_SHIFT);
-
-	__set_bit(index, leaf->filled);
-	leaf->ptes[index] = pte;
-	link->prev = 0;
-	link->next = *head;
-	*head = slot_of(leaf, index);
-	if (link->next)
-		link_of(mmu, link->next)->prev = *head;
-}
-
-/**
- * lg_rmap_entry() - a shadow entry that maps a frame, if one is near
- * @mmu: the guest's shadow tables
- * @gfn: the frame
- * @write: it must be writable
- *
- * As long as it is there, so is the host's page that it names.
- *
- * Context: &lg_mmu.lock held.
- * Return: the entry, or 0.
- */
-u64 lg_rmap_entry(struct lg_mmu *mmu, u32 gfn, bool write)
-{
-	u64 wanted = LG_PTE_PRESENT | (write ? LG_PTE_WRITE : 0);
-	u32 *head = head_of(mmu, gfn);
-	u32 slot = head ? *head : 0;
-	unsigned int i;
-
-	/* A page that a hundred processes map must not take a hundred looks. */
-	for (i = 0; slot && i < LOOKS; i++, slot = link_of(mmu, slot)->next) {
-		u64 entry;
-
-		entry = leaf_of(mmu, slot)->entries[slot % LG_TABLE_ENTRIES];
-		if ((entry & wanted) == wanted)
-			return entry;
-	}
 	return 0;
 }
 
@@ -206,11 +124,11 @@ bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 	WRITE_ONCE(leaf->entries[index], 0);
 	__clear_bit(index, leaf->filled);
 	if (link->next)
-		link_of(mmu, link->next)->prev = link->prev;
+		lg_link_of(mmu, link->next)->prev = link->prev;
 	if (link->prev)
-		link_of(mmu, link->prev)->next = link->next;
+		lg_link_of(mmu, link->prev)->next = link->next;
 	else
-		*head_of(mmu, leaf->ptes[index] >> PAGE_SHIFT) = link->next;
+		*lg_head_of(mmu, leaf->ptes[index] >> PAGE_SHIFT) = link->next;
 	return true;
 }
 
@@ -229,14 +147,14 @@ bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last)
 	u32 gfn = first;
 
 	while (gfn <= last) {
-		u32 *head = head_of(mmu, gfn);
+		u32 *head = lg_head_of(mmu, gfn);
 
 		if (!head) {
-			gfn = (gfn / HEADS_PER_PAGE + 1) * HEADS_PER_PAGE;
+			gfn = (gfn / LG_HEADS_PER_PAGE + 1) * LG_HEADS_PER_PAGE;
 			continue;
 		}
 		while (*head)
-			zapped |= lg_zap_entry(mmu, leaf_of(mmu, *head),
+			zapped |= lg_zap_entry(mmu, lg_leaf_of(mmu, *head),
 					       *head % LG_TABLE_ENTRIES);
 		gfn++;
 	}
@@ -258,14 +176,14 @@ bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last)
  */
 bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear)
 {
-	u32 *head = head_of(mmu, gfn);
+	u32 *head = lg_head_of(mmu, gfn);
 	u32 slot = head ? *head : 0;
 	bool young = false;
 
-	for (; slot; slot = link_of(mmu, slot)->next) {
+	for (; slot; slot = lg_link_of(mmu, slot)->next) {
 		u64 *entry;
 
-		entry = &leaf_of(mmu, slot)->entries[slot % LG_TABLE_ENTRIES];
+		entry = &lg_leaf_of(mmu, slot)->entries[slot % LG_TABLE_ENTRIES];
 		if (!(READ_ONCE(*entry) & LG_PTE_ACCESSED))
 			continue;
 		young = true;

@@ -81,7 +81,8 @@ struct lg_leaf {
  * @list: in &lg_mmu.roots
  * @used: &lg_mmu.uses when it last came into use
  * @pdpt: the four directories below 4 GiB; the rest is never used
- * @links: for each of its own directories, the leaves that the CPU finds there
+ * @pd: of these, those that no other root shares
+ * @links: for each of these, the leaves that the CPU finds there
  * @pd_gpa: the guest's directory that each is filled from, if it has PAE tables;
  *	not for those that all roots share
  * @flushes: &lg_mmu.flushes when it was last in use
@@ -94,6 +95,7 @@ struct lg_root {
 	struct list_head list;
 	unsigned long used;
 	u64 *pdpt;
+	u64 *pd[LG_DIRECTORIES];
 	DECLARE_BITMAP(links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
 	u32 pd_gpa[LG_DIRECTORIES];
 	unsigned long flushes;
@@ -224,8 +226,6 @@ void lg_linear_forget(struct lguest *lg, u32 gva);
 u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root,
 			unsigned int i);
 struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
-struct lg_leaf *lg_find_linked(struct lguest *lg, struct lg_root *root,
-			       u32 gva);
 struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 			     const struct lg_mapping *map, u32 gva);
 void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
@@ -251,8 +251,7 @@ bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
 bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
 		     struct lg_leaf *leaf, unsigned int first,
 		     unsigned long *wanted);
-bool lg_maps_frame(u64 pte, u32 gfn);
-bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte);
+void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte);
 bool lg_check_top(struct lguest *lg, u32 cr3);
 bool lg_find_format(struct lguest *lg, u32 cr3);
 bool lg_make_boot_table(struct lguest *lg);
@@ -262,9 +261,6 @@ int lg_rmap_init(struct lg_mmu *mmu, u32 frames);
 int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
-void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index,
-		 u32 pte);
-u64 lg_rmap_entry(struct lg_mmu *mmu, u32 gfn, bool write);
 bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
 bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last);
 bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear);

@@ -26,6 +26,7 @@
 
 #include "cpu.h"
 #include "lg.h"
+#include "lookup.h"
 
 #define TABLE_FLAGS	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER | \
 			 LG_PTE_ACCESSED)
@@ -53,16 +54,6 @@ static u64 linked(u64 entry)
 	return (entry ^ LG_PTE_PFN) | LG_PTE_PRESENT;
 }
 
-static u64 address_of(u64 entry)
-{
-	return entry & LG_PTE_PFN & ~lg_pte_encryption;
-}
-
-static void *table_at(u64 entry)
-{
-	return phys_to_virt(address_of(entry));
-}
-
 static u64 *alloc_table(struct lguest *lg)
 {
 	u64 *table = (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -80,11 +71,6 @@ static void free_table(struct lguest *lg, u64 *table)
 	lg->mmu.tables--;
 }
 
-static bool directory_is_shared(struct lguest *lg, unsigned int i)
-{
-	return lg_is_shared(lg, i << LG_DIRECTORY_SHIFT);
-}
-
 /**
  * lg_directory_noted() - by which of the guest's directories one is filled
  * @lg: the guest; its own task calls
@@ -98,30 +84,14 @@ static bool directory_is_shared(struct lguest *lg, unsigned int i)
  */
 u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root, unsigned int i)
 {
-	return directory_is_shared(lg, i) ? &lg->mmu.kernel_pd_gpa[i] :
+	return lg_is_shared_directory(lg, i) ? &lg->mmu.kernel_pd_gpa[i] :
 					    &root->pd_gpa[i];
-}
-
-/* A root's own directory, if there is one. */
-static u64 *own_directory(struct lguest *lg, struct lg_root *root,
-			  unsigned int i)
-{
-	if (directory_is_shared(lg, i) || !(root->pdpt[i] & LG_PTE_PRESENT))
-		return NULL;
-	return table_at(root->pdpt[i]);
-}
-
-static u64 *find_directory(struct lguest *lg, struct lg_root *root,
-			   unsigned int i)
-{
-	return directory_is_shared(lg, i) ? lg->mmu.kernel_pd[i] :
-					    own_directory(lg, root, i);
 }
 
 static unsigned long *links_of(struct lguest *lg, struct lg_root *root,
 			       unsigned int i)
 {
-	return directory_is_shared(lg, i) ? lg->mmu.kernel_links[i] :
+	return lg_is_shared_directory(lg, i) ? lg->mmu.kernel_links[i] :
 					    root->links[i];
 }
 
@@ -131,7 +101,7 @@ static struct lg_leaf *leaf_at(u64 pde)
 		return NULL;
 	if (!(pde & LG_PTE_PRESENT))
 		pde = linked(pde);
-	return (struct lg_leaf *)page_private(pfn_to_page(address_of(pde) >> PAGE_SHIFT));
+	return lg_linked_leaf(pde);
 }
 
 static void free_leaf(struct lguest *lg, struct lg_leaf *leaf)
@@ -172,11 +142,6 @@ free_struct:
 	return NULL;
 }
 
-static unsigned int pde_index(u32 gva)
-{
-	return (gva / LG_LEAF_SPAN) % LG_TABLE_ENTRIES;
-}
-
 /**
  * lg_find_leaf() - the leaf for an address, linked or not
  * @lg: the guest; its own task calls
@@ -187,39 +152,25 @@ static unsigned int pde_index(u32 gva)
  */
 struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 {
-	u64 *pd = find_directory(lg, root, gva >> LG_DIRECTORY_SHIFT);
+	u64 *pd = lg_find_directory(lg, root, gva >> LG_DIRECTORY_SHIFT);
 
-	return pd ? leaf_at(pd[pde_index(gva)]) : NULL;
-}
-
-/**
- * lg_find_linked() - the leaf for an address, where the CPU finds it
- * @lg: the guest; its own task calls
- * @root: a root of its
- * @gva: the address
- *
- * Return: the leaf; NULL if there is none that is linked.
- */
-struct lg_leaf *lg_find_linked(struct lguest *lg, struct lg_root *root, u32 gva)
-{
-	u64 *pd = find_directory(lg, root, gva >> LG_DIRECTORY_SHIFT);
-	u64 pde = pd ? pd[pde_index(gva)] : 0;
-
-	return pde & LG_PTE_PRESENT ? leaf_at(pde) : NULL;
+	return pd ? leaf_at(pd[lg_pde_index(gva)]) : NULL;
 }
 
 /* The directory for an address, made and linked if need be. */
 static u64 *make_directory(struct lguest *lg, struct lg_root *root,
 			   unsigned int i)
 {
-	u64 *pd = find_directory(lg, root, i);
+	u64 *pd = lg_find_directory(lg, root, i);
 
 	if (!pd) {
 		pd = alloc_table(lg);
 		if (!pd)
 			return NULL;
-		if (directory_is_shared(lg, i))
+		if (lg_is_shared_directory(lg, i))
 			lg->mmu.kernel_pd[i] = pd;
+		else
+			root->pd[i] = pd;
 	}
 	/* Another root may have made the shared one. */
 	root->pdpt[i] = entry_of(pd);
@@ -249,7 +200,7 @@ struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 
 	if (!pd)
 		return NULL;
-	pde = &pd[pde_index(gva)];
+	pde = &pd[lg_pde_index(gva)];
 	if (*pde & LG_PTE_PRESENT)
 		return leaf_at(*pde);
 
@@ -263,7 +214,7 @@ struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 	if (!lg_sync_leaf(lg, leaf, map))
 		return NULL;
 	WRITE_ONCE(*pde, entry_of(leaf->entries));
-	__set_bit(pde_index(gva), links_of(lg, root, i));
+	__set_bit(lg_pde_index(gva), links_of(lg, root, i));
 	return leaf;
 }
 
@@ -276,8 +227,8 @@ struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 {
 	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
-	u64 *pd = find_directory(lg, root, i);
-	unsigned int index = pde_index(gva);
+	u64 *pd = lg_find_directory(lg, root, i);
+	unsigned int index = lg_pde_index(gva);
 
 	if (!pd || !(pd[index] & LG_PTE_PRESENT))
 		return;
@@ -295,7 +246,7 @@ void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 			 unsigned int i)
 {
 	unsigned long *links = links_of(lg, root, i);
-	u64 *pd = find_directory(lg, root, i);
+	u64 *pd = lg_find_directory(lg, root, i);
 	unsigned int index;
 
 	if (!pd)
@@ -317,7 +268,7 @@ void lg_unlink_private(struct lguest *lg, struct lg_root *root)
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
-		if (!directory_is_shared(lg, i))
+		if (!lg_is_shared_directory(lg, i))
 			lg_unlink_directory(lg, root, i);
 	}
 }
@@ -330,7 +281,7 @@ static void refresh_directory(struct lguest *lg, struct lg_root *root,
 			      unsigned int i)
 {
 	unsigned long *links = links_of(lg, root, i);
-	u64 *pd = find_directory(lg, root, i);
+	u64 *pd = lg_find_directory(lg, root, i);
 	struct lg_mapping map;
 	unsigned int index;
 
@@ -364,7 +315,7 @@ void lg_refresh_private(struct lguest *lg, struct lg_root *root)
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
-		if (!directory_is_shared(lg, i))
+		if (!lg_is_shared_directory(lg, i))
 			refresh_directory(lg, root, i);
 	}
 }
@@ -380,7 +331,7 @@ void lg_refresh_shared(struct lguest *lg)
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
-		if (directory_is_shared(lg, i))
+		if (lg_is_shared_directory(lg, i))
 			refresh_directory(lg, lg->mmu.root, i);
 	}
 }
@@ -412,11 +363,12 @@ void lg_drop_private(struct lguest *lg, struct lg_root *root)
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
-		u64 *pd = own_directory(lg, root, i);
+		u64 *pd = root->pd[i];
 
 		if (!pd)
 			continue;
 		drop_leaves(lg, pd, root->links[i]);
+		root->pd[i] = NULL;
 		root->pdpt[i] = 0;
 		free_table(lg, pd);
 	}

@@ -297,6 +297,149 @@ static void device_page(struct kunit *test)
 	EXPECT_REASON(g, "bad page table entry 0x42003 for address 0x12000");
 }
 
+/*
+ * What the guest's kernel has around what it touches, from AROUND on: pages that
+ * it has used, one not, one not written; one that the host has yet to find.
+ */
+#define AROUND		0x20000
+#define TOUCHED		(AROUND + 0x1000)
+#define NOT_USED	(AROUND + 0x2000)
+#define NOT_WRITTEN	(AROUND + 0x3000)
+#define LAST		(AROUND + 0x4000)
+#define NOT_THERE	(AROUND + 0x5000)
+#define BEHIND		(AROUND + 0x6000)
+
+static void lay_out_around(struct guest *g)
+{
+	u32 gpa;
+
+	for (gpa = AROUND; gpa <= BEHIND; gpa += PAGE_SIZE) {
+		paging_map(g, KERNEL + gpa, gpa | P | W | A | D);
+		if (gpa != NOT_THERE)
+			guest_put32(g, gpa, 1);
+	}
+	paging_map(g, KERNEL + NOT_USED, NOT_USED | P | W | D);
+	paging_map(g, KERNEL + NOT_WRITTEN, NOT_WRITTEN | P | W | A);
+}
+
+/* The CPU has not used it yet. */
+static void expect_in_advance(struct guest *g, u32 gpa, u64 bits)
+{
+	KUNIT_EXPECT_EQ(g->test, guest_shadow(g, KERNEL + gpa),
+			paging_host_page(g, gpa) | lg_pte_encryption |
+			LG_PTE_PRESENT | bits);
+}
+
+static void expect_nothing_around(struct guest *g)
+{
+	u32 gpa;
+
+	for (gpa = AROUND; gpa <= BEHIND; gpa += PAGE_SIZE)
+		if (gpa != TOUCHED)
+			EXPECT_NO_SHADOW(g, KERNEL + gpa);
+	EXPECT_ALIVE(g);
+}
+
+static void kernel_comes_to_its_memory(struct kunit *test)
+{
+	const struct format *f = test->param_value;
+	struct guest *g = test->priv;
+
+	paging_start(g, f->pae);
+	lay_out_around(g);
+	TOUCH(g, KERNEL + TOUCHED, LG_PF_WRITE);
+	EXPECT_SHADOW(g, KERNEL + TOUCHED, TOUCHED, WD);
+	expect_in_advance(g, AROUND, WD);
+	EXPECT_NO_SHADOW(g, KERNEL + NOT_USED);
+	expect_in_advance(g, NOT_WRITTEN, 0);
+	expect_in_advance(g, LAST, WD);
+	EXPECT_NO_SHADOW(g, KERNEL + NOT_THERE);
+	EXPECT_NO_SHADOW(g, KERNEL + BEHIND);
+	/* Nor is the window's end crossed. */
+	EXPECT_NO_SHADOW(g, KERNEL + AROUND - PAGE_SIZE);
+	/* The guest's entries are as they were. */
+	KUNIT_EXPECT_EQ(test, paging_entry(g, KERNEL + NOT_USED),
+			NOT_USED | P | W | D);
+
+	/* They are entries like others. */
+	paging_replace(g, LAST);
+	EXPECT_NO_SHADOW(g, KERNEL + LAST);
+	TOUCH(g, KERNEL + NOT_WRITTEN, LG_PF_WRITE);
+	EXPECT_SHADOW(g, KERNEL + NOT_WRITTEN, NOT_WRITTEN, WD);
+	EXPECT_ALIVE(g);
+}
+
+/* Its memory only, where it has that */
+static void others_come_alone(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u32 gpa;
+
+	paging_start(g, false);
+	lay_out_around(g);
+	for (gpa = AROUND; gpa <= BEHIND; gpa += PAGE_SIZE)
+		paging_map(g, gpa, gpa | P | W | U | A | D);
+	TOUCH(g, TOUCHED, LG_PF_WRITE);
+	EXPECT_NO_SHADOW(g, AROUND);
+	expect_nothing_around(g);
+
+	paging_map(g, KERNEL + TOUCHED, PAGE | P | W | A | D);
+	TOUCH(g, KERNEL + TOUCHED, LG_PF_WRITE);
+	expect_nothing_around(g);
+}
+
+/* What else does the kernel's table have there? */
+static void not_in_a_row(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	paging_start(g, false);
+	lay_out_around(g);
+	paging_map(g, KERNEL + AROUND, LAST | P | W | A | D);
+	TOUCH(g, KERNEL + TOUCHED, LG_PF_WRITE);
+	EXPECT_NO_SHADOW(g, KERNEL + AROUND);
+	expect_in_advance(g, LAST, WD);
+}
+
+/* Behind the guest's memory, the Launcher's begins. */
+static void memory_ends(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	paging_start(g, false);
+	lay_out_around(g);
+	g->lg->pfn_limit = BEHIND / PAGE_SIZE + 1;
+	TOUCH(g, KERNEL + TOUCHED, LG_PF_WRITE);
+	expect_nothing_around(g);
+	g->lg->pfn_limit = PAGES;
+}
+
+static struct guest *looking_up;
+
+static void replace_around(void)
+{
+	paging_replace(looking_up, AROUND);
+}
+
+/* The first look-up was for what the guest touched. */
+static void then_replace_around(void)
+{
+	fake_host.looked_up = replace_around;
+}
+
+static void gone_meanwhile(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	paging_start(g, false);
+	lay_out_around(g);
+	looking_up = g;
+	fake_host.looked_up = then_replace_around;
+	TOUCH(g, KERNEL + TOUCHED, LG_PF_WRITE);
+	expect_nothing_around(g);
+	KUNIT_EXPECT_NULL(test, fake_host.looked_up);
+}
+
 struct lookup_case {
 	const char *name;
 	int error;
@@ -393,6 +536,11 @@ static struct kunit_case page_tables_cases[] = {
 	KUNIT_CASE(kernel_executes_for_users),
 	KUNIT_CASE(reserved_bit),
 	KUNIT_CASE_PARAM(device_page, format_gen_params),
+	KUNIT_CASE_PARAM(kernel_comes_to_its_memory, format_gen_params),
+	KUNIT_CASE(others_come_alone),
+	KUNIT_CASE(not_in_a_row),
+	KUNIT_CASE(memory_ends),
+	KUNIT_CASE(gone_meanwhile),
 	KUNIT_CASE_PARAM(host_has_no_page, lookup_gen_params),
 	KUNIT_CASE_PARAM(allocation_fails, allocation_gen_params),
 	{}

@@ -112,25 +112,34 @@ int fake_get_user_pages_fast(unsigned long addr, int count, unsigned int flags,
 	return got;
 }
 
-/* UML has none, and says so by never finding a page. */
-bool fake_get_user_page_fast_only(unsigned long addr, unsigned int flags,
-				  struct page **page)
+static bool page_at(unsigned long addr, unsigned int flags, struct page **page)
 {
-	struct mm_struct *mm = current->mm;
 	spinlock_t *lock;	/* of the page table */
 	bool got = false;
 	pte_t *pte;
 
-	mmap_read_lock(mm);
-	if (find_vma(mm, addr) && !follow_pte(mm, addr, &pte, &lock)) {
-		got = !(flags & FOLL_WRITE) || pte_write(*pte);
-		if (got) {
-			*page = pte_page(*pte);
-			get_page(*page);
-		}
-		pte_unmap_unlock(pte, lock);
+	if (!find_vma(current->mm, addr) ||
+	    follow_pte(current->mm, addr, &pte, &lock))
+		return false;
+	got = !(flags & FOLL_WRITE) || pte_write(*pte);
+	if (got) {
+		*page = pte_page(*pte);
+		get_page(*page);
 	}
-	mmap_read_unlock(mm);
+	pte_unmap_unlock(pte, lock);
+	return got;
+}
+
+/* UML has none, and says so by never finding a page. */
+int fake_get_user_pages_fast_only(unsigned long addr, int count,
+				  unsigned int flags, struct page **pages)
+{
+	int got = 0;
+
+	mmap_read_lock(current->mm);
+	while (got < count && page_at(addr + got * PAGE_SIZE, flags, pages + got))
+		got++;
+	mmap_read_unlock(current->mm);
 	if (got)
 		tell();
 	return got;

@@ -44,8 +44,8 @@ int fake_mmu_notifier_register(struct mmu_notifier *notifier,
 			       struct mm_struct *mm);
 int fake_get_user_pages_fast(unsigned long addr, int count, unsigned int flags,
 			     struct page **pages);
-bool fake_get_user_page_fast_only(unsigned long addr, unsigned int flags,
-				  struct page **page);
+int fake_get_user_pages_fast_only(unsigned long addr, int count,
+				  unsigned int flags, struct page **pages);
 
 #undef free_page
 #define kzalloc			fake_kzalloc
@@ -58,6 +58,6 @@ bool fake_get_user_page_fast_only(unsigned long addr, unsigned int flags,
 #define xa_insert		fake_xa_insert
 #define mmu_notifier_register	fake_mmu_notifier_register
 #define get_user_pages_fast	fake_get_user_pages_fast
-#define get_user_page_fast_only	fake_get_user_page_fast_only
+#define get_user_pages_fast_only fake_get_user_pages_fast_only
 
 #endif /* LG_TESTS_FAKE_HOST_H */

@@ -124,10 +124,13 @@ static mmu_notifier_young_t clear_flush_young(struct mmu_notifier *notifier,
 					      unsigned long start,
 					      unsigned long end)
 {
+	struct lguest *lg = guest_of(notifier);
 	bool young = age(notifier, start, end, true);
 
-	if (young)
-		lg_vcpu_kick_and_wait(guest_of(notifier));
+	if (young) {
+		lg_outdate_tlbs(&lg->mmu);
+		lg_vcpu_kick_and_wait(lg);
+	}
 	return young;
 }
 

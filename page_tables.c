@@ -210,6 +210,13 @@ static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 	       borne_out(leaf, index, map);
 }
 
+/* Whether a CPU that knows @was would allow what @is does not. */
+static bool lessens(u64 was, u64 is)
+{
+	return ((was & ~is) & (LG_PTE_WRITE | LG_PTE_USER)) |
+	       ((is & ~was) & LG_PTE_NX);
+}
+
 /* With the lock held: the host's page for @map is that in @entry. */
 static __always_inline void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
 				      unsigned int index,
@@ -217,18 +224,21 @@ static __always_inline void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
 {
 	u32 pte = map->gfn << PAGE_SHIFT | offset_in_page(map->pte);
 
+	entry |= shadow_bits(map);
 	/* Of entries that differ in that, none is compared. */
 	if (directory_rights(map) != leaf->rights)
 		leaf->rights = RIGHTS_DIFFER;
 	if (leaf->entries[index] & LG_PTE_PRESENT &&
 	    leaf->ptes[index] >> PAGE_SHIFT == map->gfn) {
 		leaf->ptes[index] = pte;
+		if (lessens(leaf->entries[index], entry))
+			lg_outdate_tlbs(mmu);
 	} else {
 		if (leaf->entries[index] & LG_PTE_PRESENT)
 			lg_zap_entry(mmu, leaf, index);
 		lg_rmap_add(mmu, leaf, index, pte);
 	}
-	WRITE_ONCE(leaf->entries[index], entry | shadow_bits(map));
+	WRITE_ONCE(leaf->entries[index], entry);
 }
 
 static bool is_kernel(struct lguest *lg, u32 gva)

@@ -109,8 +109,8 @@ int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
  * @leaf: the entry's table
  * @index: the entry
  *
- * The CPU may still hold the translation: the caller kicks the vCPU unless it
- * is the vCPU.
+ * A guest that is in may go by it still: the caller kicks the vCPU unless it is
+ * the vCPU.
  *
  * Context: &lg_mmu.lock held.
  * Return: true if the entry was present.
@@ -122,6 +122,7 @@ bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 	if (!(leaf->entries[index] & LG_PTE_PRESENT))
 		return false;
 	WRITE_ONCE(leaf->entries[index], 0);
+	lg_outdate_tlbs(mmu);
 	__clear_bit(index, leaf->filled);
 	if (link->next)
 		lg_link_of(mmu, link->next)->prev = link->prev;
@@ -167,9 +168,9 @@ bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last)
  * @gfn: the frame
  * @clear: forget it
  *
- * The CPU keeps the accessed bit of shadow entries while the guest runs. A
- * translation it still holds may hide a use; the answer steers page reclaim
- * only.
+ * The CPU sets the accessed bit of shadow entries while the guest runs. A
+ * translation that it holds may hide a use; the answer steers page reclaim only,
+ * and who wants it to be exact calls lg_outdate_tlbs().
  *
  * Context: &lg_mmu.lock held.
  * Return: true if any entry was accessed.

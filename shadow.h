@@ -3,6 +3,7 @@
 #ifndef LG_SHADOW_H
 #define LG_SHADOW_H
 
+#include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/bits.h>
 #include <linux/idr.h>
@@ -77,6 +78,7 @@ struct lg_leaf {
 
 /**
  * struct lg_root - the shadow of one guest top-level table
+ * @id: no other root of this guest ever had it, nor 0
  * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
  * @list: in &lg_mmu.roots
  * @used: &lg_mmu.uses when it last came into use
@@ -91,6 +93,7 @@ struct lg_leaf {
  * @cr3: what the CPU has in CR3 while this root is in use
  */
 struct lg_root {
+	u64 id;
 	u32 gpa;
 	struct list_head list;
 	unsigned long used;
@@ -118,7 +121,9 @@ struct lg_root {
  * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024; NULL
  *	where none ever was mapped
  * @head_pages: how many there are at most
+ * @generation: see lg_outdate_tlbs()
  * @roots: shadows of top-level tables
+ * @ids: how many there ever were
  * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
  * @found: of these, some that were looked for lately
  * @uses: how often a root came into use
@@ -144,7 +149,9 @@ struct lg_mmu {
 	unsigned int leaf_pages;
 	u32 **heads;
 	unsigned int head_pages;
+	atomic_long_t generation;
 	struct list_head roots;
+	u64 ids;
 	struct xarray by_gpa;
 	struct lg_root *found[LG_FOUND];
 	unsigned long uses;
@@ -159,6 +166,27 @@ struct lg_mmu {
 	unsigned int limit;
 	bool executes_user;
 };
+
+/**
+ * lg_outdate_tlbs() - CPUs must not go by what they know of a guest's tables
+ * @mmu: the guest's shadow tables
+ *
+ * To be called whenever the tables have lost something that a CPU may have read
+ * there: an entry that was present, or a right that it gave. What has only come
+ * to them, no CPU knows otherwise: it does not keep that something is not there,
+ * and before it faults for a right it looks again.
+ *
+ * The next entry to the guest starts with none of its translations cached then. A
+ * guest that is in must come out for that: see lg_vcpu_kick_and_wait().
+ *
+ * Context: any.
+ */
+static inline void lg_outdate_tlbs(struct lg_mmu *mmu)
+{
+	/* Whoever sees this sees what has become of the tables. */
+	smp_mb__before_atomic();
+	atomic_long_inc(&mmu->generation);
+}
 
 /**
  * enum lg_fault - what became of a page fault

@@ -234,6 +234,7 @@ void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 		return;
 	WRITE_ONCE(pd[index], unlinked(pd[index]));
 	__clear_bit(index, links_of(lg, root, i));
+	lg_outdate_tlbs(&lg->mmu);
 }
 
 /**
@@ -249,11 +250,12 @@ void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 	u64 *pd = lg_find_directory(lg, root, i);
 	unsigned int index;
 
-	if (!pd)
+	if (!pd || bitmap_empty(links, LG_TABLE_ENTRIES))
 		return;
 	for_each_set_bit(index, links, LG_TABLE_ENTRIES)
 		WRITE_ONCE(pd[index], unlinked(pd[index]));
 	bitmap_zero(links, LG_TABLE_ENTRIES);
+	lg_outdate_tlbs(&lg->mmu);
 }
 
 /**
@@ -301,6 +303,8 @@ static void refresh_directory(struct lguest *lg, struct lg_root *root,
 			__clear_bit(index, links);
 		}
 	}
+	/* Nor does it note anew what it need not look up anew. */
+	lg_outdate_tlbs(&lg->mmu);
 }
 
 /**
@@ -349,6 +353,8 @@ static void drop_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
 		WRITE_ONCE(pd[i], 0);
 		free_leaf(lg, leaf);
 	}
+	/* Of a leaf without entries, too, the CPU may know where it was. */
+	lg_outdate_tlbs(&lg->mmu);
 }
 
 /**
@@ -433,6 +439,7 @@ struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa)
 
 	if (!root)
 		return NULL;
+	root->id = ++lg->mmu.ids;
 	root->gpa = gpa;
 	root->flushes = lg->mmu.flushes;
 	root->used = ++lg->mmu.uses;

@@ -29,6 +29,7 @@ int guest_open(struct kunit *test)
 	if (!g)
 		return -ENOMEM;
 	g->test = test;
+	xa_init(&g->cached);
 	g->mm = mm_alloc();
 	if (!g->mm)
 		return -ENOMEM;
@@ -125,6 +126,7 @@ void guest_free(struct kunit *test)
 		return;
 	if (g->lg)
 		lg_destroy(g->lg);
+	xa_destroy(&g->cached);
 	KUNIT_EXPECT_EQ(test, fake_cpu_allocated, 0);
 	fake_cpu_allocated = 0;
 	KUNIT_EXPECT_EQ(test, fake_host.allocated, 0);
@@ -155,6 +157,7 @@ void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3)
 	guest_trap(g, LG_VECTOR_HYPERCALL, 0);
 	KUNIT_EXPECT_TRUE(g->test, g->lg->hcall_pending);
 	lg_do_hypercalls(g->lg);
+	guest_walk_all(g);
 }
 
 void guest_take_irqs(struct guest *g)

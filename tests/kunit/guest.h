@@ -5,6 +5,7 @@
 
 #include <kunit/test.h>
 #include <linux/mm.h>
+#include <linux/xarray.h>
 
 #include "../../lg.h"
 
@@ -67,6 +68,8 @@ enum {
  * @memory: the Launcher's address of gpa 0
  * @words: a page of the Launcher's own, with nothing behind it
  * @device: its /dev/lguest, if the suite has opened it (device.h)
+ * @cached: what a CPU has cached that keeps all it may (tlb.c)
+ * @generation: and as of which generation of the tables
  */
 struct guest {
 	struct kunit *test;
@@ -75,6 +78,8 @@ struct guest {
 	unsigned long memory;
 	unsigned long words;
 	struct file *device;
+	struct xarray cached;
+	long generation;
 };
 
 #include "guest_memory.h"
@@ -157,6 +162,12 @@ u64 guest_shadow(struct guest *g, u32 gva);
 /* A new eventfd, and what it counts since last asked. */
 int guest_eventfd(struct guest *g);
 u64 guest_eventfd_count(struct guest *g, int fd);
+
+/*
+ * The CPU goes by what it had cached before, unless it may not; and caches all
+ * that there is.
+ */
+void guest_walk_all(struct guest *g);
 
 #define EXPECT_ALIVE(g)							\
 do {									\

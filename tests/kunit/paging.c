@@ -117,11 +117,15 @@ void paging_replace(struct guest *g, u32 gpa)
 	KUNIT_ASSERT_EQ(g->test, page,
 			vm_mmap(NULL, page, PAGE_SIZE, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0));
+	guest_walk_all(g);
 }
 
 enum lg_fault paging_touch(struct guest *g, u32 gva, u32 how)
 {
-	return lg_page_fault(g->lg, gva, &how);
+	enum lg_fault fault = lg_page_fault(g->lg, gva, &how);
+
+	guest_walk_all(g);
+	return fault;
 }
 
 static u64 *pde_of(struct guest *g, u32 gva)
@@ -140,6 +144,7 @@ void paging_use(struct guest *g, u32 gva)
 void paging_rest(struct guest *g, u32 gva)
 {
 	*pde_of(g, gva) &= ~LG_PTE_ACCESSED;
+	lg_outdate_tlbs(&g->lg->mmu);
 }
 
 u64 paging_host_page(struct guest *g, u32 gpa)

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PCIDs for shadow roots. The CPU marks what it caches with the PCID that CR3
+ * holds, and so may keep it while others run. Which is to say that it may have
+ * become wrong meanwhile, in one of three ways: another root has that PCID now;
+ * the tables have lost something (lg_outdate_tlbs()); or another guest, whose
+ * PCIDs are the same, had the CPU. Each time a PCID comes into use it is
+ * decided here whether it starts empty.
+ */
+#include <linux/string.h>
+
+#include "pcid.h"
+
+static bool find(struct lg_pcids *pcids, u64 root)
+{
+	unsigned int i, oldest = 0;
+
+	for (i = 0; i < LG_PCID_COUNT; i++) {
+		if (pcids->pcid[i].root == root) {
+			pcids->last = i;
+			return true;
+		}
+		if (pcids->pcid[i].used < pcids->pcid[oldest].used)
+			oldest = i;
+	}
+	pcids->last = oldest;
+	return false;
+}
+
+/**
+ * lg_pcid_choose() - the PCID for a root that comes into use
+ * @pcids: the guest's
+ * @root: the root's id; no other root ever had it, or will
+ * @generation: that of the tables, read before the CPU may walk them
+ *
+ * Who calls this is to load CR3 with it: what is not kept then is as of
+ * @generation from there on.
+ *
+ * Return: the lowest 12 bits of CR3, and %LG_CR3_NOFLUSH if the CPU may keep what
+ * it has cached under that PCID.
+ */
+u64 lg_pcid_choose(struct lg_pcids *pcids, u64 root, u64 generation)
+{
+	struct lg_pcid *pcid = &pcids->pcid[pcids->last];
+	bool known = pcid->root == root;
+	u64 cr3;
+
+	if (!known) {
+		known = find(pcids, root);
+		pcid = &pcids->pcid[pcids->last];
+		pcid->used = ++pcids->uses;
+	}
+	cr3 = LG_PCID_FIRST + pcids->last;
+	if (known && pcid->generation == generation)
+		return cr3 | LG_CR3_NOFLUSH;
+	pcid->root = root;
+	pcid->generation = generation;
+	return cr3;
+}
+
+/**
+ * lg_pcid_forget() - nothing is known of what the TLB has
+ * @pcids: the guest's, which comes onto a CPU
+ */
+void lg_pcid_forget(struct lg_pcids *pcids)
+{
+	memset(pcids, 0, sizeof(*pcids));
+}

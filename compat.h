@@ -35,6 +35,13 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define wrmsrq(msr, val)	wrmsrl(msr, val)
 #endif
 
+/* Before 6.15 no kernel uses it. */
+#ifdef X86_FEATURE_INVLPGB
+#define lg_host_has_invlpgb()	boot_cpu_has(X86_FEATURE_INVLPGB)
+#else
+#define lg_host_has_invlpgb()	false
+#endif
+
 /* Without it, a kernel that wants the CPU back always means at once. */
 #ifndef TIF_NEED_RESCHED_LAZY
 #define TIF_NEED_RESCHED_LAZY	TIF_NEED_RESCHED

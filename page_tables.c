@@ -8,8 +8,8 @@
  * fault.
  *
  * This file is what those entries say; shadow_tables.c is the tables that they
- * are in. Nothing here flushes a TLB: every entry to the guest starts with none
- * of its translations cached.
+ * are in. Nothing here flushes a TLB: what may have become wrong there is counted
+ * by lg_outdate_tlbs(), and entering the guest goes by that.
  */
 #include <linux/io.h>
 #include <linux/mm.h>

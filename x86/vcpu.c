@@ -54,6 +54,15 @@ module_param(ibpb, bool, 0444);
 MODULE_PARM_DESC(ibpb,
 		 "Flush branch predictors whenever a guest comes out, on CPUs where it could train the host's (default: on)");
 
+unsigned int lg_pcid_mode = 1;
+module_param_named(pcid, lg_pcid_mode, uint, 0444);
+MODULE_PARM_DESC(pcid,
+		 "Keep what the TLB has of guests by PCIDs: 0 never, 1 on CPUs that have them (default), 2 keep books of it on others as well, for tests");
+
+/* What has become of it, and what of lg_pcid_choose()'s answers goes into CR3 */
+static bool keeps_pcids;
+static u64 pcid_mask;
+
 static u32 read_ldt(void)
 {
 	u16 selector;
@@ -67,8 +76,11 @@ static void load_ldt_selector(u16 selector)
 	asm volatile("lldt %0" : : "r"(selector));
 }
 
-/* From here on the guest's state may take the place of the task's. */
-static void load_state(struct lg_vcpu *vcpu)
+/*
+ * From here on the guest's state may take the place of the task's. Not inline,
+ * lest each entry save registers for it.
+ */
+static noinline void load_state(struct lg_vcpu *vcpu)
 {
 	struct lg_switch *sw = vcpu->sw;
 
@@ -79,6 +91,9 @@ static void load_state(struct lg_vcpu *vcpu)
 	rdmsrq(MSR_FS_BASE, vcpu->fs_base);
 	rdmsrq(MSR_KERNEL_GS_BASE, vcpu->gs_base);
 	vcpu->ldt = 0;
+	/* Other guests had the CPU, with the same PCIDs; or it is another one. */
+	if (keeps_pcids)
+		lg_pcid_forget(&vcpu->pcids);
 
 	native_store_gdt(&sw->host_gdtr);
 	store_idt(&sw->host_idtr);
@@ -178,12 +193,25 @@ static void choose_control_registers(struct lguest *lg, struct lg_switch *sw)
 	sw->host_cr3 = cr3;
 	sw->host_cr4 = cr4;
 
-	/* PCID 0, which the host does not use, and none of it from before. */
+	/* PCID 0, which the host does not use, and none of it from before */
 	sw->guest_cr3 = lg->mmu.root->cr3;
 	cr4 &= ~CR4_NOT_FOR_GUESTS;
 	if (lg->mmu.executes_user)
 		cr4 &= ~X86_CR4_SMEP;
 	sw->guest_cr4 = cr4 | lg->vcpu->cr4_on;
+}
+
+/*
+ * Once others see that the guest is in: a change of its tables that is not known
+ * here brings it out again.
+ */
+static u64 choose_pcid(struct lguest *lg)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	u64 generation = atomic_long_read(&mmu->generation);
+
+	return lg_pcid_choose(&lg->vcpu->pcids, mmu->root->id, generation) &
+	       pcid_mask;
 }
 
 static void give_to_host(u32 vector)
@@ -292,8 +320,10 @@ void lg_vcpu_enter(struct lguest *lg)
 	if (unlikely(breakpoints))
 		set_debugreg(0UL, 7);
 
-	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tables. */
+	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its generation. */
 	smp_store_mb(vcpu->cpu, smp_processor_id());
+	if (keeps_pcids)
+		sw->guest_cr3 |= choose_pcid(lg);
 	lg_switch_to_guest(sw);
 	/* Whoever sees us out may free what we used. */
 	smp_store_release(&vcpu->cpu, -1);
@@ -311,10 +341,10 @@ static void came_out(void *unused)
 
 /**
  * lg_vcpu_kick_and_wait() - the guest no longer uses what the TLB held
- * @lg: the guest, whose shadow entries have changed
+ * @lg: the guest, of whose shadow entries some are gone; lg_outdate_tlbs() was called
  *
- * Every entry to the guest starts with an empty TLB. So all it takes is that
- * the guest comes out if it is in.
+ * Its next entry finds by the tables' generation, as lg_outdate_tlbs() left it,
+ * that the TLB must forget. So all it takes is that the guest comes out if it is in.
  *
  * Context: interrupts on; does not sleep.
  */
@@ -490,6 +520,45 @@ void lg_vcpu_free(struct lguest *lg)
 	kfree(lg->vcpu);
 }
 
+/*
+ * Guests have the host's cpu_entry_area in their tables, parts of which it maps
+ * anew at times (perf does). Of that it flushes its TLBs by INVLPG: which no PCID
+ * of ours escapes as long as these mappings are global. The host counts on the
+ * same, for its own PCIDs.
+ */
+static bool entry_area_is_global(void)
+{
+	const void *gdt = get_cpu_gdt_ro(raw_smp_processor_id());
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)gdt, &level);
+
+	return pte && pte_flags(*pte) & _PAGE_GLOBAL &&
+	       __read_cr4() & X86_CR4_PGE;
+}
+
+/*
+ * A kernel with INVLPGB gives address spaces PCIDs of their own, as many as there
+ * are. The upper half it leaves alone if it was built to isolate page tables; and
+ * if it does isolate them, it does without INVLPGB.
+ */
+static bool host_takes_all_pcids(void)
+{
+	return lg_host_has_invlpgb() &&
+	       (boot_cpu_has(X86_FEATURE_PTI) ||
+		!IS_ENABLED(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION));
+}
+
+/* Leaves in the parameter what has become of it, for whoever reads it. */
+static void choose_pcids(void)
+{
+	if (__read_cr4() & X86_CR4_PCIDE && entry_area_is_global() &&
+	    !host_takes_all_pcids())
+		pcid_mask = U64_MAX;
+	else if (lg_pcid_mode == 1)
+		lg_pcid_mode = 0;
+	keeps_pcids = lg_pcid_mode;
+}
+
 /**
  * lg_cpu_init() - get the CPUs ready for guests
  *
@@ -511,6 +580,7 @@ int lg_cpu_init(void)
 	err = lg_msrs_init();
 	if (err)
 		goto upper_exit;
+	choose_pcids();
 	preempt_notifier_inc();
 	return 0;
 

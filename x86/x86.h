@@ -6,6 +6,7 @@
 #include <linux/preempt.h>
 #include <linux/types.h>
 
+#include "../pcid.h"
 #include "switcher.h"
 
 /**
@@ -17,6 +18,7 @@
  * @loaded: what of the task's own state the guest's takes the place of is
  *	saved below, and this CPU is ready for the guest
  * @cpu: where the guest runs right now, or -1
+ * @pcids: what the TLB has of the guest; good as long as @loaded
  * @cr4_on: bits of CR4 that are on in the guest, whatever the host has
  * @ds: the task's selectors and bases
  * @es: likewise
@@ -35,12 +37,16 @@ struct lg_vcpu {
 	struct preempt_notifier notifier;
 	bool loaded;
 	int cpu;
+	struct lg_pcids pcids;
 	u64 cr4_on;
 	u16 ds, es, fs, gs, ldt;
 	u64 fs_base, gs_base;
 	unsigned int fpu_stretches;
 	u8 fpu[512] __aligned(16);
 };
+
+/* vcpu.c: its parameter pcid, before lg_cpu_init() and after */
+extern unsigned int lg_pcid_mode;
 
 /* host.c: can this host run guests at all? */
 int lg_check_host(void);

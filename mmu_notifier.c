@@ -67,7 +67,11 @@ static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
 		if (may_sleep)
 			cond_resched();
 	}
-	if (zapped)
+	/*
+	 * What another change has dropped, our caller counts on not being used
+	 * either; and the guest may not be out yet for that.
+	 */
+	if (zapped || READ_ONCE(mmu->invalidations) > 1)
 		lg_vcpu_kick_and_wait(lg);
 }
 

@@ -378,6 +378,28 @@ static void two_changes_under_way(struct kunit *test)
 	flush_delayed_work(&end_work);
 }
 
+/* Both find that the guest does not use the page, though one alone has dropped it. */
+static void same_change_twice(struct kunit *test)
+{
+	struct mmu_notifier_range second;
+	struct guest *g = test->priv;
+
+	filled = g;
+	use_page(g);
+	begin_change();
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->kicks, 1);
+	mmu_notifier_range_init(&second, MMU_NOTIFY_CLEAR, 0, NULL, g->mm,
+				at(g, PAGE), at(g, NEXT));
+	mmu_notifier_invalidate_range_start(&second);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->kicks, 2);
+	mmu_notifier_invalidate_range_end(&second);
+	mmu_notifier_invalidate_range_end(&change);
+	/* By now it certainly does not. */
+	mmu_notifier_invalidate_range_start(&second);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->kicks, 2);
+	mmu_notifier_invalidate_range_end(&second);
+}
+
 /* A Launcher that waits for a change to end can be killed. */
 static void killed_while_waiting(struct kunit *test)
 {
@@ -427,6 +449,7 @@ static struct kunit_case mmu_notifier_cases[] = {
 	KUNIT_CASE(page_goes_while_it_is_looked_up),
 	KUNIT_CASE(change_under_way),
 	KUNIT_CASE(two_changes_under_way),
+	KUNIT_CASE(same_change_twice),
 	KUNIT_CASE(killed_while_waiting),
 	KUNIT_CASE(memory_ends),
 	{}

@@ -481,8 +481,13 @@ void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages)
 		lg_kill(lg, "bad stack: %u pages", pages);
 		return;
 	}
-	lg->kernel_ss = ss;
 	lg->kernel_esp = esp;
+	/* Which each of a guest's tasks has in the same segment */
+	if (ss == lg->kernel_ss) {
+		lg_vcpu_move_stack(lg);
+		return;
+	}
+	lg->kernel_ss = ss;
 	lg_vcpu_update_handlers(lg);
 }
 

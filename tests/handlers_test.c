@@ -186,6 +186,26 @@ static void no_handler_for_software_interrupt(struct kunit *test)
 	EXPECT_REASON(g, "unhandled trap 64 at 0xc0007002 (error code 0x0)");
 }
 
+/* The switcher is told of each stack, and of its segment only if that is new. */
+static void stacks_of_one_segment(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_vcpu *vcpu = g->lg->vcpu;
+	unsigned int updates = vcpu->handler_updates;
+
+	guest_hypercall(g, SET_STACK, 0x61, KERNEL + STACK, 1);
+	KUNIT_EXPECT_EQ(test, vcpu->handler_updates, updates + 1);
+	KUNIT_EXPECT_EQ(test, vcpu->stack_moves, 0);
+	guest_hypercall(g, SET_STACK, 0x61, KERNEL + STACK - 0x100, 1);
+	KUNIT_EXPECT_EQ(test, vcpu->handler_updates, updates + 1);
+	KUNIT_EXPECT_EQ(test, vcpu->stack_moves, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->kernel_esp, KERNEL + STACK - 0x100);
+	guest_hypercall(g, SET_STACK, 0x69, KERNEL + STACK, 1);
+	KUNIT_EXPECT_EQ(test, vcpu->handler_updates, updates + 2);
+	KUNIT_EXPECT_EQ(test, g->lg->kernel_ss, 0x69);
+	EXPECT_ALIVE(g);
+}
+
 static void trap_before_set_stack(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -408,6 +428,7 @@ static struct kunit_case handlers_cases[] = {
 	KUNIT_CASE(no_handler_for_page_fault),
 	KUNIT_CASE(no_handler_for_general_protection),
 	KUNIT_CASE(no_handler_for_software_interrupt),
+	KUNIT_CASE(stacks_of_one_segment),
 	KUNIT_CASE(trap_before_set_stack),
 	KUNIT_CASE_PARAM(stack_faults, stack_gen_params),
 	KUNIT_CASE(stack_of_16_bits),

@@ -414,6 +414,15 @@ void lg_vcpu_update_handlers(struct lguest *lg)
 }
 
 /**
+ * lg_vcpu_move_stack() - what the switcher needs of a stack in the same segment
+ * @lg: the guest, of whose handlers nothing else has changed; its own task calls
+ */
+void lg_vcpu_move_stack(struct lguest *lg)
+{
+	lg->vcpu->sw->handler_esp = lg->kernel_esp;
+}
+
+/**
  * lg_vcpu_fault_in_segment_load() - where entering the guest faulted
  * @lg: the guest, out with %LG_VECTOR_ENTRY_FAULT; its own task calls
  *

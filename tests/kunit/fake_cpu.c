@@ -115,6 +115,11 @@ void lg_vcpu_update_handlers(struct lguest *lg)
 	lg->vcpu->handler_updates++;
 }
 
+void lg_vcpu_move_stack(struct lguest *lg)
+{
+	lg->vcpu->stack_moves++;
+}
+
 void lg_vcpu_update_walk(struct lguest *lg)
 {
 	lg->vcpu->walk_updates++;

@@ -97,6 +97,7 @@ struct guest {
  * @away: what lg_vcpu_was_away() says: from lg_vcpu_load() to lg_vcpu_enter()
  * @kicks: how often the guest had to come out for a change of its memory
  * @handler_updates: how often lg_vcpu_update_handlers() was called
+ * @stack_moves: how often lg_vcpu_move_stack() was
  * @walk_updates: how often lg_vcpu_update_walk() was
  * @takes_fpu: what lg_vcpu_wants_fpu() says
  * @segment_load: what lg_vcpu_fault_in_segment_load() says
@@ -113,6 +114,7 @@ struct lg_vcpu {
 	bool away;
 	unsigned int kicks;
 	unsigned int handler_updates;
+	unsigned int stack_moves;
 	unsigned int walk_updates;
 	bool takes_fpu;
 	bool segment_load;

@@ -354,6 +354,21 @@ static void syscall_without_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_get32(g, FLAG), c->after);
 }
 
+/* Another task's, in the same segment */
+static void syscall_on_another_stack(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u32 esp = KERNEL + KERNEL_STACK - 0x100;
+
+	if (!lg_idt_is_syscall(LG_VECTOR_SYSCALL))
+		kunit_skip(test, "the host has no 32-bit system calls");
+	start_syscall(g, TRAP_GATE);
+	lg_set_stack(g->lg, LG_KERNEL_DS, esp, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->esp, esp - 5 * sizeof(u32));
+	KUNIT_EXPECT_EQ(test, guest_get32(g, KERNEL_STACK - 0x100 - 4), USER_DS);
+}
+
 static void expect_untouched_syscall(struct guest *g)
 {
 	expect_untouched(g, LG_VECTOR_SYSCALL, CODE + SYSCALL_END);
@@ -888,6 +903,7 @@ static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(flags_are_masked),
 	KUNIT_CASE(entry_faults),
 	KUNIT_CASE_PARAM(syscall_without_exit, syscall_gen_params),
+	KUNIT_CASE(syscall_on_another_stack),
 	KUNIT_CASE(syscall_the_long_way),
 	KUNIT_CASE(syscall_without_handler),
 	KUNIT_CASE_PARAM(page_fault_without_exit, fault_gen_params),

@@ -58,7 +58,10 @@ tsc_khz() {
 # among them, and the kernel uses it wherever it allocates memory. Nor ERMS and
 # FSRM: string instructions are emulated turn by turn, and where a guest has
 # executed at many addresses of a page, each turn of clearing that is so slow that a
-# huge page takes minutes, byte by byte.
+# huge page takes minutes, byte by byte, and half a minute by words. So init_on_alloc
+# is off, too: it clears huge pages in one go, which looks like a stuck CPU, and
+# before their user does again; and that our own memory is initialized shows better
+# without.
 qemu() {
 	case ${ACCEL:=tcg} in
 	tcg)	model=${CPU:-Skylake-Server,check=off},-cx16,-erms,-fsrm
@@ -70,7 +73,7 @@ qemu() {
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
-watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=120 \
+watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300 init_on_alloc=0 \
 tsc=nowatchdog no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
 $clock ${append-}" "$@"
 }

@@ -62,19 +62,6 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 	return page;
 }
 
-static void note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
-			   u32 pd_gpa)
-{
-	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
-	u32 *noted = lg_directory_noted(lg, root, i);
-
-	if (*noted == pd_gpa)
-		return;
-	/* The guest's entry is ahead of its SET_PGD. */
-	lg_unlink_directory(lg, root, i);
-	*noted = pd_gpa;
-}
-
 /* The bits that a shadow entry takes over from the guest's. */
 static u64 shadow_bits(const struct lg_mapping *map)
 {
@@ -347,7 +334,7 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 	struct lg_mmu *mmu = &lg->mmu;
 	struct lg_leaf *leaf;
 
-	note_directory(lg, root, gva, map->pd_gpa);
+	lg_note_directory(lg, root, gva, map->pd_gpa);
 	leaf = lg_link_leaf(lg, root, map, gva);
 	if (!leaf || lg_rmap_prepare(mmu, map->gfn)) {
 		out_of_memory(lg);
@@ -754,29 +741,15 @@ bool lg_learn_pae(struct lguest *lg)
  * @pd_gpa: gpa of the directory
  * @index: the entry, 0 to 511
  *
- * Several roots may have that directory, at several places.
- *
  * Context: may sleep.
  */
 void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
 {
-	struct lg_root *root;
-	unsigned int i;
-
-	if (index >= LG_TABLE_ENTRIES) {
+	if (index < LG_TABLE_ENTRIES)
+		lg_unlink_noted(lg, pd_gpa, index);
+	else
 		lg_kill(lg, "page middle directory entry %u does not exist",
 			index);
-		return;
-	}
-	list_for_each_entry(root, &lg->mmu.roots, list) {
-		for (i = 0; i < ARRAY_SIZE(root->pd_gpa); i++) {
-			u32 gva = (i << LG_DIRECTORY_SHIFT) +
-				  index * LG_LEAF_SPAN;
-
-			if (*lg_directory_noted(lg, root, i) == pd_gpa)
-				lg_unlink_leaf(lg, root, gva);
-		}
-	}
 }
 
 /**

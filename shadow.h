@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/bits.h>
+#include <linux/hashtable.h>
 #include <linux/idr.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
@@ -77,6 +78,18 @@ struct lg_leaf {
 };
 
 /**
+ * struct lg_noted - from which of a PAE guest's directories one of ours is filled
+ * @gpa: that one, or 0
+ * @root: whose directory ours is
+ * @node: in &lg_mmu.noted, if @gpa is not 0
+ */
+struct lg_noted {
+	u32 gpa;
+	struct lg_root *root;
+	struct hlist_node node;
+};
+
+/**
  * struct lg_root - the shadow of one guest top-level table
  * @id: no other root of this guest ever had it, nor 0
  * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
@@ -85,8 +98,7 @@ struct lg_leaf {
  * @pdpt: the four directories below 4 GiB; the rest is never used
  * @pd: of these, those that no other root shares
  * @links: for each of these, the leaves that the CPU finds there
- * @pd_gpa: the guest's directory that each is filled from, if it has PAE tables;
- *	not for those that all roots share
+ * @noted: for each of these, the guest's
  * @flushes: &lg_mmu.flushes when it was last in use
  * @top: the tables above @pdpt, from the one that cr3 holds down
  * @levels: how many of @top there are
@@ -100,7 +112,7 @@ struct lg_root {
 	u64 *pdpt;
 	u64 *pd[LG_DIRECTORIES];
 	DECLARE_BITMAP(links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
-	u32 pd_gpa[LG_DIRECTORIES];
+	struct lg_noted noted[LG_DIRECTORIES];
 	unsigned long flushes;
 	u64 *top[2];
 	unsigned int levels;
@@ -132,7 +144,8 @@ struct lg_root {
  * @pae: the guest's tables have PAE's format
  * @flushes: how often the guest flushed everything
  * @kernel_pd: directories wholly above kernel_address, shared by all roots
- * @kernel_pd_gpa: for these, what &lg_root.pd_gpa is for others
+ * @kernel_pd_gpa: for these, what &lg_root.noted is for others
+ * @noted: of all roots', by &lg_noted.gpa
  * @kernel_links: for each of those, the leaves that the CPU finds there
  * @tables: pages and leaves in use
  * @limit: how many there may be
@@ -161,6 +174,7 @@ struct lg_mmu {
 	unsigned long flushes;
 	u64 *kernel_pd[LG_DIRECTORIES];
 	u32 kernel_pd_gpa[LG_DIRECTORIES];
+	DECLARE_HASHTABLE(noted, 8);
 	DECLARE_BITMAP(kernel_links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
 	unsigned int tables;
 	unsigned int limit;
@@ -251,8 +265,9 @@ void lg_linear_note(struct lguest *lg, const struct lg_mapping *map);
 void lg_linear_forget(struct lguest *lg, u32 gva);
 
 /* shadow_tables.c: what the entries are in */
-u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root,
-			unsigned int i);
+void lg_note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
+		       u32 pd_gpa);
+void lg_unlink_noted(struct lguest *lg, u32 pd_gpa, unsigned int index);
 struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
 struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 			     const struct lg_mapping *map, u32 gva);

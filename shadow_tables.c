@@ -71,21 +71,12 @@ static void free_table(struct lguest *lg, u64 *table)
 	lg->mmu.tables--;
 }
 
-/**
- * lg_directory_noted() - by which of the guest's directories one is filled
- * @lg: the guest; its own task calls
- * @root: a root of its
- * @i: which of its four
- *
- * SET_PMD names a directory, not the root that it hangs off. This is kept beside
- * ours, as a shared one outlives the root by which it was filled.
- *
- * Return: where its gpa stands; that is 0 of a guest without PAE tables.
- */
-u32 *lg_directory_noted(struct lguest *lg, struct lg_root *root, unsigned int i)
+/* From which of the guest's directories one is filled; 0 without PAE tables */
+static u32 directory_noted(struct lguest *lg, struct lg_root *root,
+			   unsigned int i)
 {
-	return lg_is_shared_directory(lg, i) ? &lg->mmu.kernel_pd_gpa[i] :
-					    &root->pd_gpa[i];
+	return lg_is_shared_directory(lg, i) ? lg->mmu.kernel_pd_gpa[i] :
+					       root->noted[i].gpa;
 }
 
 static unsigned long *links_of(struct lguest *lg, struct lg_root *root,
@@ -258,6 +249,69 @@ void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 	lg_outdate_tlbs(&lg->mmu);
 }
 
+static void note(struct lg_mmu *mmu, struct lg_noted *noted, u32 pd_gpa)
+{
+	if (noted->gpa)
+		hash_del(&noted->node);
+	noted->gpa = pd_gpa;
+	if (pd_gpa)
+		hash_add(mmu->noted, &noted->node, pd_gpa);
+}
+
+/**
+ * lg_note_directory() - from which of the guest's directories one is filled
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @gva: an address in our directory
+ * @pd_gpa: the guest's, or 0 if it has no PAE tables
+ *
+ * If it is another than before, the guest's entry is ahead of its SET_PGD. This is
+ * kept beside ours, as SET_PMD names a directory, not the root that it hangs off; and
+ * a shared one outlives the root by which it was filled.
+ */
+void lg_note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
+		       u32 pd_gpa)
+{
+	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
+
+	if (directory_noted(lg, root, i) == pd_gpa)
+		return;
+	lg_unlink_directory(lg, root, i);
+	if (lg_is_shared_directory(lg, i))
+		lg->mmu.kernel_pd_gpa[i] = pd_gpa;
+	else
+		note(&lg->mmu, &root->noted[i], pd_gpa);
+}
+
+/**
+ * lg_unlink_noted() - unlink what one entry of a guest's directory leads to
+ * @lg: a guest with PAE tables; its own task calls
+ * @pd_gpa: the directory
+ * @index: the entry
+ *
+ * Several roots may have that directory, at several places.
+ */
+void lg_unlink_noted(struct lguest *lg, u32 pd_gpa, unsigned int index)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	u32 offset = index * LG_LEAF_SPAN;
+	struct lg_noted *noted;
+	unsigned int i;
+
+	hash_for_each_possible(mmu->noted, noted, node, pd_gpa) {
+		i = noted - noted->root->noted;
+		if (noted->gpa == pd_gpa)
+			lg_unlink_leaf(lg, noted->root,
+				       (i << LG_DIRECTORY_SHIFT) + offset);
+	}
+	for (i = 0; i < LG_DIRECTORIES; i++) {
+		if (lg_is_shared_directory(lg, i) &&
+		    mmu->kernel_pd_gpa[i] == pd_gpa)
+			lg_unlink_leaf(lg, mmu->root,
+				       (i << LG_DIRECTORY_SHIFT) + offset);
+	}
+}
+
 /**
  * lg_unlink_private() - the same for what a root has for itself
  * @lg: the guest; its own task calls
@@ -295,7 +349,7 @@ static void refresh_directory(struct lguest *lg, struct lg_root *root,
 
 		if (pde & LG_PTE_ACCESSED &&
 		    lg_find_table(lg, root->gpa, gva, &map) &&
-		    map.pd_gpa == *lg_directory_noted(lg, root, i) &&
+		    map.pd_gpa == directory_noted(lg, root, i) &&
 		    lg_sync_leaf(lg, leaf_at(pde), &map)) {
 			WRITE_ONCE(pd[index], pde & ~LG_PTE_ACCESSED);
 		} else {
@@ -451,6 +505,7 @@ struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa)
 	if (xa_insert(&lg->mmu.by_gpa, gpa / 32, root, GFP_KERNEL_ACCOUNT))
 		goto unmap;
 	for (i = 0; i < LG_DIRECTORIES; i++) {
+		root->noted[i].root = root;
 		if (lg->mmu.kernel_pd[i])
 			root->pdpt[i] = entry_of(lg->mmu.kernel_pd[i]);
 	}
@@ -476,7 +531,11 @@ free_struct:
  */
 void lg_free_root(struct lguest *lg, struct lg_root *root)
 {
+	unsigned int i;
+
 	lg_drop_private(lg, root);
+	for (i = 0; i < LG_DIRECTORIES; i++)
+		note(&lg->mmu, &root->noted[i], 0);
 	xa_erase(&lg->mmu.by_gpa, root->gpa / 32);
 	if (*place_of(lg, root->gpa) == root)
 		*place_of(lg, root->gpa) = NULL;

@@ -4,6 +4,7 @@
 #define LG_TESTS_GUEST_H
 
 #include <kunit/test.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/xarray.h>
 
@@ -160,6 +161,12 @@ void guest_go_user(struct guest *g, u32 eip, u32 esp);
 /* The leaf entry that the CPU would use in a root, or 0; checks the way. */
 u64 guest_shadow_in(struct guest *g, struct lg_root *root, u32 gva);
 u64 guest_shadow(struct guest *g, u32 gva);
+
+/* A timer has been set. It may have run by now, with UML waiting for its CPU. */
+static inline bool guest_timer_was_set(const struct hrtimer *timer)
+{
+	return hrtimer_get_expires(timer);
+}
 
 /* A new eventfd, and what it counts since last asked. */
 int guest_eventfd(struct guest *g);

@@ -35,14 +35,19 @@
 #define PDPTE_RESERVED	(LG_PTE_WRITE | LG_PTE_USER | LG_PTE_ACCESSED | \
 			 LG_PTE_DIRTY)
 
-/* Of present entries, those kill that no host could honour. */
-static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry,
-			u32 limit)
+static void kill_for_entry(struct lguest *lg, const char *what, u32 gva,
+			   u64 entry)
 {
-	if (!(entry & LG_PTE_PRESENT) || lg_is_sane(entry, limit))
-		return true;
 	lg_kill(lg, "bad page %s entry %#llx for address %#x", what, entry,
 		gva);
+}
+
+/* Of present entries, those kill that no host could honour. */
+static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
+{
+	if (!(entry & LG_PTE_PRESENT) || lg_is_sane(entry, lg->pfn_limit))
+		return true;
+	kill_for_entry(lg, what, gva, entry);
 	return false;
 }
 
@@ -54,7 +59,7 @@ static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry,
  */
 void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte)
 {
-	check_entry(lg, "table", gva, pte, lg->device_limit);
+	kill_for_entry(lg, "table", gva, pte);
 }
 
 /* Does an entry of a directory lead to a table that the guest can have? */
@@ -223,10 +228,8 @@ static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
 	if (!read_tables(lg, table, gva, true, &pdpte, map))
 		return false;
 	if (!map->has_table)
-		return check_entry(lg, "directory pointer", gva, pdpte,
-				   lg->pfn_limit) &&
-		       check_entry(lg, "directory", gva, map->pde,
-				   lg->pfn_limit);
+		return check_entry(lg, "directory pointer", gva, pdpte) &&
+		       check_entry(lg, "directory", gva, map->pde);
 	if (!lg_check_pte(lg, gva, map->pte))
 		return false;
 	map->gfn = (map->pte & LG_PTE_PFN) >> PAGE_SHIFT;

@@ -14,7 +14,10 @@
 #include "lookup.h"
 
 /* What the switcher compares with: a directory's entry for a table there */
-#define TABLE_FLAGS	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER)
+static u32 entry_for(u32 gpa)
+{
+	return (gpa & PAGE_MASK) | LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER;
+}
 
 static u32 *place_of(struct lguest *lg, u32 gpa)
 {
@@ -31,7 +34,7 @@ static u32 *place_of(struct lguest *lg, u32 gpa)
 bool lg_linear_maps(struct lguest *lg, u32 gpa)
 {
 	u32 gva = lg->kernel_address + gpa;
-	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+	unsigned int index = lg_pte_index(gva);
 	const struct lg_leaf *leaf;
 
 	if (gva < gpa)
@@ -50,13 +53,13 @@ bool lg_linear_maps(struct lguest *lg, u32 gpa)
  */
 bool lg_linear_knows(struct lguest *lg, u32 gpa)
 {
-	return *place_of(lg, gpa) == ((gpa & PAGE_MASK) | TABLE_FLAGS);
+	return *place_of(lg, gpa) == entry_for(gpa);
 }
 
 static void note(struct lguest *lg, u32 gpa)
 {
 	if (!lg_linear_knows(lg, gpa) && lg_linear_maps(lg, gpa))
-		*place_of(lg, gpa) = (gpa & PAGE_MASK) | TABLE_FLAGS;
+		*place_of(lg, gpa) = entry_for(gpa);
 }
 
 /**

@@ -66,6 +66,11 @@ static inline unsigned int lg_pde_index(u32 gva)
 	return (gva / LG_LEAF_SPAN) % LG_TABLE_ENTRIES;
 }
 
+static inline unsigned int lg_pte_index(u32 gva)
+{
+	return (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+}
+
 static inline u64 *lg_find_directory(struct lguest *lg, struct lg_root *root,
 				     unsigned int i)
 {

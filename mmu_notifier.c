@@ -40,9 +40,28 @@ static bool frames_of(struct lguest *lg, unsigned long start,
 }
 
 /**
+ * lg_mmu_settled() - whether a page may be looked up now
+ * @mmu: the guest's shadow tables
+ * @seq: for lg_mmu_unsettled(), afterwards
+ *
+ * Context: &lg_mmu.lock not held.
+ * Return: false if an invalidation is under way.
+ */
+bool lg_mmu_settled(struct lg_mmu *mmu, unsigned long *seq)
+{
+	bool settled;
+
+	spin_lock(&mmu->lock);
+	*seq = mmu->seq;
+	settled = !mmu->invalidations;
+	spin_unlock(&mmu->lock);
+	return settled;
+}
+
+/**
  * lg_mmu_unsettled() - whether a page looked up may be gone by now
  * @mmu: the guest's shadow tables
- * @seq: &lg_mmu.seq as read before the page was looked up
+ * @seq: from lg_mmu_settled(), before the page was looked up
  *
  * Context: &lg_mmu.lock held.
  * Return: true if the look-up must be done again.

@@ -33,6 +33,13 @@ static void out_of_memory(struct lguest *lg)
 	lg_kill(lg, "the host has no memory left for it");
 }
 
+/* A shadow entry lets the guest write to it, and nobody will see. */
+static void make_dirty(struct page *page)
+{
+	if (!PageDirty(page))
+		set_page_dirty_lock(page);
+}
+
 /*
  * One host page for a guest frame. *@writable on entry: welcome to be, if it
  * needs no fault of the host's.
@@ -57,8 +64,8 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 	}
 	if (got != 1)
 		return ERR_PTR(got < 0 ? got : -EFAULT);
-	if (*writable && !PageDirty(page))
-		set_page_dirty_lock(page);
+	if (*writable)
+		make_dirty(page);
 	return page;
 }
 
@@ -175,7 +182,7 @@ bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
 		return false;
 	/* As long as the entry is there, so is the page. */
 	spin_lock(&lg->mmu.lock);
-	entry = leaf->entries[(gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES];
+	entry = leaf->entries[lg_pte_index(gva)];
 	if (entry & LG_PTE_WRITE) {
 		to = phys_to_virt((entry & LG_PTE_PFN & ~lg_pte_encryption) +
 				  offset_in_page(gva));
@@ -287,10 +294,7 @@ static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
 	do {
 		bool writable = may_write(map);
 
-		spin_lock(&mmu->lock);
-		seq = mmu->seq;
-		done = !mmu->invalidations;
-		spin_unlock(&mmu->lock);
+		done = lg_mmu_settled(mmu, &seq);
 		if (!done) {
 			if (wait_event_killable(mmu->settled,
 						!READ_ONCE(mmu->invalidations)))
@@ -330,7 +334,7 @@ static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
 static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		const struct lg_mapping *map, enum effort effort)
 {
-	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+	unsigned int index = lg_pte_index(gva);
 	struct lg_mmu *mmu = &lg->mmu;
 	struct lg_leaf *leaf;
 
@@ -376,7 +380,7 @@ static noinline void fill_around(struct lguest *lg, u32 gva,
 				 const struct lg_mapping *map)
 {
 	struct lg_leaf *leaf = lg_find_linked(lg, lg->mmu.root, gva);
-	unsigned int index = (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+	unsigned int index = lg_pte_index(gva);
 	unsigned int first = round_down(index, AROUND);
 	unsigned int bit = first % BITS_PER_LONG;
 	u32 gfn = map->gfn - (index - first);
@@ -385,7 +389,6 @@ static noinline void fill_around(struct lguest *lg, u32 gva,
 	struct page *pages[AROUND];
 	u64 ptes[BITS_PER_LONG];
 	unsigned long wanted, seq;
-	bool settled;
 	int i, got;
 
 	if (!leaf || map->gfn < index - first || gfn + AROUND > lg->pfn_limit)
@@ -397,18 +400,12 @@ static noinline void fill_around(struct lguest *lg, u32 gva,
 	    !lg_read_ptes(lg, map, first - bit, wanted, ptes))
 		return;
 
-	spin_lock(&mmu->lock);
-	seq = mmu->seq;
-	settled = !mmu->invalidations;
-	spin_unlock(&mmu->lock);
-	if (!settled)
+	if (!lg_mmu_settled(mmu, &seq))
 		return;
 	got = get_user_pages_fast_only(lg->base + ((u64)gfn << PAGE_SHIFT),
 				       AROUND, FOLL_WRITE, pages);
-	for (i = 0; i < got; i++) {
-		if (!PageDirty(pages[i]))
-			set_page_dirty_lock(pages[i]);
-	}
+	for (i = 0; i < got; i++)
+		make_dirty(pages[i]);
 
 	spin_lock(&mmu->lock);
 	for (i = 0; i < got && !lg_mmu_unsettled(mmu, seq); i++) {
@@ -588,7 +585,7 @@ static __always_inline bool renew(struct lguest *lg, struct lg_leaf *leaf,
 		return false;
 	check_linear(lg, gva, map.gfn);
 	return fill_from_known(&lg->mmu, leaf,
-			       (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES, &map);
+			       lg_pte_index(gva), &map);
 }
 
 /* The same, where the guest's tables must be asked, or the host for the page */
@@ -617,7 +614,7 @@ static __always_inline bool set_in_root(struct lguest *lg, struct lg_root *root,
 	if (useful && renew(lg, leaf, gva, pte))
 		return true;
 	spin_lock(&lg->mmu.lock);
-	lg_zap_entry(&lg->mmu, leaf, (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES);
+	lg_zap_entry(&lg->mmu, leaf, lg_pte_index(gva));
 	spin_unlock(&lg->mmu.lock);
 	return false;
 }

@@ -311,6 +311,7 @@ void lg_rmap_free(struct lg_mmu *mmu);
 
 /* mmu_notifier.c: the Launcher's memory changes under a running guest */
 extern const struct mmu_notifier_ops lg_mmu_notifier_ops;
+bool lg_mmu_settled(struct lg_mmu *mmu, unsigned long *seq);
 bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq);
 
 #endif /* LG_SHADOW_H */

@@ -11,11 +11,18 @@
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/mmu_notifier.h>
+#include <linux/rcupdate.h>
+#include <linux/smp.h>
 #include <linux/thread_info.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 #define eventfd_signal(ctx)	eventfd_signal(ctx, 1)
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+#define rcu_virt_note_context_switch() \
+	rcu_virt_note_context_switch(smp_processor_id())
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
@@ -33,6 +40,7 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 16, 0)
 #define rdmsrq(msr, val)	rdmsrl(msr, val)
 #define wrmsrq(msr, val)	wrmsrl(msr, val)
+#define rdmsrq_safe(msr, val)	rdmsrl_safe(msr, val)
 #endif
 
 /* Before 6.15 no kernel uses it. */
@@ -42,9 +50,47 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define lg_host_has_invlpgb()	false
 #endif
 
+/* Not in the KUnit build, which has no x86/ */
+#ifndef CONFIG_UML
+#include <linux/kvm_para.h>
+#include <linux/kvm_types.h>
+#include <asm/cpu.h>
+#include <asm/mce.h>
+
+/*
+ * What KVM does when it is nested, and with split locks of its guests. Kernels that
+ * have this macro keep it to KVM's modules.
+ */
+#ifdef EXPORT_SYMBOL_FOR_KVM
+#define LG_KVM_ASYNC_PF			false
+#define lg_kvm_async_pf_flags()		0
+#define lg_kvm_async_pf_wait(token)	((void)(token))
+#define LG_KVM_SPLIT_LOCK		false
+#define lg_kvm_split_lock(ip)		((void)(ip))
+#else
+#define LG_KVM_ASYNC_PF			true
+#define lg_kvm_async_pf_flags()		kvm_read_and_reset_apf_flags()
+#define lg_kvm_async_pf_wait(token)	kvm_async_pf_task_wait_schedule(token)
+#define LG_KVM_SPLIT_LOCK		true
+#define lg_kvm_split_lock(ip)		handle_guest_split_lock(ip)
+#endif
+
+/* Without it the CPU shuts down instead. */
+#ifdef CONFIG_X86_MCE
+#define lg_machine_check(regs)		do_machine_check(regs)
+#else
+#define lg_machine_check(regs)		((void)(regs))
+#endif
+#endif /* !CONFIG_UML */
+
 /* Without it, a kernel that wants the CPU back always means at once. */
 #ifndef TIF_NEED_RESCHED_LAZY
 #define TIF_NEED_RESCHED_LAZY	TIF_NEED_RESCHED
+#endif
+
+/* Without live patching there are no patches to wait for. */
+#ifndef TIF_PATCH_PENDING
+#define TIF_PATCH_PENDING	TIF_NOTIFY_RESUME
 #endif
 
 /* What notifiers say to whether pages are young: bool, once int. */

@@ -6,7 +6,9 @@
  */
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
+#include <linux/tick.h>
 #include <linux/vtime.h>
 
 #include "compat.h"
@@ -72,7 +74,8 @@ static int must_leave(void)
 {
 	if (signal_pending(current))
 		return -ERESTARTSYS;
-	if (!test_thread_flag(TIF_NOTIFY_RESUME))
+	if (!test_thread_flag(TIF_NOTIFY_RESUME) &&
+	    !test_thread_flag(TIF_PATCH_PENDING))
 		return 0;
 	set_thread_flag(TIF_SIGPENDING);
 	return -ERESTARTNOINTR;
@@ -89,8 +92,8 @@ static bool cpu_is_wanted(void)
 
 /* All that must_leave() and cpu_is_wanted() ask about, at once. */
 #define THREAD_WORK	(BIT(TIF_SIGPENDING) | BIT(TIF_NOTIFY_SIGNAL) | \
-			 BIT(TIF_NOTIFY_RESUME) | BIT(TIF_NEED_RESCHED) | \
-			 BIT(TIF_NEED_RESCHED_LAZY))
+			 BIT(TIF_NOTIFY_RESUME) | BIT(TIF_PATCH_PENDING) | \
+			 BIT(TIF_NEED_RESCHED) | BIT(TIF_NEED_RESCHED_LAZY))
 
 /* Whether there is anything else to do than to enter the guest. */
 static bool work_is_due(struct lguest *lg)
@@ -106,6 +109,13 @@ static bool work_is_due(struct lguest *lg)
 static void run_guest(struct lguest *lg)
 {
 	local_irq_disable();
+	/*
+	 * To RCU, Tasks RCU included, a guest is like user mode (KVM does this in
+	 * guest_context_enter_irqoff()). An interrupt ends each turn here, so to say
+	 * it once a turn is enough; and where none need come, each entry says so.
+	 */
+	rcu_virt_note_context_switch();
+	tick_nohz_user_enter_prepare();
 	/* From here on what is new interrupts the guest. */
 	while (!work_is_due(lg)) {
 		vtime_account_guest_enter();

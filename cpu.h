@@ -15,6 +15,8 @@ struct lg_root;
 #define LG_VECTOR_ENTRY_FAULT	0x100
 /* The vCPU came back for the host's sake; nothing is asked of us. */
 #define LG_VECTOR_NONE		0x101
+/* With a fault that is not the guest's: see lg_vcpu_host_fault(). */
+#define LG_VECTOR_HOST_FAULT	0x102
 
 /* Added by the memory controller's encryption to every physical address. */
 extern u64 lg_pte_encryption;
@@ -35,6 +37,7 @@ bool lg_vcpu_wants_fpu(struct lguest *lg);
 void lg_vcpu_update_handlers(struct lguest *lg);
 void lg_vcpu_move_stack(struct lguest *lg);
 void lg_vcpu_update_walk(struct lguest *lg);
+void lg_vcpu_host_fault(struct lguest *lg);
 bool lg_vcpu_fault_in_segment_load(struct lguest *lg);
 u32 lg_cpu_tsc_khz(void);
 

@@ -264,6 +264,9 @@ static noinline void handle_trap(struct lguest *lg)
 	case LG_VECTOR_ENTRY_FAULT:
 		entry_fault(lg);
 		break;
+	case LG_VECTOR_HOST_FAULT:
+		lg_vcpu_host_fault(lg);
+		break;
 	case TRAP_PF:
 		page_fault(lg);
 		break;

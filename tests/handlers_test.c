@@ -418,6 +418,20 @@ static void entry_faults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->regs->fs, 0x33);
 }
 
+/* The guest is told nothing, and is where it was. */
+static void fault_of_the_hosts(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs was = *g->lg->regs;
+
+	was.vector = LG_VECTOR_HOST_FAULT;
+	was.error_code = 0;
+	guest_trap(g, LG_VECTOR_HOST_FAULT, 0);
+	EXPECT_ALIVE(g);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->host_faults, 1);
+	KUNIT_EXPECT_EQ(test, memcmp(&was, g->lg->regs, sizeof(was)), 0);
+}
+
 static struct kunit_case handlers_cases[] = {
 	KUNIT_CASE_PARAM(gate_is_read, type_gen_params),
 	KUNIT_CASE_PARAM(load_idt_entry, type_gen_params),
@@ -440,6 +454,7 @@ static struct kunit_case handlers_cases[] = {
 	KUNIT_CASE(launchers_trap_is_fatal),
 	KUNIT_CASE(selector_is_dropped),
 	KUNIT_CASE(entry_faults),
+	KUNIT_CASE(fault_of_the_hosts),
 	{}
 };
 

@@ -9,6 +9,7 @@
  * number of stretches; one that does not runs with CR0.TS set, and neither
  * pays for them nor sees the host's.
  */
+#include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
 
 #include "../cpu.h"
@@ -56,6 +57,13 @@ void lg_fpu_load(struct lg_vcpu *vcpu)
 {
 	vcpu->fpu_stretches--;
 	kernel_fpu_begin_mask(0);
+	/*
+	 * On some of AMD's CPUs FXRSTOR leaves FIP, FDP and FOP of the last program
+	 * there, as FXSAVE has left them out. The kernel clears them by FILD, which
+	 * would show the guest addresses of ours.
+	 */
+	if (boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
+		asm volatile("fninit");
 	asm volatile("fxrstor %0" : : "m"(vcpu->fpu));
 	vcpu->sw->set_ts = false;
 }

@@ -21,9 +21,12 @@
  *	lg_switch_to_guest	host's cr3, our IDT	%rdi = struct lg_switch
  *	.Lin_guest		guest's cr3, not yet in the guest
  *	stubs, reflection	guest's cr3
+ *	.Lhandlers		either: as where they struck
  *	.Lexit			guest's cr3, leaving
  *	.Lout_host		host's cr3, our IDT	%rdi = struct lg_switch
  *	.Lout_done		the host
+ *
+ * A probe in here would be fatal, hence the section: the kernel takes none there.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -125,7 +128,20 @@
 	addl	SW(WALK_OFFSET), %ebx
 .endm
 
-	.section .text.switcher, "ax", @progbits
+/*
+ * Back to where an NMI or machine check struck, without IRET, from a handler
+ * that has left %rax, flags and address below the stack which that one interrupted.
+ */
+.macro resume
+	lea	-24(%rax), %rsp
+	pop	%rax
+	popfq
+	ANNOTATE_UNRET_SAFE
+	ret
+	int3
+.endm
+
+	.section .noinstr.text, "ax", @progbits
 	.balign 4096, 0xcc
 SYM_DATA_START(lg_switcher_start)
 	ANNOTATE_NOENDBR
@@ -266,9 +282,13 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 	movl	$SW_VECTOR_ENTRY_FAULT, SW(VECTOR)
 	jmp	.Lexit
 
+.Lreflect_abandon:
+	mov	%rax, %rsp
+	jmp	.Lreflect_restart
 .Lreflect_undone:
 	/* Nothing has changed but the guest's free stack and cr2: C does it. */
 	mov	16 + FRAME_RSP(%rsp), %rsp
+.Lreflect_restart:
 	mov	SW(REFLECT_CR2), %rax
 	mov	%rax, %cr2
 .Lreflect_not:
@@ -307,8 +327,13 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 	.balign 16, 0xcc
 SYM_INNER_LABEL(lg_switcher_page_fault, SYM_L_GLOBAL)
 	ENDBR
-	testb	$2, 8 + FRAME_CS(%rsp)
-	jz	.Lpage_fault_stub		/* in ring 0 or 1 */
+	/*
+	 * Not of ring 3, or no fault of the guest's at all: a hypervisor below
+	 * the host, KVM, injects page faults of its own into whatever is not in
+	 * ring 0, with an error code of 0.
+	 */
+	testb	$USER, (%rsp)
+	jz	.Lpage_fault_stub
 	borrow_registers
 	mov	%cr2, %rax
 	pop	%rcx
@@ -412,11 +437,26 @@ SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	pushq	$SW_VECTOR_NONE
 	jmp	.Ltrap
 
+	.balign 16, 0xcc
+.Lresume_guest:
+	resume
+
 /*
  * NMI and machine check, each on a stack of its own. In the guest they are an
  * exit like any other. On the seam they leave a note for C, which then lets
  * the host have them; on the way in the guest is not entered any more.
+ *
+ * The CPU holds back NMIs until the next IRET, and the host's handler counts on
+ * that until it has marked itself. So from the note on there is none: where they
+ * struck is returned to by a jump.
+ *
+ * One may interrupt the handler of the other. Then it counts where that one struck,
+ * which its frame says, at the top of a stack that ends with a page.
+ *
+ * A machine check amid a reflection may be of what that reads of the guest's memory,
+ * and would be again. So the reflection is given up.
  */
+.Lhandlers:
 .macro SEAM_HANDLER name:req vector:req pending:req
 	.balign 16, 0xcc
 SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
@@ -425,40 +465,75 @@ SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 	jnz	.Lfrom_guest_\vector
 	/* One word and no more: the next is the host's "NMI executing". */
 	push	%rax
-	lea	.Lin_guest(%rip), %rax
-	cmp	%rax, 8 + FRAME_RIP(%rsp)
+	mov	8 + FRAME_RIP(%rsp), %rax
+	cmp	$.Lhandlers, %rax
+	jb	.Lstruck_\vector
+	cmp	$.Lhandlers_end, %rax
+	jb	.Lin_handler_\vector
+.Lstruck_\vector:
+	cmp	$.Lin_guest, %rax
 	jb	.Lhost_cr3_\vector
-	lea	.Lin_end(%rip), %rax
-	cmp	%rax, 8 + FRAME_RIP(%rsp)
+	cmp	$.Lin_end, %rax
 	jb	.Lentering_\vector
-	lea	.Lout_host(%rip), %rax
-	cmp	%rax, 8 + FRAME_RIP(%rsp)
+	cmp	$.Lout_host, %rax
 	jae	.Lhost_cr3_\vector
-	movb	$1, \pending + LG_SWITCH_VA
-	lea	.Lreflect_iret(%rip), %rax
-	cmp	%rax, 8 + FRAME_RIP(%rsp)
-	ja	.Lback_\vector
-	lea	.Lreflect_check(%rip), %rax
-	cmp	%rax, 8 + FRAME_RIP(%rsp)
-	jb	.Lback_\vector
-	mov	%rax, 8 + FRAME_RIP(%rsp)
-.Lback_\vector:
-	pop	%rax
-	iretq
+	.if	\vector == X86_TRAP_MC
+	cmp	$.Lreflect_start, %rax
+	jb	.Lguest_cr3_\vector
+	cmp	$.Lreflect_end, %rax
+	jb	.Lreflect_poisoned
+	.endif
+.Lguest_cr3_\vector:
+	movb	$SW_ON_SEAM, \pending + LG_SWITCH_VA
+	mov	8 + FRAME_RIP(%rsp), %rax
+	cmp	$.Lreflect_iret, %rax
+	ja	.Lresume_guest_\vector
+	cmp	$.Lreflect_check, %rax
+	jb	.Lresume_guest_\vector
+	movq	$.Lreflect_check, 8 + FRAME_RIP(%rsp)
+.Lresume_guest_\vector:
+	leave_for_resume
+	jmp	.Lresume_guest
 .Lhost_cr3_\vector:
-	movb	$1, \pending(%rdi)
-	jmp	.Lback_\vector
+	movb	$SW_ON_SEAM, \pending(%rdi)
+	leave_for_resume
+	jmp	.Lresume_host
+.Lin_handler_\vector:
+	mov	8 + FRAME_RSP(%rsp), %rax
+	or	$0xfff, %rax
+	testb	$3, FRAME_CS - 39(%rax)
+	jnz	.Lguest_cr3_\vector
+	mov	FRAME_RIP - 39(%rax), %rax
+	cmp	$.Lin_guest, %rax
+	jb	.Lhost_cr3_\vector
+	cmp	$.Lout_host, %rax
+	jae	.Lhost_cr3_\vector
+	jmp	.Lguest_cr3_\vector
 .Lentering_\vector:
-	movl	$\vector, SW(VECTOR)
-	jmp	.Lexit
+	movb	$SW_ON_SEAM, \pending + LG_SWITCH_VA
+	jmp	.Labandon
 .Lfrom_guest_\vector:
 	pushq	$0
 	pushq	$\vector
 	jmp	.Ltrap
 .endm
 
-SEAM_HANDLER lg_switcher_nmi 2 SW_NMI_PENDING
-SEAM_HANDLER lg_switcher_mce 18 SW_MCE_PENDING
+/* What resume wants, from the frame of a handler with %rax pushed */
+.macro leave_for_resume
+	mov	8 + FRAME_RSP(%rsp), %rax
+	popq	-24(%rax)
+	popq	-8(%rax)
+	lea	8(%rsp), %rsp
+	popq	-16(%rax)
+.endm
+
+SEAM_HANDLER lg_switcher_nmi X86_TRAP_NMI SW_NMI_PENDING
+SEAM_HANDLER lg_switcher_mce X86_TRAP_MC SW_MCE_PENDING
+.Lreflect_poisoned:
+	movb	$SW_IN_REFLECTION, SW(MCE_PENDING)
+	mov	8 + FRAME_RSP(%rsp), %rax
+	jmp	.Lreflect_abandon
+.Lhandlers_end:
 
 /* Out: the guest's registers are saved, ours are free. */
 	.balign 16, 0xcc
@@ -502,19 +577,33 @@ SEAM_HANDLER lg_switcher_mce 18 SW_MCE_PENDING
 	pop	%rbp
 	pop	%rbx
 	RET
+
+	.balign 16, 0xcc
+.Lresume_host:
+	resume
 SYM_FUNC_END(lg_switch_to_guest)
 STACK_FRAME_NON_STANDARD lg_switch_to_guest
 
 	.balign 4096, 0xcc
 SYM_DATA_START(lg_switcher_end)
+	ANNOTATE_NOENDBR
 SYM_DATA_END(lg_switcher_end)
 
 /*
- * void lg_host_interrupts[](void): give the host an interrupt that brought the
- * guest out, by its own gate, 16 bytes per vector. The frame must say that
- * interrupts are on: some kernels re-arm their timer only on return to such.
+ * void lg_give_to_host(u32 vector): give the host an event that brought the
+ * guest out, or that has left a note, by its own gate.
  */
-	.text
+SYM_FUNC_START(lg_give_to_host)
+	shll	$4, %edi
+	lea	lg_host_interrupts(%rip), %rax
+	add	%rdi, %rax
+	JMP_NOSPEC rax
+SYM_FUNC_END(lg_give_to_host)
+
+/*
+ * 16 bytes per vector. The frame of an interrupt must say that interrupts are on:
+ * some kernels re-arm their timer only on return to such.
+ */
 	.balign 16, 0xcc
 SYM_CODE_START(lg_host_interrupts)
 	vector = 0

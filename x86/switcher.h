@@ -26,6 +26,10 @@
 
 #define LG_SWITCH_STACK		512
 
+/* What an NMI or machine check leaves that the host can't have at once */
+#define LG_ON_SEAM		1	/* it struck between the worlds */
+#define LG_IN_REFLECTION	2	/* while the guest's memory was read for it */
+
 /**
  * struct lg_switch - all that a world switch touches
  * @gdt: the guest's GDT, which the CPU uses as it stands here
@@ -50,8 +54,9 @@
  * @linear: pages that are at @walk_offset and their gpa, see linear.c
  * @fault_vector: what ring 0 faulted with
  * @fault_error_code: and its error code
- * @nmi_pending: an NMI struck on the seam and waits for the host
- * @mce_pending: a machine check did
+ * @nmi_pending: an NMI waits for the host, and none comes before an IRET: where
+ *	it struck, or 0
+ * @mce_pending: a machine check does
  * @set_ts: the guest's FPU is not loaded; the host's must not be touched
  * @barrier: flush the branch predictors on the way out
  * @clear_buffers: overwrite the CPU's data buffers on the way in
@@ -108,6 +113,7 @@ extern const char lg_switcher_stubs[], lg_switcher_syscall[];
 extern const char lg_switcher_page_fault[];
 extern const char lg_switcher_nmi[], lg_switcher_mce[];
 extern const char lg_switcher_segments[], lg_switcher_segments_end[];
+void lg_give_to_host(u32 vector);
 extern const char lg_host_interrupts[];
 
 #define LG_STUB_SIZE		16

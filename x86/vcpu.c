@@ -8,8 +8,12 @@
  * the task needs in user mode (segment registers, FS and GS bases, LDT,
  * SYSCALL) stays away until the task leaves the CPU or returns to user mode.
  */
+#include <linux/context_tracking.h>
+#include <linux/ftrace.h>
 #include <linux/hw_breakpoint.h>
+#include <linux/instrumentation.h>
 #include <linux/io.h>
+#include <linux/irqflags.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -63,7 +67,7 @@ MODULE_PARM_DESC(pcid,
 static bool keeps_pcids;
 static u64 pcid_mask;
 
-static u32 read_ldt(void)
+static __always_inline u32 read_ldt(void)
 {
 	u16 selector;
 
@@ -97,7 +101,15 @@ static noinline void load_state(struct lg_vcpu *vcpu)
 
 	native_store_gdt(&sw->host_gdtr);
 	store_idt(&sw->host_idtr);
-	lg_msrs_guard();
+	lg_msrs_load(&vcpu->msrs);
+	if (lg_async_pf_by_msr)
+		vcpu->async_pf_msr = lg_async_pf_disable();
+	/* A debugger's, and would make of the guest's single steps something else. */
+	vcpu->debugctl = 0;
+	if (unlikely(test_thread_flag(TIF_BLOCKSTEP))) {
+		vcpu->debugctl = get_debugctlmsr() & DEBUGCTLMSR_BTF;
+		update_debugctlmsr(get_debugctlmsr() & ~DEBUGCTLMSR_BTF);
+	}
 	/*
 	 * A task with I/O permissions has them in the TSS since it last was in
 	 * user mode, and would lend them to the guest. The kernel puts them
@@ -124,6 +136,12 @@ static void put_state(struct lg_vcpu *vcpu)
 		wrmsrq(MSR_FS_BASE, vcpu->fs_base);
 		load_gs_index(vcpu->gs);
 		wrmsrq(MSR_KERNEL_GS_BASE, vcpu->gs_base);
+		lg_msrs_put(&vcpu->msrs);
+		if (lg_async_pf_by_msr)
+			lg_async_pf_enable(vcpu->async_pf_msr);
+		if (vcpu->debugctl)
+			update_debugctlmsr(get_debugctlmsr() | vcpu->debugctl);
+		lg_set_interrupted(NULL, false);
 	}
 	local_irq_restore(flags);
 }
@@ -214,71 +232,67 @@ static u64 choose_pcid(struct lguest *lg)
 	       pcid_mask;
 }
 
-static void give_to_host(u32 vector)
+/*
+ * As KVM does (guest_state_enter_irqoff()), but for rcu_virt_note_context_switch(),
+ * which the run loop does less often: to lockdep and the tracers, interrupts are on
+ * in a guest; and to RCU, where it is told of user mode, this is like that.
+ */
+static __always_inline void guest_state_enter(void)
 {
-	void (*interrupt)(void);
-
-	interrupt = (void *)(lg_host_interrupts + vector * LG_STUB_SIZE);
-	interrupt();
+	instrumentation_begin();
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	instrumentation_end();
+	context_tracking_guest_enter();
+	lockdep_hardirqs_on(CALLER_ADDR0);
 }
 
-/* Whether there is a note from the seam. */
-static bool noted(const struct lg_switch *sw)
+static __always_inline void guest_state_exit(void)
 {
-	return sw->mce_pending | sw->nmi_pending;
+	lockdep_hardirqs_off(CALLER_ADDR0);
+	context_tracking_guest_exit();
+	instrumentation_begin();
+	trace_hardirqs_off_finish();
+	instrumentation_end();
 }
 
-/* Left as a note on the seam, or what brought the guest out */
-static void give_unmaskable_to_host(struct lg_switch *sw, u32 vector)
+/*
+ * What the CPU keeps for its next exception only; and an NMI, as the host's handler
+ * counts on the CPU to hold back the next one until it is under way, and so on nobody
+ * to execute an IRET before.
+ */
+static noinstr void take_at_once(struct lg_vcpu *vcpu)
 {
-	if (vector == X86_TRAP_MC || sw->mce_pending)
-		give_to_host(X86_TRAP_MC);
-	if (vector == X86_TRAP_NMI || sw->nmi_pending)
-		give_to_host(X86_TRAP_NMI);
-	sw->mce_pending = false;
-	sw->nmi_pending = false;
-}
+	struct lg_switch *sw = vcpu->sw;
+	u32 vector = sw->regs.vector;
 
-/* What brought the guest out may be the host's business first, or only. */
-static void sort_out(struct lguest *lg, struct lg_switch *sw)
-{
-	struct lg_regs *regs = &sw->regs;
-	u32 vector = regs->vector;
-	unsigned long cr2 = 0;
-
-	if (vector == LG_VECTOR_HYPERCALL && !noted(sw))
-		return;
-	if (vector == X86_TRAP_PF)
-		cr2 = read_cr2();
-	if (vector == X86_TRAP_MC || vector == X86_TRAP_NMI || noted(sw))
-		give_unmaskable_to_host(sw, vector);
-
-	switch (vector) {
-	case X86_TRAP_MC:
-	case X86_TRAP_NMI:
-		regs->vector = LG_VECTOR_NONE;
-		break;
-	case X86_TRAP_DB:
-		/* The host expects its own bits there, not a guest's step. */
-		set_debugreg(DR6_RESERVED, 6);
-		break;
-	case X86_TRAP_PF:
-		if (cr2 > U32_MAX)
-			lg_kill(lg, "touched %#lx, beyond its 4 GiB", cr2);
-		regs->cr2 = cr2;
-		break;
-	case LG_VECTOR_ENTRY_FAULT:
-		regs->error_code = sw->fault_error_code;
-		break;
-	case LG_VECTOR_NONE:
-	case LG_VECTOR_HYPERCALL:
-		break;
-	default:
-		if (vector < FIRST_EXTERNAL_VECTOR || lg_idt_is_syscall(vector))
-			break;
-		give_to_host(vector);
-		regs->vector = LG_VECTOR_NONE;
+	if (vector == X86_TRAP_PF) {
+		vcpu->cr2 = native_read_cr2();
+		if (lg_async_pf)
+			vcpu->async_pf_flags = lg_async_pf_flags();
 	}
+	if (vector == X86_TRAP_NMI || sw->nmi_pending) {
+		if (vector == X86_TRAP_NMI)
+			lg_set_interrupted(&sw->regs, true);
+		sw->nmi_pending = 0;
+		lg_give_to_host(X86_TRAP_NMI);
+		lg_set_interrupted(NULL, false);
+	}
+}
+
+/*
+ * No probe nor tracer has a place between the host's state and the guest's, nor
+ * before an NMI is the host's.
+ */
+static noinstr void enter_and_exit(struct lg_vcpu *vcpu)
+{
+	struct lg_switch *sw = vcpu->sw;
+
+	guest_state_enter();
+	lg_switch_to_guest(sw);
+	if (sw->regs.vector != LG_VECTOR_HYPERCALL || sw->nmi_pending)
+		take_at_once(vcpu);
+	guest_state_exit();
 }
 
 /**
@@ -324,7 +338,7 @@ void lg_vcpu_enter(struct lguest *lg)
 	smp_store_mb(vcpu->cpu, smp_processor_id());
 	if (keeps_pcids)
 		sw->guest_cr3 |= choose_pcid(lg);
-	lg_switch_to_guest(sw);
+	enter_and_exit(vcpu);
 	/* Whoever sees us out may free what we used. */
 	smp_store_release(&vcpu->cpu, -1);
 
@@ -332,7 +346,8 @@ void lg_vcpu_enter(struct lguest *lg)
 		set_debugreg(__this_cpu_read(cpu_dr7), 7);
 	if (!sw->set_ts)
 		lg_fpu_save(vcpu);
-	sort_out(lg, sw);
+	if (regs->vector != LG_VECTOR_HYPERCALL || unlikely(sw->mce_pending))
+		lg_sort_event(lg);
 }
 
 static void came_out(void *unused)
@@ -586,15 +601,12 @@ int lg_cpu_init(void)
 	err = lg_upper_init();
 	if (err)
 		goto idt_exit;
-	err = lg_msrs_init();
-	if (err)
-		goto upper_exit;
 	choose_pcids();
+	lg_async_pf_init();
+	lg_perf_init();
 	preempt_notifier_inc();
 	return 0;
 
-upper_exit:
-	lg_upper_exit();
 idt_exit:
 	lg_idt_exit();
 	return err;
@@ -606,7 +618,7 @@ idt_exit:
 void lg_cpu_exit(void)
 {
 	preempt_notifier_dec();
-	lg_msrs_exit();
+	lg_perf_exit();
 	lg_upper_exit();
 	lg_idt_exit();
 }

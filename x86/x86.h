@@ -3,11 +3,31 @@
 #ifndef LG_X86_H
 #define LG_X86_H
 
+#include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/types.h>
 
 #include "../pcid.h"
 #include "switcher.h"
+
+/**
+ * struct lg_msrs - what SYSCALL and SYSENTER of the host's programs take
+ * @efer: MSR_EFER
+ * @sysenter_cs: MSR_IA32_SYSENTER_CS
+ */
+struct lg_msrs {
+	u64 efer, sysenter_cs;
+};
+
+/**
+ * struct lg_interrupted - the guest whose event the host has on this CPU
+ * @regs: its registers, or NULL
+ * @by_nmi: the event is an NMI
+ */
+struct lg_interrupted {
+	const struct lg_regs *regs;
+	bool by_nmi;
+};
 
 /**
  * struct lg_vcpu - the CPU's side of a guest
@@ -20,6 +40,12 @@
  * @cpu: where the guest runs right now, or -1
  * @pcids: what the TLB has of the guest; good as long as @loaded
  * @cr4_on: bits of CR4 that are on in the guest, whatever the host has
+ * @cr2: of the page fault that it came out with
+ * @async_pf_flags: what KVM says of that, see async_pf.c
+ * @async_pf_msr: from lg_async_pf_disable()
+ * @host_fault: vector of a fault that is the host's, with %LG_VECTOR_HOST_FAULT
+ * @msrs: the task's, while the guest's state takes their place
+ * @debugctl: likewise, what of it the guest must not have
  * @ds: the task's selectors and bases
  * @es: likewise
  * @fs: likewise
@@ -39,6 +65,12 @@ struct lg_vcpu {
 	int cpu;
 	struct lg_pcids pcids;
 	u64 cr4_on;
+	u64 cr2;
+	u32 async_pf_flags;
+	u64 async_pf_msr;
+	u32 host_fault;
+	struct lg_msrs msrs;
+	unsigned long debugctl;
 	u16 ds, es, fs, gs, ldt;
 	u64 fs_base, gs_base;
 	unsigned int fpu_stretches;
@@ -64,9 +96,42 @@ int lg_upper_create(struct lg_vcpu *vcpu);
 void lg_upper_free(struct lg_vcpu *vcpu);
 
 /* msrs.c: SYSCALL and SYSENTER lead nowhere while guests run */
-void lg_msrs_guard(void);
-int lg_msrs_init(void);
-void lg_msrs_exit(void);
+void lg_msrs_load(struct lg_msrs *msrs);
+void lg_msrs_put(const struct lg_msrs *msrs);
+
+/* events.c: what brought the guest out, and whose business it is */
+bool lg_debug_is_hosts(unsigned long dr6);
+void lg_sort_event(struct lguest *lg);
+
+/* async_pf.c: page faults of a KVM below the host */
+extern bool lg_async_pf;	/* there may be some */
+extern bool lg_async_pf_by_msr;	/* unless they are turned off */
+u32 lg_async_pf_flags(void);
+void lg_async_pf_wait(u32 token);
+u64 lg_async_pf_read_msr(void);
+void lg_async_pf_write_msr(u64 value);
+u64 lg_async_pf_disable(void);
+void lg_async_pf_enable(u64 value);
+void lg_async_pf_init(void);
+
+/* perf.c: samples are the guest's */
+DECLARE_PER_CPU(struct lg_interrupted, lg_interrupted);
+void lg_perf_init(void);
+void lg_perf_exit(void);
+
+/**
+ * lg_set_interrupted() - an event goes to the host, or has gone
+ * @regs: of the guest that it brought out, or NULL
+ * @by_nmi: it is an NMI
+ *
+ * Context: interrupts off.
+ */
+static __always_inline void lg_set_interrupted(const struct lg_regs *regs,
+					       bool by_nmi)
+{
+	this_cpu_write(lg_interrupted.by_nmi, by_nmi);
+	this_cpu_write(lg_interrupted.regs, regs);
+}
 
 /* fpu.c */
 void lg_fpu_init(struct lg_vcpu *vcpu);

@@ -105,6 +105,11 @@ void lg_vcpu_kick_and_wait(struct lguest *lg)
 	lg->vcpu->kicks++;
 }
 
+void lg_vcpu_host_fault(struct lguest *lg)
+{
+	lg->vcpu->host_faults++;
+}
+
 bool lg_vcpu_wants_fpu(struct lguest *lg)
 {
 	return lg->vcpu->takes_fpu;

@@ -101,6 +101,7 @@ struct guest {
  * @stack_moves: how often lg_vcpu_move_stack() was
  * @walk_updates: how often lg_vcpu_update_walk() was
  * @takes_fpu: what lg_vcpu_wants_fpu() says
+ * @host_faults: how often lg_vcpu_host_fault() was called
  * @segment_load: what lg_vcpu_fault_in_segment_load() says
  */
 struct lg_vcpu {
@@ -117,6 +118,7 @@ struct lg_vcpu {
 	unsigned int handler_updates;
 	unsigned int stack_moves;
 	unsigned int walk_updates;
+	unsigned int host_faults;
 	bool takes_fpu;
 	bool segment_load;
 };

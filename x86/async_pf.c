@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Page faults of KVM's own. Where the host is itself a guest of KVM, that one may
+ * inject a #PF into whatever is not in ring 0, to say that a page of the host's
+ * memory is not there yet (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN).
+ * CR2 is a token then, and the per-CPU flags say so until somebody clears them:
+ * left alone, they make the kernel take its own next fault for such a one.
+ *
+ * What is done is what KVM does when it is nested. Newer kernels keep the functions
+ * that it takes to KVM's modules. There it is turned off while a guest has the CPU:
+ * KVM then lets the whole of the host wait.
+ */
+#include <linux/kvm_para.h>
+#include <linux/sched.h>
+#include <asm/msr.h>
+
+#include "../compat.h"
+#include "x86.h"
+
+bool lg_async_pf;
+bool lg_async_pf_by_msr;
+
+/**
+ * lg_async_pf_flags() - what KVM says of a page fault, and that it was seen
+ *
+ * Tests have one of their own.
+ *
+ * Context: interrupts off, right after the guest came out with a page fault.
+ * Return: KVM_PV_REASON_*, or 0 if the fault is the guest's.
+ */
+noinstr u32 __weak lg_async_pf_flags(void)
+{
+	return lg_kvm_async_pf_flags();
+}
+
+/**
+ * lg_async_pf_wait() - until a page of the host's is there
+ * @token: what was in CR2
+ *
+ * Tests have one of their own.
+ *
+ * Context: may sleep.
+ */
+void __weak lg_async_pf_wait(u32 token)
+{
+	local_irq_disable();
+	lg_kvm_async_pf_wait(token);
+	local_irq_enable();
+}
+
+/**
+ * lg_async_pf_read_msr() - where the flags are, and whether they are in use
+ *
+ * Tests have one of their own.
+ *
+ * Return: MSR_KVM_ASYNC_PF_EN of this CPU, 0 if it has none.
+ */
+u64 __weak lg_async_pf_read_msr(void)
+{
+	u64 value;
+
+	return rdmsrq_safe(MSR_KVM_ASYNC_PF_EN, &value) ? 0 : value;
+}
+
+/**
+ * lg_async_pf_write_msr() - set MSR_KVM_ASYNC_PF_EN of this CPU
+ * @value: to this
+ *
+ * To enable it wakes all who wait here, as what they wait for may have been
+ * forgotten meanwhile. Tests have one of their own.
+ */
+void __weak lg_async_pf_write_msr(u64 value)
+{
+	wrmsrq(MSR_KVM_ASYNC_PF_EN, value);
+}
+
+/**
+ * lg_async_pf_disable() - no page fault of KVM's while the guest has this CPU
+ *
+ * Context: interrupts off.
+ * Return: for lg_async_pf_enable().
+ */
+u64 lg_async_pf_disable(void)
+{
+	u64 value = lg_async_pf_read_msr();
+
+	if (value & KVM_ASYNC_PF_ENABLED)
+		lg_async_pf_write_msr(value & ~(u64)KVM_ASYNC_PF_ENABLED);
+	return value;
+}
+
+/**
+ * lg_async_pf_enable() - undo lg_async_pf_disable()
+ * @value: what that said
+ *
+ * Context: interrupts off, on the same CPU.
+ */
+void lg_async_pf_enable(u64 value)
+{
+	if (value & KVM_ASYNC_PF_ENABLED)
+		lg_async_pf_write_msr(value);
+}
+
+/**
+ * lg_async_pf_init() - find out whether there may be such page faults
+ */
+void lg_async_pf_init(void)
+{
+	bool kvm = kvm_para_available();
+
+	lg_async_pf_by_msr = kvm && !LG_KVM_ASYNC_PF;
+	lg_async_pf = kvm && LG_KVM_ASYNC_PF;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What brought the guest out may be the host's business first, or only: interrupts,
+ * NMIs, machine checks, and those exceptions that the host or a hypervisor below it
+ * has raised while the guest happened to run. threat-model.rst has a table of all.
+ */
+#include <linux/kvm_para.h>
+#include <linux/sched.h>
+#include <asm/cpufeature.h>
+#include <asm/debugreg.h>
+#include <asm/processor-flags.h>
+#include <asm/trapnr.h>
+
+#include "../compat.h"
+#include "../cpu.h"
+#include "x86.h"
+
+/* `int $0x80`, in bytes */
+#define SYSCALL_LEN	2
+
+/*
+ * With lockdep and the tracers told, as each of the kernel's ways to turn
+ * interrupts on and off does.
+ */
+static void give_interrupt(struct lg_switch *sw, u32 vector)
+{
+	lg_set_interrupted(&sw->regs, false);
+	trace_hardirqs_on();
+	lg_give_to_host(vector);
+	trace_hardirqs_off();
+	lg_set_interrupted(NULL, false);
+}
+
+/*
+ * On the seam it is the kernel's. In the guest it is the task's, whatever handler the
+ * host has: what a guest reads is the Launcher's memory. The same goes for what was
+ * read of that to reflect something, which has not been done then.
+ */
+static void machine_check(struct lg_switch *sw)
+{
+	struct pt_regs user_regs = { .cs = 3, .flags = X86_EFLAGS_IF };
+	struct lg_regs *regs = &sw->regs;
+	u8 pending = sw->mce_pending;
+
+	sw->mce_pending = 0;
+	if (pending == LG_ON_SEAM)
+		lg_give_to_host(X86_TRAP_MC);
+	if (pending == LG_IN_REFLECTION) {
+		if (regs->vector == LG_VECTOR_SYSCALL)
+			regs->eip = (u32)regs->eip - SYSCALL_LEN;
+		regs->vector = X86_TRAP_MC;
+	}
+	if (regs->vector == X86_TRAP_MC) {
+		lg_machine_check(&user_regs);
+		regs->vector = LG_VECTOR_NONE;
+	}
+}
+
+static void page_fault(struct lguest *lg)
+{
+	struct lg_vcpu *vcpu = lg->vcpu;
+
+	if (vcpu->async_pf_flags) {
+		vcpu->host_fault = X86_TRAP_PF;
+		lg->regs->vector = LG_VECTOR_HOST_FAULT;
+		return;
+	}
+	if (vcpu->cr2 > U32_MAX)
+		lg_kill(lg, "touched %#llx, beyond its 4 GiB", vcpu->cr2);
+	lg->regs->cr2 = vcpu->cr2;
+}
+
+/**
+ * lg_debug_is_hosts() - whether a debug exception is not the guest's
+ * @dr6: as the CPU left it
+ *
+ * The host may have bus locks trapped (SDM volume 3, "OS Bus-Lock Detection").
+ *
+ * Return: true if it is for nothing else.
+ */
+bool lg_debug_is_hosts(unsigned long dr6)
+{
+	return (dr6 ^ DR6_RESERVED) == DR_BUS_LOCK;
+}
+
+static void debug(struct lg_regs *regs)
+{
+	unsigned long dr6;
+
+	get_debugreg(dr6, 6);
+	/* The host expects its own bits there, not a guest's step. */
+	set_debugreg(DR6_RESERVED, 6);
+	if (lg_debug_is_hosts(dr6))
+		regs->vector = LG_VECTOR_NONE;
+}
+
+/*
+ * Where the host has split locks trapped, one is an alignment check in whatever ring
+ * (SDM volume 3, "Features to Disable Bus Locks"). All others take ring 3 and AC, and
+ * are the guest's.
+ */
+static void alignment_check(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) ||
+	    ((regs->cs & 3) == 3 && regs->eflags & X86_EFLAGS_AC))
+		return;
+	lg->vcpu->host_fault = X86_TRAP_AC;
+	regs->vector = LG_VECTOR_HOST_FAULT;
+}
+
+/**
+ * lg_sort_event() - what of an exit is the host's, and let it have that
+ * @lg: the guest, which has come out; NMIs the host has had
+ *
+ * Leaves in the registers' vector what remains.
+ *
+ * Context: interrupts off; they may have been on in between.
+ */
+void lg_sort_event(struct lguest *lg)
+{
+	struct lg_switch *sw = lg->vcpu->sw;
+	struct lg_regs *regs = &sw->regs;
+	u32 vector = regs->vector;
+
+	if (vector == X86_TRAP_MC || sw->mce_pending) {
+		machine_check(sw);
+		vector = regs->vector;
+	}
+	switch (vector) {
+	case X86_TRAP_NMI:
+		regs->vector = LG_VECTOR_NONE;
+		break;
+	case X86_TRAP_DB:
+		debug(regs);
+		break;
+	case X86_TRAP_PF:
+		page_fault(lg);
+		break;
+	case X86_TRAP_AC:
+		alignment_check(lg);
+		break;
+	case LG_VECTOR_ENTRY_FAULT:
+		regs->error_code = sw->fault_error_code;
+		break;
+	case LG_VECTOR_NONE:
+	case LG_VECTOR_HYPERCALL:
+		break;
+	case X86_TRAP_DF:
+	case X86_TRAP_VE ... FIRST_EXTERNAL_VECTOR - 2:
+		lg_kill(lg, "exception %u at %#llx, which no guest can raise",
+			vector, regs->eip);
+		break;
+	default:
+		if (vector < FIRST_EXTERNAL_VECTOR || lg_idt_is_syscall(vector))
+			break;
+		give_interrupt(sw, vector);
+		regs->vector = LG_VECTOR_NONE;
+	}
+}
+
+static void split_lock(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+
+	if (LG_KVM_SPLIT_LOCK)
+		lg_kvm_split_lock(regs->eip);
+	else
+		lg_kill(lg, "split lock at %#llx: the host traps these (split_lock_detect=)",
+			regs->eip);
+}
+
+/**
+ * lg_vcpu_host_fault() - see to a fault that was not the guest's
+ * @lg: the guest, out with %LG_VECTOR_HOST_FAULT; its own task calls
+ *
+ * What raised it is executed again. It may have cost the task a signal.
+ *
+ * Context: may sleep.
+ */
+void lg_vcpu_host_fault(struct lguest *lg)
+{
+	struct lg_vcpu *vcpu = lg->vcpu;
+
+	if (vcpu->host_fault == X86_TRAP_AC)
+		split_lock(lg);
+	else if (!WARN_ON_ONCE(!(vcpu->async_pf_flags &
+				 KVM_PV_REASON_PAGE_NOT_PRESENT)))
+		lg_async_pf_wait(vcpu->cr2);
+	vcpu->async_pf_flags = 0;
+}

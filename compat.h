@@ -77,9 +77,9 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 
 /* Without it the CPU shuts down instead. */
 #ifdef CONFIG_X86_MCE
-#define lg_machine_check(regs)		do_machine_check(regs)
+#define lg_do_machine_check(regs)	do_machine_check(regs)
 #else
-#define lg_machine_check(regs)		((void)(regs))
+#define lg_do_machine_check(regs)	((void)(regs))
 #endif
 #endif /* !CONFIG_UML */
 

@@ -31,6 +31,20 @@ static void give_interrupt(struct lg_switch *sw, u32 vector)
 	lg_set_interrupted(NULL, false);
 }
 
+/**
+ * lg_machine_check() - the host is to take a machine check for its task's
+ *
+ * As KVM does (kvm_machine_check()). Tests have one of their own.
+ *
+ * Context: interrupts off.
+ */
+void __weak lg_machine_check(void)
+{
+	struct pt_regs regs = { .cs = __USER_CS, .flags = X86_EFLAGS_IF };
+
+	lg_do_machine_check(&regs);
+}
+
 /*
  * On the seam it is the kernel's. In the guest it is the task's, whatever handler the
  * host has: what a guest reads is the Launcher's memory. The same goes for what was
@@ -38,7 +52,6 @@ static void give_interrupt(struct lg_switch *sw, u32 vector)
  */
 static void machine_check(struct lg_switch *sw)
 {
-	struct pt_regs user_regs = { .cs = 3, .flags = X86_EFLAGS_IF };
 	struct lg_regs *regs = &sw->regs;
 	u8 pending = sw->mce_pending;
 
@@ -51,23 +64,21 @@ static void machine_check(struct lg_switch *sw)
 		regs->vector = X86_TRAP_MC;
 	}
 	if (regs->vector == X86_TRAP_MC) {
-		lg_machine_check(&user_regs);
+		lg_machine_check();
 		regs->vector = LG_VECTOR_NONE;
 	}
 }
 
-static void page_fault(struct lguest *lg)
+/* That of a hypervisor below, or where no guest's address is */
+static void odd_fault(struct lguest *lg, struct lg_switch *sw)
 {
-	struct lg_vcpu *vcpu = lg->vcpu;
-
-	if (vcpu->async_pf_flags) {
-		vcpu->host_fault = X86_TRAP_PF;
-		lg->regs->vector = LG_VECTOR_HOST_FAULT;
+	sw->odd_fault = false;
+	if (!sw->async_pf_flags) {
+		lg_kill(lg, "touched %#llx, beyond its 4 GiB", sw->cr2);
 		return;
 	}
-	if (vcpu->cr2 > U32_MAX)
-		lg_kill(lg, "touched %#llx, beyond its 4 GiB", vcpu->cr2);
-	lg->regs->cr2 = vcpu->cr2;
+	lg->vcpu->host_fault = X86_TRAP_PF;
+	sw->regs.vector = LG_VECTOR_HOST_FAULT;
 }
 
 /**
@@ -136,7 +147,8 @@ void lg_sort_event(struct lguest *lg)
 		debug(regs);
 		break;
 	case X86_TRAP_PF:
-		page_fault(lg);
+		if (sw->odd_fault)
+			odd_fault(lg, sw);
 		break;
 	case X86_TRAP_AC:
 		alignment_check(lg);
@@ -181,12 +193,14 @@ static void split_lock(struct lguest *lg)
  */
 void lg_vcpu_host_fault(struct lguest *lg)
 {
-	struct lg_vcpu *vcpu = lg->vcpu;
+	struct lg_switch *sw = lg->vcpu->sw;
 
-	if (vcpu->host_fault == X86_TRAP_AC)
+	if (lg->vcpu->host_fault == X86_TRAP_AC) {
 		split_lock(lg);
-	else if (!WARN_ON_ONCE(!(vcpu->async_pf_flags &
-				 KVM_PV_REASON_PAGE_NOT_PRESENT)))
-		lg_async_pf_wait(vcpu->cr2);
-	vcpu->async_pf_flags = 0;
+		return;
+	}
+	if (!WARN_ON_ONCE(!(sw->async_pf_flags &
+			    KVM_PV_REASON_PAGE_NOT_PRESENT)))
+		lg_async_pf_wait(sw->cr2);
+	sw->async_pf_flags = 0;
 }

@@ -57,6 +57,10 @@
  * @nmi_pending: an NMI waits for the host, and none comes before an IRET: where
  *	it struck, or 0
  * @mce_pending: a machine check does
+ * @pending: either
+ * @odd_fault: of a page fault, that it takes a closer look
+ * @async_pf_flags: of such a one, what KVM says: see async_pf.c
+ * @cr2: and where it is
  * @set_ts: the guest's FPU is not loaded; the host's must not be touched
  * @barrier: flush the branch predictors on the way out
  * @clear_buffers: overwrite the CPU's data buffers on the way in
@@ -89,8 +93,16 @@ struct lg_switch {
 	u8 walk_pae;
 	u32 linear[LG_LINEAR];
 	u32 fault_vector, fault_error_code;
-	u8 nmi_pending, mce_pending;
+	union {
+		struct {
+			u8 nmi_pending, mce_pending;
+		};
+		u16 pending;
+	};
+	u8 odd_fault;
 	u8 set_ts, barrier, clear_buffers;
+	u32 async_pf_flags;
+	u64 cr2;
 
 	struct lg_switch *self;
 	u64 host_rsp, host_cr3, host_cr4;
@@ -98,16 +110,13 @@ struct lg_switch {
 	struct desc_ptr host_idtr, guest_idtr, host_gdtr, guest_gdtr;
 };
 
-/* The switcher looks at both with one compare. */
-static_assert(offsetof(struct lg_switch, mce_pending) ==
-	      offsetof(struct lg_switch, nmi_pending) + 1);
 /* iretq pops the registers as they stand. */
 static_assert(offsetof(struct lg_switch, regs.eip) ==
 	      offsetofend(struct lg_switch, stack));
 static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
 
 /* switcher.S */
-void lg_switch_to_guest(struct lg_switch *sw);
+struct lg_switch *lg_switch_to_guest(struct lg_switch *sw);
 extern const char lg_switcher_start[], lg_switcher_end[];
 extern const char lg_switcher_stubs[], lg_switcher_syscall[];
 extern const char lg_switcher_page_fault[];

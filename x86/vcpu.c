@@ -11,7 +11,6 @@
 #include <linux/context_tracking.h>
 #include <linux/ftrace.h>
 #include <linux/hw_breakpoint.h>
-#include <linux/instrumentation.h>
 #include <linux/io.h>
 #include <linux/irqflags.h>
 #include <linux/module.h>
@@ -66,6 +65,8 @@ MODULE_PARM_DESC(pcid,
 /* What has become of it, and what of lg_pcid_choose()'s answers goes into CR3 */
 static bool keeps_pcids;
 static u64 pcid_mask;
+/* That the CPU is to keep what it has cached, if it has PCIDs */
+static u64 host_noflush;
 
 static __always_inline u32 read_ldt(void)
 {
@@ -201,14 +202,14 @@ bool lg_vcpu_was_away(struct lguest *lg)
 }
 
 /* Each is read anew: an IPI may have changed it since the last entry. */
-static void choose_control_registers(struct lguest *lg, struct lg_switch *sw)
+static void choose_control_registers(struct lguest *lg, struct lg_vcpu *vcpu,
+				     struct lg_switch *sw)
 {
-	u64 cr3 = __read_cr3(), cr4 = __read_cr4();
+	u64 cr4;
 
 	/* The host's translations are as good after the guest as before. */
-	if (cr4 & X86_CR4_PCIDE)
-		cr3 |= X86_CR3_PCID_NOFLUSH;
-	sw->host_cr3 = cr3;
+	sw->host_cr3 = __read_cr3() | host_noflush;
+	cr4 = __read_cr4();
 	sw->host_cr4 = cr4;
 
 	/* PCID 0, which the host does not use, and none of it from before */
@@ -216,7 +217,7 @@ static void choose_control_registers(struct lguest *lg, struct lg_switch *sw)
 	cr4 &= ~CR4_NOT_FOR_GUESTS;
 	if (lg->mmu.executes_user)
 		cr4 &= ~X86_CR4_SMEP;
-	sw->guest_cr4 = cr4 | lg->vcpu->cr4_on;
+	sw->guest_cr4 = cr4 | vcpu->cr4_on;
 }
 
 /*
@@ -233,66 +234,79 @@ static u64 choose_pcid(struct lguest *lg)
 }
 
 /*
- * As KVM does (guest_state_enter_irqoff()), but for rcu_virt_note_context_switch(),
- * which the run loop does less often: to lockdep and the tracers, interrupts are on
- * in a guest; and to RCU, where it is told of user mode, this is like that.
- */
-static __always_inline void guest_state_enter(void)
-{
-	instrumentation_begin();
-	trace_hardirqs_on_prepare();
-	lockdep_hardirqs_on_prepare();
-	instrumentation_end();
-	context_tracking_guest_enter();
-	lockdep_hardirqs_on(CALLER_ADDR0);
-}
-
-static __always_inline void guest_state_exit(void)
-{
-	lockdep_hardirqs_off(CALLER_ADDR0);
-	context_tracking_guest_exit();
-	instrumentation_begin();
-	trace_hardirqs_off_finish();
-	instrumentation_end();
-}
-
-/*
  * What the CPU keeps for its next exception only; and an NMI, as the host's handler
  * counts on the CPU to hold back the next one until it is under way, and so on nobody
  * to execute an IRET before.
  */
-static noinstr void take_at_once(struct lg_vcpu *vcpu)
+static noinstr bool take_at_once(struct lg_switch *sw)
 {
-	struct lg_switch *sw = vcpu->sw;
-	u32 vector = sw->regs.vector;
+	struct lg_regs *regs = &sw->regs;
+	bool page_fault = regs->vector == X86_TRAP_PF;
 
-	if (vector == X86_TRAP_PF) {
-		vcpu->cr2 = native_read_cr2();
+	if (likely(page_fault)) {
+		u64 cr2 = native_read_cr2();
+
+		regs->cr2 = cr2;
 		if (lg_async_pf)
-			vcpu->async_pf_flags = lg_async_pf_flags();
+			sw->async_pf_flags = lg_async_pf_flags();
+		if (unlikely(cr2 > U32_MAX || sw->async_pf_flags)) {
+			sw->cr2 = cr2;
+			sw->odd_fault = true;
+			page_fault = false;
+		}
 	}
-	if (vector == X86_TRAP_NMI || sw->nmi_pending) {
-		if (vector == X86_TRAP_NMI)
-			lg_set_interrupted(&sw->regs, true);
+	if (unlikely(regs->vector == X86_TRAP_NMI || sw->nmi_pending)) {
+		if (regs->vector == X86_TRAP_NMI)
+			lg_set_interrupted(regs, true);
 		sw->nmi_pending = 0;
 		lg_give_to_host(X86_TRAP_NMI);
 		lg_set_interrupted(NULL, false);
 	}
+	return page_fault && !sw->mce_pending;
 }
 
 /*
  * No probe nor tracer has a place between the host's state and the guest's, nor
- * before an NMI is the host's.
+ * before an NMI is the host's. Return whether all that is left is the guest's.
  */
-static noinstr void enter_and_exit(struct lg_vcpu *vcpu)
+static noinstr bool switch_worlds(struct lg_switch *sw)
 {
-	struct lg_switch *sw = vcpu->sw;
+	lockdep_hardirqs_on(CALLER_ADDR0);
+	sw = lg_switch_to_guest(sw);
+	lockdep_hardirqs_off(CALLER_ADDR0);
+	if (likely(sw->regs.vector == LG_VECTOR_HYPERCALL && !sw->pending))
+		return true;
+	return take_at_once(sw);
+}
 
-	guest_state_enter();
-	lg_switch_to_guest(sw);
-	if (sw->regs.vector != LG_VECTOR_HYPERCALL || sw->nmi_pending)
-		take_at_once(vcpu);
-	guest_state_exit();
+/* Where RCU is told of user mode, a guest is like that. */
+static noinstr bool switch_worlds_tracked(struct lg_switch *sw)
+{
+	bool guests;
+
+	context_tracking_guest_enter();
+	guests = switch_worlds(sw);
+	context_tracking_guest_exit();
+	return guests;
+}
+
+/*
+ * As KVM does (guest_state_enter_irqoff() and _exit_irqoff()), but for
+ * rcu_virt_note_context_switch(), which the run loop does less often: to lockdep and
+ * the tracers, interrupts are on in a guest.
+ */
+static __always_inline bool enter_and_exit(struct lg_switch *sw)
+{
+	bool guests;
+
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	if (context_tracking_enabled())
+		guests = switch_worlds_tracked(sw);
+	else
+		guests = switch_worlds(sw);
+	trace_hardirqs_off_finish();
+	return guests;
 }
 
 /**
@@ -310,9 +324,11 @@ void lg_vcpu_enter(struct lguest *lg)
 	struct lg_switch *sw = vcpu->sw;
 	struct lg_regs *regs = &sw->regs;
 	bool breakpoints = hw_breakpoint_active();
+	bool guests;
 	u16 ldt;
 
-	if (WARN_ON_ONCE(!(regs->cs & 3) || !(regs->ss & 3))) {
+	/* Of both rings that there are, with one look */
+	if (WARN_ON_ONCE(!(regs->cs & regs->ss & 3))) {
 		lg_kill(lg, "cs:ss %llx:%llx are not a guest's", regs->cs,
 			regs->ss);
 		return;
@@ -328,7 +344,7 @@ void lg_vcpu_enter(struct lguest *lg)
 		vcpu->ldt = ldt;
 		load_ldt_selector(0);
 	}
-	choose_control_registers(lg, sw);
+	choose_control_registers(lg, vcpu, sw);
 	if (vcpu->fpu_stretches && !lg->ts)
 		lg_fpu_load(vcpu);
 	if (unlikely(breakpoints))
@@ -338,7 +354,7 @@ void lg_vcpu_enter(struct lguest *lg)
 	smp_store_mb(vcpu->cpu, smp_processor_id());
 	if (keeps_pcids)
 		sw->guest_cr3 |= choose_pcid(lg);
-	enter_and_exit(vcpu);
+	guests = enter_and_exit(sw);
 	/* Whoever sees us out may free what we used. */
 	smp_store_release(&vcpu->cpu, -1);
 
@@ -346,7 +362,7 @@ void lg_vcpu_enter(struct lguest *lg)
 		set_debugreg(__this_cpu_read(cpu_dr7), 7);
 	if (!sw->set_ts)
 		lg_fpu_save(vcpu);
-	if (regs->vector != LG_VECTOR_HYPERCALL || unlikely(sw->mce_pending))
+	if (!guests)
 		lg_sort_event(lg);
 }
 
@@ -575,6 +591,7 @@ static bool host_takes_all_pcids(void)
 /* Leaves in the parameter what has become of it, for whoever reads it. */
 static void choose_pcids(void)
 {
+	host_noflush = __read_cr4() & X86_CR4_PCIDE ? X86_CR3_PCID_NOFLUSH : 0;
 	if (__read_cr4() & X86_CR4_PCIDE && entry_area_is_global() &&
 	    !host_takes_all_pcids())
 		pcid_mask = U64_MAX;

@@ -40,8 +40,6 @@ struct lg_interrupted {
  * @cpu: where the guest runs right now, or -1
  * @pcids: what the TLB has of the guest; good as long as @loaded
  * @cr4_on: bits of CR4 that are on in the guest, whatever the host has
- * @cr2: of the page fault that it came out with
- * @async_pf_flags: what KVM says of that, see async_pf.c
  * @async_pf_msr: from lg_async_pf_disable()
  * @host_fault: vector of a fault that is the host's, with %LG_VECTOR_HOST_FAULT
  * @msrs: the task's, while the guest's state takes their place
@@ -65,8 +63,6 @@ struct lg_vcpu {
 	int cpu;
 	struct lg_pcids pcids;
 	u64 cr4_on;
-	u64 cr2;
-	u32 async_pf_flags;
 	u64 async_pf_msr;
 	u32 host_fault;
 	struct lg_msrs msrs;
@@ -100,6 +96,7 @@ void lg_msrs_load(struct lg_msrs *msrs);
 void lg_msrs_put(const struct lg_msrs *msrs);
 
 /* events.c: what brought the guest out, and whose business it is */
+void lg_machine_check(void);
 bool lg_debug_is_hosts(unsigned long dr6);
 void lg_sort_event(struct lguest *lg);
 

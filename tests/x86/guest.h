@@ -28,11 +28,10 @@ struct host_state {
 
 #define BUT(name)	BIT_ULL(STATE_##name)
 
-/* What stays away until the next return to user mode, whoever's */
-#define GUARDED		(BUT(EFER) | BUT(SYSENTER_CS))
-/* And until the task no longer runs the guest, or not now */
-#define LAZY		(GUARDED | BUT(FS_BASE) | BUT(KERNEL_GS_BASE) | \
-			 BUT(LDT) | BUT(DS) | BUT(ES) | BUT(FS) | BUT(GS))
+/* What stays away until the task no longer runs the guest, or not now */
+#define LAZY		(BUT(EFER) | BUT(SYSENTER_CS) | BUT(FS_BASE) | \
+			 BUT(KERNEL_GS_BASE) | BUT(LDT) | BUT(DS) | BUT(ES) | \
+			 BUT(FS) | BUT(GS))
 
 void host_read(struct host_state *state);
 void expect_same(struct kunit *test, const struct host_state *before,

@@ -7,6 +7,7 @@
  * (tables, CR4, GS, stack) is switched each time, by the switcher. What only
  * the task needs in user mode (segment registers, FS and GS bases, LDT,
  * SYSCALL) stays away until the task leaves the CPU or returns to user mode.
+ * Documentation/host-contract.rst goes through all that the kernel expects.
  */
 #include <linux/context_tracking.h>
 #include <linux/ftrace.h>

@@ -180,6 +180,30 @@ bool lg_emulate_insn(struct lguest *lg)
 }
 
 /**
+ * lg_emulate_rdtsc() - the time stamp counter, where the CPU's has gone back
+ * @lg: the guest, at an instruction that faulted; its own task calls
+ *
+ * Context: may sleep.
+ * Return: true if it was that; false if it is not for us, or with the guest dead.
+ */
+bool lg_emulate_rdtsc(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+	u32 at = lg_segment_base(lg, regs->cs) + regs->eip;
+	u8 insn[2];
+	u64 tsc;
+
+	if (!lg_vcpu_read_tsc(lg, &tsc) ||
+	    !lg_read_linear(lg, at, insn, sizeof(insn)) ||
+	    insn[0] != 0x0f || insn[1] != 0x31)
+		return false;
+	regs->eax = lower_32_bits(tsc);
+	regs->edx = upper_32_bits(tsc);
+	regs->eip = (u32)(regs->eip + sizeof(insn));
+	return true;
+}
+
+/**
  * lg_is_vmcall() - whether the guest is at a vmcall
  * @lg: the guest, at an undefined instruction; its own task calls
  *

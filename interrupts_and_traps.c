@@ -193,6 +193,8 @@ static void general_protection(struct lguest *lg, u32 error_code)
 	if (!error_code && cpl(lg) == LG_KERNEL_RPL &&
 	    (lg_defer_port_access(lg) || lg_emulate_insn(lg)))
 		return;
+	if (!error_code && !lg_is_dead(lg) && lg_emulate_rdtsc(lg))
+		return;
 	if (!lg_is_dead(lg))
 		reflect(lg, TRAP_GP, error_code);
 }

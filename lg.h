@@ -245,6 +245,7 @@ unsigned int lg_gate_dpl(const struct lg_desc *gate);
 
 /* emulate.c: the few instructions that fault for want of privilege */
 bool lg_emulate_insn(struct lguest *lg);
+bool lg_emulate_rdtsc(struct lguest *lg);
 bool lg_is_vmcall(struct lguest *lg);
 
 /* launcher_io.c: ports and device pages that the Launcher emulates */

@@ -289,6 +289,29 @@ static void vmcall(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* In both rings; and only where the CPU does not do it itself */
+static void rdtsc(struct kunit *test)
+{
+	static const u8 code[] = { 0x0f, 0x31 }, other[] = { 0x0f, 0x32 };
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	put_code(g, code, sizeof(code));
+	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg));
+	g->lg->vcpu->tsc = 0x123456789abcdef0;
+	guest_trap(g, 13, 0);
+	KUNIT_EXPECT_EQ(test, regs->eax, 0x9abcdef0);
+	KUNIT_EXPECT_EQ(test, regs->edx, 0x12345678);
+	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + 2);
+
+	put_code(g, other, sizeof(other));
+	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg));
+	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE);
+	regs->eip = 0x10;
+	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg));
+	EXPECT_ALIVE(g);
+}
+
 static struct kunit_case emulate_cases[] = {
 	KUNIT_CASE_PARAM(instruction, insn_gen_params),
 	KUNIT_CASE_PARAM(string_instruction, string_gen_params),
@@ -298,6 +321,7 @@ static struct kunit_case emulate_cases[] = {
 	KUNIT_CASE(code_over_two_pages),
 	KUNIT_CASE(debug_registers_to_each),
 	KUNIT_CASE(vmcall),
+	KUNIT_CASE(rdtsc),
 	{}
 };
 

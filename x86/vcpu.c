@@ -83,6 +83,20 @@ static void load_ldt_selector(u16 selector)
 }
 
 /*
+ * A suspend may reset the TSC of all CPUs (kvm_arch_hardware_enable() has the same).
+ * The guest must not see that, and so no longer reads it itself.
+ */
+static void check_tsc(struct lg_vcpu *vcpu)
+{
+	u64 tsc = rdtsc();
+
+	if (likely(tsc >= vcpu->tsc) || !lg_cpu_tsc_khz())
+		return;
+	vcpu->tsc_offset += vcpu->tsc - tsc;
+	vcpu->cr4_on |= X86_CR4_TSD;
+}
+
+/*
  * From here on the guest's state may take the place of the task's. Not inline,
  * lest each entry save registers for it.
  */
@@ -103,6 +117,7 @@ static noinline void load_state(struct lg_vcpu *vcpu)
 
 	native_store_gdt(&sw->host_gdtr);
 	store_idt(&sw->host_idtr);
+	check_tsc(vcpu);
 	lg_msrs_load(&vcpu->msrs);
 	if (lg_async_pf_by_msr)
 		vcpu->async_pf_msr = lg_async_pf_disable();
@@ -138,6 +153,7 @@ static void put_state(struct lg_vcpu *vcpu)
 		wrmsrq(MSR_FS_BASE, vcpu->fs_base);
 		load_gs_index(vcpu->gs);
 		wrmsrq(MSR_KERNEL_GS_BASE, vcpu->gs_base);
+		vcpu->tsc = rdtsc();
 		lg_msrs_put(&vcpu->msrs);
 		if (lg_async_pf_by_msr)
 			lg_async_pf_enable(vcpu->async_pf_msr);
@@ -478,6 +494,21 @@ u32 lg_cpu_tsc_khz(void)
 	if (!boot_cpu_has(X86_FEATURE_CONSTANT_TSC) || check_tsc_unstable())
 		return 0;
 	return tsc_khz;
+}
+
+/**
+ * lg_vcpu_read_tsc() - the TSC, if the guest does not read it itself
+ * @lg: the guest; its own task calls
+ * @tsc: what it is to the guest
+ *
+ * Return: true if the guest's RDTSC faults.
+ */
+bool lg_vcpu_read_tsc(struct lguest *lg, u64 *tsc)
+{
+	if (!(lg->vcpu->cr4_on & X86_CR4_TSD))
+		return false;
+	*tsc = rdtsc() + lg->vcpu->tsc_offset;
+	return true;
 }
 
 /* CPUs whose buffers show what passed through them; VERW overwrites those. */

@@ -39,6 +39,8 @@ struct lg_interrupted {
  *	saved below, and this CPU is ready for the guest
  * @cpu: where the guest runs right now, or -1
  * @pcids: what the TLB has of the guest; good as long as @loaded
+ * @tsc: what the TSC was when the task last left a CPU
+ * @tsc_offset: what the guest's is ahead of it, since that has gone back
  * @cr4_on: bits of CR4 that are on in the guest, whatever the host has
  * @async_pf_msr: from lg_async_pf_disable()
  * @host_fault: vector of a fault that is the host's, with %LG_VECTOR_HOST_FAULT
@@ -62,6 +64,7 @@ struct lg_vcpu {
 	bool loaded;
 	int cpu;
 	struct lg_pcids pcids;
+	u64 tsc, tsc_offset;
 	u64 cr4_on;
 	u64 async_pf_msr;
 	u32 host_fault;

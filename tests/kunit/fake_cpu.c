@@ -140,6 +140,12 @@ u32 lg_cpu_tsc_khz(void)
 	return 1234567;
 }
 
+bool lg_vcpu_read_tsc(struct lguest *lg, u64 *tsc)
+{
+	*tsc = lg->vcpu->tsc;
+	return lg->vcpu->tsc;
+}
+
 int lg_root_map_upper(struct lguest *lg, struct lg_root *root)
 {
 	if (!may_allocate())

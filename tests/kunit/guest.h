@@ -100,6 +100,7 @@ struct guest {
  * @handler_updates: how often lg_vcpu_update_handlers() was called
  * @stack_moves: how often lg_vcpu_move_stack() was
  * @walk_updates: how often lg_vcpu_update_walk() was
+ * @tsc: what lg_vcpu_read_tsc() says, 0 if the guest reads it itself
  * @takes_fpu: what lg_vcpu_wants_fpu() says
  * @host_faults: how often lg_vcpu_host_fault() was called
  * @segment_load: what lg_vcpu_fault_in_segment_load() says
@@ -119,6 +120,7 @@ struct lg_vcpu {
 	unsigned int stack_moves;
 	unsigned int walk_updates;
 	unsigned int host_faults;
+	u64 tsc;
 	bool takes_fpu;
 	bool segment_load;
 };

@@ -39,6 +39,7 @@ boot() {
 		[ ! -f "$p" ] || add "$p" "tests/${p##*/}"
 	done
 	add "$out/$kver/tests/host/nmi_storm.ko" tests/nmi_storm.ko
+	add "$out/$kver/tests/host/rcu_tasks.ko" tests/rcu_tasks.ko
 	add "$host/brd.ko"
 	add "$out/$kver/tests/host/steady_keys.ko"
 	if grep -qs '^CONFIG_KUNIT=y' "$host/.config"; then

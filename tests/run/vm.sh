@@ -74,7 +74,7 @@ qemu() {
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300 init_on_alloc=0 \
-tsc=nowatchdog no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
+tsc=nowatchdog no_timer_check no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
 $clock ${append-}" "$@"
 }
 

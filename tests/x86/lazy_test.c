@@ -330,6 +330,32 @@ static void breakpoints(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&hits), 0);
 }
 
+GUEST(read_tsc, "rdtsc\n" STOP);
+
+/* No emulator's TSC does; so what it was is put into the future. */
+static void tsc_that_goes_back(struct kunit *test)
+{
+	const u64 future = U64_MAX / 2;
+	struct guest *g = test->priv;
+	u64 tsc;
+
+	if (!lg_cpu_tsc_khz())
+		kunit_skip(test, "no TSC that a guest would use");
+	guest_start(g, &read_tsc, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	g->lg->vcpu->tsc = future;
+	guest_start(g, &read_tsc, 3);
+	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_GP);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, CODE);
+	lg_handle_trap(g->lg);
+	tsc = g->lg->regs->eax | (u64)g->lg->regs->edx << 32;
+	KUNIT_EXPECT_GE(test, tsc, future);
+	KUNIT_EXPECT_LT(test, tsc, future + (1ULL << 50));
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, CODE + 2);
+	KUNIT_EXPECT_GE(test, g->lg->vcpu->tsc, 1);
+	KUNIT_EXPECT_LT(test, g->lg->vcpu->tsc, future);
+}
+
 static struct kunit_case lazy_cases[] = {
 	KUNIT_CASE_PARAM(back_when_done, dress_gen_params),
 	KUNIT_CASE_PARAM(back_when_scheduled_out, dress_gen_params),
@@ -340,6 +366,7 @@ static struct kunit_case lazy_cases[] = {
 	KUNIT_CASE(ldt_back),
 	KUNIT_CASE(ldt_that_comes_later),
 	KUNIT_CASE(breakpoints),
+	KUNIT_CASE(tsc_that_goes_back),
 	{}
 };
 

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel expects of a CPU, whoever has it: Documentation/host-contract.rst.
+ * While a guest computes, RCU Tasks ends, perf is told of the guest, and there is no
+ * probe to be had where one would be fatal.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <linux/lguest_launcher.h>
+#include <linux/perf_event.h>
+#include "test.h"
+
+#define CPU	1	/* the guest's; the case itself is on 0 */
+
+GUEST(spin, "1: incl 0x3000\njmp 1b\n");
+/* The same in ring 3 */
+GUEST(program, G_INIT "mov $0x9000, %esp\n"
+	"mov $0x0000ffff, %ecx\nmov $0x00cffa00, %edx\n" G_HCALL(18, 14)
+	"mov $0x0000ffff, %ecx\nmov $0x00cff200, %edx\n" G_HCALL(18, 15)
+	"push $0x7b\npush $0x8000\npush $0x2\npush $0x73\npush $0x1800\niret\n"
+	"\n.org program + 0x800\n1: incl 0x3000\njmp 1b\n");
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	need(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static void run_guest(void *arg)
+{
+	struct guest *g = arg;
+	unsigned long addr = 0;
+	ssize_t n;
+
+	pin(CPU);
+	g->fd = lg_open();
+	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
+		      CODE) > 0);
+	/* It never has a reason to come back. */
+	n = read(g->fd, &addr, sizeof(addr));
+	expect(false, "the guest returned %zd (%m), %#lx", n, addr);
+}
+
+static pid_t launch(struct guest *g, const char *code, const char *end)
+{
+	pid_t pid;
+
+	g->mem = guest_memory(code, end, MAP_SHARED);
+	pid = spawn(run_guest, g);
+	need(pid > 0);
+	need(counts(g));
+	return pid;
+}
+
+static void wait_for_rcu_tasks(void *unused)
+{
+	(void)unused;
+	need(put("/sys/module/rcu_tasks/parameters/wait", "1"));
+}
+
+/* A guest that only computes is never out of the CPU of its own accord. */
+static void rcu_tasks_end(void)
+{
+	struct guest g;
+	pid_t guest, waiter;
+	bool ended;
+	int status;
+
+	pin(0);
+	guest = launch(&g, spin, spin_end);
+	waiter = spawn(wait_for_rcu_tasks, NULL);
+	need(waiter > 0);
+	ended = wait_for(waiter, &status, 2 * SOON);
+	expect(ended && !status);
+	expect(counts(&g));
+	kill(guest, SIGKILL);
+	/* So that nothing is left of the case */
+	if (!ended)
+		need(wait_for(waiter, &status, 2 * SOON));
+}
+
+#define SAMPLES	50
+#define PAGE	4096
+#define RING	(16 * PAGE)
+
+struct samples {
+	struct perf_event_mmap_page *page;
+	unsigned int kernel, user, host, elsewhere;
+};
+
+static void open_samples(struct samples *s, pid_t pid)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_type = PERF_SAMPLE_IP,
+		.sample_period = 1000000,
+	};
+	int fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, 0);
+
+	if (fd < 0)
+		skip("no perf events");
+	memset(s, 0, sizeof(*s));
+	s->page = mmap(NULL, PAGE + RING, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       fd, 0);
+	need(s->page != MAP_FAILED);
+}
+
+static void count_sample(struct samples *s, unsigned int mode, uint64_t ip)
+{
+	if (mode != PERF_RECORD_MISC_GUEST_KERNEL &&
+	    mode != PERF_RECORD_MISC_GUEST_USER)
+		s->host++;
+	else if (ip < CODE || ip >= CODE + PAGE)
+		s->elsewhere++;
+	else if (mode == PERF_RECORD_MISC_GUEST_USER)
+		s->user++;
+	else
+		s->kernel++;
+}
+
+static void read_samples(struct samples *s)
+{
+	const char *ring = (char *)s->page + PAGE;
+	uint64_t head = __atomic_load_n(&s->page->data_head, __ATOMIC_ACQUIRE);
+	uint64_t tail = s->page->data_tail;
+
+	while (tail < head) {
+		/* Both are multiples of 8 bytes, so neither wraps. */
+		const struct perf_event_header *h =
+			(const void *)(ring + tail % RING);
+		const uint64_t *ip = (const void *)(ring + (tail + 8) % RING);
+
+		if (h->type == PERF_RECORD_SAMPLE)
+			count_sample(s, h->misc & PERF_RECORD_MISC_CPUMODE_MASK,
+				     *ip);
+		tail += h->size;
+	}
+	__atomic_store_n(&s->page->data_tail, tail, __ATOMIC_RELEASE);
+}
+
+static bool kvm_is_possible(void)
+{
+	const char *flags = strstr(slurp("/proc/cpuinfo"), "\nflags");
+
+	return flags && (strstr(flags, " vmx ") || strstr(flags, " svm "));
+}
+
+static void sample(struct samples *s, const char *code, const char *end)
+{
+	double limit = now() + SOON;
+	struct guest g;
+	pid_t guest;
+
+	pin(0);
+	guest = launch(&g, code, end);
+	open_samples(s, guest);
+	while (s->kernel + s->user + s->host + s->elsewhere < SAMPLES &&
+	       now() < limit) {
+		sleep_ms(20);
+		read_samples(s);
+	}
+	kill(guest, SIGKILL);
+	printf("# of the guest %u in its kernel, %u in its programs, %u elsewhere; of the host %u\n",
+	       s->kernel, s->user, s->elsewhere, s->host);
+	expect(s->kernel + s->user + s->host + s->elsewhere >= SAMPLES);
+	expect(!s->elsewhere);
+	/* Perf knows one hypervisor only, and where KVM may come it is KVM. */
+	if (kvm_is_possible())
+		expect(!s->kernel && !s->user);
+}
+
+static void samples_are_the_kernels(void)
+{
+	struct samples s;
+
+	sample(&s, spin, spin_end);
+	if (!kvm_is_possible())
+		expect(s.kernel > SAMPLES / 2 && !s.user);
+}
+
+static void samples_are_the_programs(void)
+{
+	struct samples s;
+
+	sample(&s, program, program_end);
+	if (!kvm_is_possible())
+		expect(s.user > SAMPLES / 2 && !s.kernel);
+}
+
+#define TRACEFS	"/tmp/tracefs"
+
+static bool may_probe(const char *symbol)
+{
+	char words[100];
+
+	snprintf(words, sizeof(words), "p:lg/probe lg:%s", symbol);
+	if (!put(TRACEFS "/kprobe_events", words))
+		return false;
+	need(put(TRACEFS "/kprobe_events", "-:lg/probe"));
+	return true;
+}
+
+static bool is_symbol(const char *name)
+{
+	FILE *f = fopen("/proc/kallsyms", "r");
+	char line[256], words[100];
+	bool found = false;
+
+	need(f);
+	snprintf(words, sizeof(words), " %s\t[lg]", name);
+	while (!found && fgets(line, sizeof(line), f))
+		found = strstr(line, words);
+	fclose(f);
+	return found;
+}
+
+static void no_probe_on_the_seam(void)
+{
+	static const char *const symbols[] = {
+		"lg_switch_to_guest", "lg_switcher_segments",
+		"lg_switcher_stubs", "lg_switcher_page_fault",
+		"lg_switcher_syscall", "lg_switcher_nmi", "lg_switcher_mce",
+		"lg_give_to_host", "lg_host_interrupts", "take_at_once",
+		"switch_worlds", "switch_worlds_tracked",
+	};
+	unsigned int i;
+
+	mkdir(TRACEFS, 0700);
+	if (mount("tracefs", TRACEFS, "tracefs", 0, NULL) ||
+	    access(TRACEFS "/kprobe_events", W_OK))
+		skip("no kprobes");
+	/* It can tell: elsewhere one may. */
+	expect(may_probe("lg_vcpu_enter"));
+	for (i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++) {
+		/* A name that is not there would be refused, too. */
+		expect(is_symbol(symbols[i]), "%s", symbols[i]);
+		expect(!may_probe(symbols[i]), "%s", symbols[i]);
+	}
+	umount(TRACEFS);
+}
+
+int main(void)
+{
+	static const struct test_case cases[] = {
+		CASE(rcu_tasks_end),
+		CASE(samples_are_the_kernels),
+		CASE(samples_are_the_programs),
+		CASE(no_probe_on_the_seam),
+	};
+
+	return RUN_CASES(cases);
+}

@@ -13,6 +13,9 @@
 
 #define SECTOR_SIZE	512
 
+/* A flush by a driver that takes it for a write: not in the kernel's header */
+#define VIRTIO_BLK_T_FLUSH_OUT	(VIRTIO_BLK_T_FLUSH | VIRTIO_BLK_T_OUT)
+
 struct block {
 	struct device dev;
 	char *file;
@@ -80,7 +83,12 @@ static void block_request(struct virtqueue *vq, struct vq_chain *chain)
 	status = (__u8 *)last->iov_base + --last->iov_len;
 	in_len = iov_length(chain->in, chain->in_num);
 
-	switch (hdr.type) {
+	/*
+	 * Guests before 2.6.37 mark the flushes and the write of a barrier, which
+	 * no other request may pass. None does, as each is done before the next
+	 * is taken.
+	 */
+	switch (hdr.type & ~VIRTIO_BLK_T_BARRIER) {
 	case VIRTIO_BLK_T_IN:
 		ok = block_transfer(block, false, hdr.sector, chain->in,
 				    chain->in_num);
@@ -91,6 +99,7 @@ static void block_request(struct virtqueue *vq, struct vq_chain *chain)
 				       chain->out_num);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
+	case VIRTIO_BLK_T_FLUSH_OUT:
 		ok = !fdatasync(block->fd);
 		break;
 	case VIRTIO_BLK_T_GET_ID:

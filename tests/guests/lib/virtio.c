@@ -84,15 +84,26 @@ void virtio_start(struct lguest_device_desc *dev)
 	set_status(dev, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK);
 }
 
-void vq_add(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
-	    u16 flags)
+void vq_describe(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
+		 u16 flags)
 {
 	vq->desc[desc] = (struct vring_desc) {
-		.addr = pa(buf), .len = len, .flags = flags,
+		.addr = pa(buf), .len = len, .flags = flags, .next = desc + 1,
 	};
+}
+
+void vq_offer(struct virtqueue *vq, u16 desc)
+{
 	vq->avail->ring[vq->avail->idx % vq->num] = desc;
 	barrier();
 	WRITE_ONCE(vq->avail->idx, vq->avail->idx + 1);
+}
+
+void vq_add(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
+	    u16 flags)
+{
+	vq_describe(vq, desc, buf, len, flags);
+	vq_offer(vq, desc);
 }
 
 void vq_kick(struct virtqueue *vq)

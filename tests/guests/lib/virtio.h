@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The lguest bus and its legacy virtqueues, as much of them as a small guest
- * needs: one buffer a descriptor, no features.
+ * needs: no features.
  */
 #ifndef GUEST_VIRTIO_H
 #define GUEST_VIRTIO_H
@@ -10,7 +10,10 @@
 
 #include "types.h"
 
+#define VIRTIO_NET		1
+#define VIRTIO_BLOCK		2
 #define VIRTIO_CONSOLE		3
+#define VIRTIO_RNG		4
 
 struct vring_desc {
 	u64 addr;
@@ -19,6 +22,7 @@ struct vring_desc {
 	u16 next;
 };
 
+#define VRING_DESC_NEXT		1
 #define VRING_DESC_WRITE	2
 
 struct vring_avail {
@@ -60,6 +64,10 @@ void virtio_start(struct lguest_device_desc *dev);
 /* Offer a buffer; its descriptor is the caller's to keep track of. */
 void vq_add(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
 	    u16 flags);
+/* The same in two steps, for more: with NEXT, the next descriptor follows. */
+void vq_describe(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
+		 u16 flags);
+void vq_offer(struct virtqueue *vq, u16 desc);
 void vq_kick(struct virtqueue *vq);
 /* A descriptor that the Launcher is done with. */
 bool vq_used(struct virtqueue *vq, u16 *desc, u32 *len);

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The Launcher's devices, as drivers of many years have used them: those that it
+ * was given. The host of the machine in which tests/run/test-run.sh runs this
+ * looks at what is on the disk in the end.
+ */
+#include "irq.h"
+#include "ktap.h"
+#include "paging.h"
+#include "printf.h"
+#include "setup.h"
+#include "string.h"
+#include "virtio.h"
+
+#define BOOT_RAMDISK_IMAGE	0x218
+#define BOOT_RAMDISK_SIZE	0x21c
+
+#define SECTOR_SIZE	512
+
+#define BLK_IN		0
+#define BLK_OUT		1
+#define BLK_SCSI	2
+#define BLK_SCSI_OUT	3
+#define BLK_FLUSH	4
+#define BLK_FLUSH_OUT	5
+#define BLK_GET_ID	8
+#define BLK_BARRIER	0x80000000
+
+#define BLK_OK		0
+#define BLK_IOERR	1
+#define BLK_UNSUPP	2
+#define BLK_NONE	0xff
+
+#define NET_NEEDS_CSUM	1
+#define NET_TCPV4	1
+#define NET_TCPV6	4
+#define NET_ECN		0x80
+
+struct blk_request {
+	struct {
+		u32 type;
+		u32 ioprio;
+		u64 sector;
+	} header;
+	u8 data[SECTOR_SIZE];
+	u8 status;
+};
+
+struct net_header {
+	u8 flags;
+	u8 gso_type;
+	u16 header_len;
+	u16 gso_size;
+	u16 csum_start;
+	u16 csum_offset;
+} __packed;
+
+/* ARP, for Ethernet and IPv4 */
+struct arp_packet {
+	u8 to[6];
+	u8 from[6];
+	u16 protocol;
+	u16 hardware;
+	u16 network;
+	u8 hardware_len;
+	u8 network_len;
+	u16 operation;
+	u8 sender[6];
+	u8 sender_ip[4];
+	u8 target[6];
+	u8 target_ip[4];
+} __packed;
+
+static struct lguest_device_desc *disk, *card, *rng;
+static struct virtqueue disk_vq, card_in, card_out, rng_vq;
+
+/* Interrupts only wake us. */
+static void woken(struct regs *regs)
+{
+	(void)regs;
+}
+
+static struct lguest_device_desc *start(u8 type, struct virtqueue *vq0,
+					struct virtqueue *vq1)
+{
+	struct lguest_device_desc *dev = virtio_find(type);
+
+	if (!dev)
+		return NULL;
+	virtio_reset(dev);
+	if (!virtio_queue(dev, 0, vq0) || (vq1 && !virtio_queue(dev, 1, vq1)))
+		return NULL;
+	irq_handler(vq0->irq, woken);
+	if (vq1)
+		irq_handler(vq1->irq, woken);
+	virtio_start(dev);
+	return dev;
+}
+
+/* Sleeps until the Launcher gives a request back. */
+static u16 next_used(struct virtqueue *vq, u32 *len)
+{
+	u16 desc;
+
+	while (!vq_used(vq, &desc, len))
+		irq_wait();
+	return desc;
+}
+
+/* Up to three descriptors, from @desc on */
+static void blk_offer(struct blk_request *req, u16 desc, u32 type, u32 sector,
+		      u32 len)
+{
+	u16 dir = type & BLK_OUT ? 0 : VRING_DESC_WRITE;
+	u16 next = desc + 1;
+
+	req->header.type = type;
+	req->header.sector = sector;
+	req->status = BLK_NONE;
+	vq_describe(&disk_vq, desc, &req->header, sizeof(req->header),
+		    VRING_DESC_NEXT);
+	if (len)
+		vq_describe(&disk_vq, next++, req->data, len,
+			    VRING_DESC_NEXT | dir);
+	vq_describe(&disk_vq, next, &req->status, 1, VRING_DESC_WRITE);
+	vq_offer(&disk_vq, desc);
+}
+
+/* One request, and its status */
+static u8 blk_do(struct blk_request *req, u32 type, u32 sector, u32 len)
+{
+	blk_offer(req, 0, type, sector, len);
+	vq_kick(&disk_vq);
+	next_used(&disk_vq, &len);
+	return req->status;
+}
+
+static u64 blk_capacity(void)
+{
+	u64 sectors;
+
+	memcpy(&sectors, disk->config + sizeof(struct lguest_vqconfig) +
+	       2 * disk->feature_len, sizeof(sectors));
+	return sectors;
+}
+
+static bool have_disk(void)
+{
+	if (!disk)
+		ktap_skip("no disk");
+	return disk;
+}
+
+static void blk_reads(void)
+{
+	static const char text[] = "written by the host";
+	static struct blk_request req;
+
+	if (!have_disk())
+		return;
+	CHECK_EQ(blk_do(&req, BLK_IN, 0, SECTOR_SIZE), BLK_OK);
+	CHECK(!memcmp(req.data, text, strlen(text)));
+}
+
+static void blk_write(u32 type, u32 sector, const char *text)
+{
+	static struct blk_request req;
+
+	memset(req.data, 0, sizeof(req.data));
+	strscpy((char *)req.data, text, sizeof(req.data));
+	CHECK_EQ(blk_do(&req, type, sector, SECTOR_SIZE), BLK_OK);
+	memset(req.data, 0, sizeof(req.data));
+	CHECK_EQ(blk_do(&req, BLK_IN, sector, SECTOR_SIZE), BLK_OK);
+	CHECK(!strcmp((char *)req.data, text));
+}
+
+static void blk_writes(void)
+{
+	if (!have_disk())
+		return;
+	blk_write(BLK_OUT, 1, "written by the guest\n");
+	blk_write(BLK_OUT | BLK_BARRIER, blk_capacity() - 1,
+		  "written in a barrier\n");
+}
+
+static void blk_answers_each_type(void)
+{
+	static const struct {
+		u32 type;
+		u32 len;
+		u8 status;
+	} requests[] = {
+		{ BLK_IN, SECTOR_SIZE, BLK_OK },
+		{ BLK_OUT, SECTOR_SIZE, BLK_OK },
+		{ BLK_FLUSH, 0, BLK_OK },
+		{ BLK_FLUSH_OUT, 0, BLK_OK },
+		{ BLK_GET_ID, 20, BLK_OK },
+		{ BLK_SCSI, SECTOR_SIZE, BLK_UNSUPP },
+		{ BLK_SCSI_OUT, SECTOR_SIZE, BLK_UNSUPP },
+		{ 0x100, 0, BLK_UNSUPP },
+	};
+	static struct blk_request req;
+	u32 i, type;
+
+	if (!have_disk())
+		return;
+	for (i = 0; i < 2 * ARRAY_SIZE(requests); i++) {
+		type = requests[i / 2].type | (i % 2 ? BLK_BARRIER : 0);
+		blk_do(&req, type, 2, requests[i / 2].len);
+		if (!CHECK_EQ(req.status, requests[i / 2].status))
+			printf("# by a request of type 0x%x\n", type);
+	}
+}
+
+/* All that a barrier is made of, in the ring at once */
+static void blk_keeps_order(void)
+{
+	static const u32 types[] = {
+		BLK_OUT, BLK_FLUSH | BLK_BARRIER, BLK_OUT | BLK_BARRIER,
+		BLK_FLUSH | BLK_BARRIER, BLK_OUT, BLK_IN,
+	};
+	static struct blk_request reqs[ARRAY_SIZE(types)];
+	u32 i, len;
+
+	if (!have_disk())
+		return;
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		memset(reqs[i].data, i, SECTOR_SIZE);
+		blk_offer(&reqs[i], 3 * i, types[i], 3,
+			  types[i] & BLK_FLUSH ? 0 : SECTOR_SIZE);
+	}
+	vq_kick(&disk_vq);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		CHECK_EQ(next_used(&disk_vq, &len), 3 * i);
+		CHECK_EQ(reqs[i].status, BLK_OK);
+	}
+	/* The last write is what is read. */
+	CHECK_EQ(reqs[i - 1].data[0], i - 2);
+}
+
+static void blk_refuses_what_is_beyond(void)
+{
+	static struct blk_request req;
+	u32 end;
+
+	if (!have_disk())
+		return;
+	end = blk_capacity();
+	CHECK_EQ(blk_do(&req, BLK_IN, end, SECTOR_SIZE), BLK_IOERR);
+	CHECK_EQ(blk_do(&req, BLK_OUT, end, SECTOR_SIZE), BLK_IOERR);
+	CHECK_EQ(blk_do(&req, BLK_OUT | BLK_BARRIER, end, SECTOR_SIZE),
+		 BLK_IOERR);
+}
+
+static void net_send(const struct net_header *header, const void *packet,
+		     u32 len)
+{
+	vq_describe(&card_out, 0, header, sizeof(*header), VRING_DESC_NEXT);
+	vq_describe(&card_out, 1, packet, len, 0);
+	vq_offer(&card_out, 0);
+	vq_kick(&card_out);
+	CHECK_EQ(next_used(&card_out, &len), 0);
+}
+
+/* Who has 10.0.2.2? QEMU's own network does. */
+static void net_asks_and_hears(void)
+{
+	static struct arp_packet packet = {
+		.to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+		.from = { 2, 0, 0, 0, 0, 1 },
+		.protocol = 0x0608,
+		.hardware = 0x0100,
+		.network = 0x0008,
+		.hardware_len = 6,
+		.network_len = 4,
+		.operation = 0x0100,
+		.sender = { 2, 0, 0, 0, 0, 1 },
+		.sender_ip = { 10, 0, 2, 15 },
+		.target_ip = { 10, 0, 2, 2 },
+	};
+	static struct net_header none, header;
+	static u8 in[2048];
+	const struct arp_packet *reply = (void *)in;
+	u32 len;
+
+	if (!card) {
+		ktap_skip("no network card");
+		return;
+	}
+	memset(in, 0, sizeof(in));
+	memset(&header, 0xff, sizeof(header));
+	do {
+		vq_describe(&card_in, 0, &header, sizeof(header),
+			    VRING_DESC_WRITE | VRING_DESC_NEXT);
+		vq_describe(&card_in, 1, in, sizeof(in), VRING_DESC_WRITE);
+		vq_offer(&card_in, 0);
+		vq_kick(&card_in);
+		if (reply->operation != 0x0200)
+			net_send(&none, &packet, sizeof(packet));
+		next_used(&card_in, &len);
+	} while (reply->protocol != 0x0608 ||
+		 memcmp(reply->sender_ip, packet.target_ip, 4));
+	CHECK_EQ(reply->operation, 0x0200);
+	CHECK(!memcmp(reply->to, packet.from, sizeof(packet.from)));
+	CHECK(len >= sizeof(header) + sizeof(packet));
+	CHECK_EQ(header.gso_type, 0);
+}
+
+/* Whatever the header says, the card goes on. */
+static void net_takes_each_header(void)
+{
+	static const u8 types[] = {
+		0, NET_TCPV4, NET_TCPV4 | NET_ECN, NET_TCPV6,
+		NET_TCPV6 | NET_ECN, NET_ECN, 0x7f,
+	};
+	static struct net_header header = {
+		.header_len = 54, .gso_size = 1000,
+		.csum_start = 34, .csum_offset = 16,
+	};
+	static u8 packet[3000];
+	u32 i;
+
+	if (!card) {
+		ktap_skip("no network card");
+		return;
+	}
+	for (i = 0; i < 2 * ARRAY_SIZE(types); i++) {
+		header.flags = i % 2 ? NET_NEEDS_CSUM : 0;
+		header.gso_type = types[i / 2];
+		net_send(&header, packet, sizeof(packet));
+	}
+}
+
+static void rng_gives_numbers(void)
+{
+	static u8 numbers[64];
+	u32 len, i, sum = 0;
+
+	if (!rng) {
+		ktap_skip("no source of random numbers");
+		return;
+	}
+	memset(numbers, 0, sizeof(numbers));
+	vq_add(&rng_vq, 0, numbers, sizeof(numbers), VRING_DESC_WRITE);
+	vq_kick(&rng_vq);
+	CHECK_EQ(next_used(&rng_vq, &len), 0);
+	CHECK(len > 0 && len <= sizeof(numbers));
+	for (i = 0; i < sizeof(numbers); i++)
+		sum += numbers[i];
+	CHECK(sum);
+}
+
+/* It is the script that starts the machine. */
+static void initrd_is_there(void)
+{
+	static const char text[] = "#!/bin/busybox sh";
+	const u32 *image = va(BOOT_RAMDISK_IMAGE), *size = va(BOOT_RAMDISK_SIZE);
+
+	if (!*size) {
+		ktap_skip("no initrd");
+		return;
+	}
+	CHECK(*image + *size <= ram_size());
+	CHECK(!memcmp(va(*image), text, strlen(text)));
+}
+
+static const struct ktap_test tests[] = {
+	{ "disk: read", blk_reads },
+	{ "disk: write", blk_writes },
+	{ "disk: requests of each type", blk_answers_each_type },
+	{ "disk: in order", blk_keeps_order },
+	{ "disk: beyond its end", blk_refuses_what_is_beyond },
+	{ "network card: ask and hear", net_asks_and_hears },
+	{ "network card: each header", net_takes_each_header },
+	{ "random numbers", rng_gives_numbers },
+	{ "initrd", initrd_is_there },
+};
+
+void guest_main(void)
+{
+	printf("# command line: %s\n", command_line());
+	disk = start(VIRTIO_BLOCK, &disk_vq, NULL);
+	card = start(VIRTIO_NET, &card_in, &card_out);
+	rng = start(VIRTIO_RNG, &rng_vq, NULL);
+	ktap_run(tests, ARRAY_SIZE(tests));
+}

@@ -44,7 +44,7 @@ bench_macro() {
 	add "$KERNEL" kernel
 	add "$out/macro-init.cpio" initrd
 	add "$bench/macro/build/macro" bin/macro
-	add "$host/tun.ko"
+	add_modules
 	echo "${MEM:-128} ${OPS-}" >"$root/arguments"
 	(cd "$root" && strip -g lg.ko && find . -exec touch -h -d @0 {} + &&
 		find . | LC_ALL=C sort |

@@ -12,13 +12,12 @@ flavours='amd64 rt-amd64 cloud-amd64'
 . "$run/linux.sh"
 . "$run/modules.sh"
 
-pkgs_host='debian-archive-keyring xz-utils sparse'
+pkgs_host='debian-archive-keyring xz-utils zstd kmod sparse'
 # A whole system's worth, for a chroot has nothing else
 pkgs_chroot='?essential binutils make'
-# For the user's own block device, where some kernels have some of them built in,
-# and to swap to
-host_modules='virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev
-	virtio_pci virtio_blk brd tun'
+# What machines may load: for the user's own disk and network, and to swap to.
+# Which others these need, the package knows, and which of them are built in.
+host_modules='virtio_pci virtio_blk virtio_net bridge tun brd'
 
 # machines COMMAND...: for each that the file has, and that MACHINES asks for
 # with a pattern (or else, with one of Debian's kernels),
@@ -152,17 +151,24 @@ ask() {
 	esac
 }
 
-# download DIR PACKAGE...: into DIR, those that there are, of version $kpkg
+# download DIR PACKAGE...: into DIR, of version $kpkg
 download() (
 	mkdir -p "$1"
 	cd "$1" || exit
 	shift
 	for _package; do
-		apt "$today" apt-cache show "$_package=$kpkg" >/dev/null 2>&1 ||
-			continue
 		apt "$today" apt-get -qq download "$_package=$kpkg"
 	done
 )
+
+# image_packages: what the kernel is made of: its image, and all that this needs and
+# that is of the same version. Some are one package, others four.
+image_packages() {
+	apt "$today" apt-get install -y --print-uris \
+		-o Dir::State::status=/dev/null "linux-image-$kver" |
+		awk -v version="_${kpkg}_" 'index($2, version) {
+			print substr($2, 1, index($2, "_") - 1) }'
+}
 
 # unpack_debs DIR: those in DIR/debs, into DIR/root, as dpkg would into a system
 # with merged /usr
@@ -178,19 +184,33 @@ unpack_debs() {
 	rm -r "$1/debs"
 }
 
+# keep_modules FROM TO: $host_modules and what they need, from below FROM to below
+# TO, as the packages have them but not compressed. That one is missing is left to
+# be said by who wants to load it.
+keep_modules() {
+	_lib=lib/modules/$kver
+	/sbin/depmod -b "$1" "$kver"
+	# Not a word to this machine's own settings
+	for _module in $host_modules; do
+		/sbin/modprobe -C /dev/null -d "$1" -S "$kver" --show-depends \
+			"$_module" || :
+	done | sed -n "s:^insmod .*/\($_lib/[^ ]*\).*:\1:p" | sort -u >"$1/keep"
+	(cd "$1" && xargs cp --parents -t "$2" "$_lib/modules.order" \
+		"$_lib"/modules.builtin*) <"$1/keep"
+	find "$2" -name '*.xz' -exec xz -d {} +
+	find "$2" -name '*.zst' -exec zstd -q -d --rm {} +
+	/sbin/depmod -b "$2" "$kver"
+}
+
 unpack_host() {
 	say "Fetching Linux $kver, and what it takes to build for it"
-	# Newer images are three packages, of which the first is empty.
-	mkdir "$1/image"
-	download "$1/image/debs" "linux-image-$kver" "linux-binary-$kver" \
-		"linux-modules-$kver"
+	mkdir "$1/image" "$1/modules"
+	# shellcheck disable=SC2046 # a list of words
+	download "$1/image/debs" $(image_packages)
 	unpack_debs "$1/image"
-	find "$1/image/root" -name 'vmlinuz*' -exec mv {} "$1/vmlinuz" \;
+	find "$1/image/root" -name 'vmlinuz*' -type f -exec mv {} "$1/vmlinuz" \;
 	[ -s "$1/vmlinuz" ] || die "there is no kernel in linux-image-$kver"
-	for _module in $host_modules; do
-		find "$1/image/root" -name "$_module.ko*" -exec mv {} "$1" \;
-	done
-	find "$1" -maxdepth 1 -name '*.xz' -exec xz -d {} +
+	keep_modules "$1/image/root" "$1/modules"
 	rm -r "$1/image"
 
 	mkdir -p "$1/debs/partial"
@@ -202,8 +222,9 @@ unpack_host() {
 	mkdir -p "$1/root/dev" "$1/root/mnt" "$1/root/proc"
 }
 
-# get_host HOST: sets what ask does, and host, a directory with vmlinuz, modules,
-# and either root or, for one that is a kernel of our own, that one's tree
+# get_host HOST: sets what ask does, and host, a directory with vmlinuz; modules, a
+# root for modprobe; and either root or, for one that is a kernel of our own, that
+# one's tree
 get_host() {
 	if [ -e "$run/$1.config" ]; then
 		get_own_host "$1"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Many result streams in, one KTAP document and its totals out. A stream is,
 # for every program, "# begin NAME", the program's own KTAP, "# end NAME STATUS",
-# and "# done" after the last. What is missing counts as a failure: a program
-# that ends badly, runs no test or not all it planned, a stream that breaks off.
+# and "# done" after the last, or "# stopped: REASON". What is missing counts as a
+# failure: a program that ends badly, runs no test or not all it planned, a stream
+# that breaks off.
 # Only leaves are counted, not the summary line of a subtest; how many passed in
 # each program also goes to the file that "counts" names. Failures are told
 # again in the end, each with what was said since the result before it.
@@ -64,10 +65,11 @@ function close_stream()
 		sub(/\.results$/, "", file)
 		name = file
 		planned = leaves = 1
-		flaw("the machine did not finish")
+		flaw("the machine did not finish" reason)
 		close_program()
 	}
 	done = 0
+	reason = ""
 }
 
 BEGIN { open_program("") }
@@ -94,6 +96,11 @@ FNR == 1 {
 
 /^# done$/ {
 	done = 1
+	next
+}
+
+/^# stopped: / {
+	reason = ": " substr($0, 12)
 	next
 }
 

@@ -8,7 +8,7 @@ pkgs_linux="$pkgs_build flex bison bc libelf-dev"
 # Linux as Debian has it, into DIR. Most of the source is for other machines; none
 # of that is in the kernels that are made here.
 unpack_source() {
-	_version=${kver%%.0-*}
+	_version=$(echo "$kver" | cut -d . -f 1,2)
 	download "$1/source/debs" "linux-source-$_version"
 	unpack_debs "$1/source"
 	tar -C "$1" -xJf "$1"/source/root/usr/src/linux-source-*.tar.xz \
@@ -52,7 +52,12 @@ make_own_host() {
 		die "that failed, all of it is in $out/$1.log"
 	fi
 	mv "$2/arch/x86/boot/bzImage" "$2/vmlinuz"
-	mv "$2/drivers/block/brd.ko" "$2"
+	_release=$(cat "$2/include/config/kernel.release")
+	_lib=$2/modules/lib/modules/$_release
+	mkdir -p "$_lib"
+	mv "$2/drivers/block/brd.ko" "$2"/modules.builtin* "$_lib"
+	: >"$_lib/modules.order"
+	/sbin/depmod -b "$2/modules" "$_release"
 	cp "$2/vmlinux.symvers" "$2/Module.symvers"
 	# Large, and of no use to modules
 	find "$2" \( -name '*.[ao]' -o -name '.*.cmd' -o -name 'vmlinux*' \

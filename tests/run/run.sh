@@ -19,7 +19,8 @@ set --
 if [ -n "${KERNEL-}" ]; then add "$KERNEL" kernel; fi
 if [ -n "${INITRD-}" ]; then add "$INITRD" initrd; fi
 if [ -n "${BLOCK-}" ]; then
-	for m in "$host"/*.ko; do add "$m"; done
+	add_modules
+	: >"$root/block"
 	set -- -drive "if=virtio,format=raw,file=$BLOCK"
 fi
 printf %s "${CMDLINE-}" >"$root/cmdline"
@@ -33,5 +34,6 @@ append=loglevel=3
 rm -f "$out/status"
 qemu -m $((384 + ${MEM:-64})) -serial mon:stdio \
 	-serial "file:$out/status" "$@"
+! grep -q "^# stopped" "$out/status" || die "$(stopped "$out/status")"
 grep -qx 'status 0' "$out/status" ||
-	die "the Launcher did not end well: $(cat "$out/status")"
+	die "the Launcher did not end well: $(grep '^status' "$out/status")"

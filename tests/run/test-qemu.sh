@@ -40,7 +40,7 @@ boot() {
 	done
 	add "$out/$kver/tests/host/nmi_storm.ko" tests/nmi_storm.ko
 	add "$out/$kver/tests/host/rcu_tasks.ko" tests/rcu_tasks.ko
-	add "$host/brd.ko"
+	add_modules
 	add "$out/$kver/tests/host/steady_keys.ko"
 	if grep -qs '^CONFIG_KUNIT=y' "$host/.config"; then
 		build_suites "$kver" || return 0
@@ -58,7 +58,7 @@ boot() {
 	pack
 	name=$1 CPU=${CPU:-$3} SMP=${SMP:-$2}
 	shift 4
-	append=$* patience=1 memory=
+	append="$* brd.rd_nr=1 brd.rd_size=65536" patience=1 memory=
 	for p; do
 		case $p in
 		patience=*) patience=${p#*=} ;;

@@ -16,6 +16,11 @@ add() {
 	done
 }
 
+# add_modules: the host's own, for modprobe
+add_modules() {
+	cp -r "$host/modules/." "$root"
+}
+
 # new_initramfs JOB-FILE GUEST... / pack: for $kver; the directory is $root, the
 # archive $root.cpio
 new_initramfs() {
@@ -93,5 +98,11 @@ finished() {
 	grep -qx '# done' "$out/$1.results" || {
 		say "$1 did not finish; the end of its log:"
 		tail -n 60 "$out/$1.log" >&2
+		stopped "$out/$1.results" >&2
 	}
+}
+
+# stopped RESULTS: for what reason, if the machine told one
+stopped() {
+	tr -d '\r' <"$1" | sed -n 's/^# stopped: //p'
 }

@@ -1,11 +1,41 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make run [KERNEL=bzImage [INITRD=file] [CMDLINE=words]] [BLOCK=image]
-#	[MEM=MB] [HOST=6.12] [ACCEL=kvm]: a guest on this terminal, under lg.ko
-# on a stock kernel of Debian's in QEMU. Without KERNEL it is the demo guest.
+# make run [KERNEL=file [INITRD=file]] [CMDLINE=words] [BLOCK=image]
+#	[NET=user|interface] [RNG=1] [MEM=MB] [LAUNCHER=program]
+#	[TIMEOUT=seconds] [HOST=6.12] [ACCEL=kvm]: a guest on this terminal, under
+# lg.ko on a stock kernel of Debian's in QEMU. Without KERNEL it is the demo guest.
+# NET is what the guest's card is plugged into: QEMU's own network, where it finds
+# the world by DHCP, or a tap interface of this machine. LAUNCHER is another than
+# launcher/lguest, with the same options or those of Linux's own. TIMEOUT counts from
+# when the machine is booted, and is a failure.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
+
+# is_file VARIABLE VALUE: if there is one, it must be one that can be read
+is_file() {
+	[ -n "$2" ] || return 0
+	[ -e "$2" ] || die "$1=$2: there is no such file"
+	if [ -d "$2" ] || [ ! -r "$2" ]; then die "$1=$2 can't be read"; fi
+}
+
+# is_number VARIABLE VALUE
+is_number() {
+	case $2 in *[!0-9]*) die "$1=$2 is not a number" ;; esac
+}
+
+is_file KERNEL "${KERNEL-}"
+is_file INITRD "${INITRD-}"
+is_file LAUNCHER "${LAUNCHER-}"
+is_file BLOCK "${BLOCK-}"
+[ -z "${BLOCK-}" ] || [ -w "$BLOCK" ] || die "BLOCK=$BLOCK can't be written to"
+is_number MEM "${MEM-}"
+is_number TIMEOUT "${TIMEOUT-}"
+case ${NET:-user} in
+user)	;;
+*)	[ -e "/sys/class/net/$NET/tun_flags" ] ||
+		die "NET=$NET: there is no such tap interface" ;;
+esac
 
 # shellcheck disable=SC2086 # a list of words
 install_missing $pkgs_vm
@@ -15,25 +45,46 @@ get_host "${HOST:-6.1}"
 build_modules "$kver"
 
 new_initramfs "$run/job-run" "$guests/demo.elf"
+add_modules
 set --
-if [ -n "${KERNEL-}" ]; then add "$KERNEL" kernel; fi
-if [ -n "${INITRD-}" ]; then add "$INITRD" initrd; fi
+[ -z "${KERNEL-}" ] || add "$KERNEL" kernel
+[ -z "${INITRD-}" ] || add "$INITRD" initrd
+if [ -n "${LAUNCHER-}" ]; then
+	add "$LAUNCHER" bin/lguest
+	chmod +x "$root/bin/lguest"
+fi
+[ -z "${RNG-}" ] || : >"$root/rng"
 if [ -n "${BLOCK-}" ]; then
-	add_modules
 	: >"$root/block"
-	set -- -drive "if=virtio,format=raw,file=$BLOCK"
+	# To QEMU a comma begins an option, and a colon ends a protocol.
+	set -- -drive "if=virtio,format=raw,file=$(realpath "$BLOCK" |
+		sed 's/,/,,/g')"
+fi
+if [ -n "${NET-}" ]; then
+	: >"$root/net"
+	case $NET in
+	user)	set -- "$@" -netdev user,id=net ;;
+	*)	set -- "$@" -netdev "tap,id=net,ifname=$NET,script=no,downscript=no"
+	esac
+	set -- "$@" -device virtio-net-pci,netdev=net
 fi
 printf %s "${CMDLINE-}" >"$root/cmdline"
-printf %s "${MEM:-64}" >"$root/mem"
+printf %s "${MEM:=64}" >"$root/mem"
 # The serial line does not know how large the terminal is.
 stty size 2>/dev/null | grep -v '^0' >"$root/size" || echo 24 80 >"$root/size"
 pack
 
 say "Booting. The guest's poweroff leads back here; Ctrl-A x ends it at once."
-append=loglevel=3
+append="loglevel=3 ${append-}"
+limit=${TIMEOUT-}
+ended=0
 rm -f "$out/status"
-qemu -m $((384 + ${MEM:-64})) -serial mon:stdio \
-	-serial "file:$out/status" "$@"
+# What is in the archive is there twice until it is unpacked.
+qemu -m $((384 + MEM + 2 * $(stat -c %s "$root.cpio") / 1048576)) \
+	-serial mon:stdio -serial "file:$out/status" "$@" || ended=$?
+[ "$ended" != 124 ] || die "TIMEOUT: stopped after $TIMEOUT seconds"
+[ "$ended" = 0 ] || die "QEMU failed, with $ended"
+[ -s "$out/status" ] || die "the host did not boot"
 ! grep -q "^# stopped" "$out/status" || die "$(stopped "$out/status")"
 grep -qx 'status 0' "$out/status" ||
 	die "the Launcher did not end well: $(grep '^status' "$out/status")"

@@ -53,11 +53,11 @@ tsc_khz() {
 }
 
 # qemu ARGUMENT...: the machine that all of them are, of $SMP processors of the
-# model $CPU, for $limit seconds, $append in the kernel's command line. Stops at
-# the first sign of trouble instead of limping on. That a CPU is stuck is such a
-# sign only after two minutes: emulators wait for theirs. Broadcast IPIs are off
-# since the kernel would patch itself whenever a CPU comes or goes, see
-# tests/host/steady_keys.c.
+# model $CPU, for $limit seconds, $append in the kernel's command line. It stays in
+# the foreground, as its terminal may be the user's. Stops at the first sign of
+# trouble instead of limping on. That a CPU is stuck is such a sign only after two
+# minutes: emulators wait for theirs. Broadcast IPIs are off since the kernel would
+# patch itself whenever a CPU comes or goes, see tests/host/steady_keys.c.
 # There is no keyboard, as it may complain on waking up. And no CMPXCHG16B: with
 # QEMU before 8.0, what interrupts a CPU right after it may find any flags, TF
 # among them, and the kernel uses it wherever it allocates memory. Nor ERMS and
@@ -73,7 +73,7 @@ qemu() {
 		clock=tsc_early_khz=$(tsc_khz) ;;
 	*)	model=${CPU:-host} clock= ;;
 	esac
-	${limit:+timeout -k 5 $limit} qemu-system-x86_64 -accel "$ACCEL" \
+	${limit:+timeout --foreground -k 5 $limit} qemu-system-x86_64 -accel "$ACCEL" \
 		-cpu "$model" -smp "${SMP:-2}" -nodefaults -display none -no-reboot \
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \

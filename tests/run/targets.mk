@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # What wants a machine of its own. The scripts say what they install.
 
-run figures bench test test-style test-kunit test-build test-qemu test-bochs \
-test-bench:
+run figures bench test test-style test-kunit test-build test-qemu test-run \
+test-bochs test-bench:
 	+@tests/run/$@.sh
 
 # SECONDS means something else to some shells.
@@ -22,4 +22,4 @@ tests-clean:
 clean: tests-clean
 
 .PHONY: run figures bench test test-style test-kunit test-build test-qemu \
-	test-bochs test-bench fuzz host-tests bench-programs tests-clean
+	test-run test-bochs test-bench fuzz host-tests bench-programs tests-clean

@@ -1,0 +1,141 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make test-run [HOST=kernels]: "make run" as README has it, with all that it takes
+# for a guest, which is tests/guests/devices.c; and what it says when that won't do.
+
+. "$(dirname "$0")/lib.sh"
+. "$run/vm.sh"
+
+image=$out/run.img
+log=$out/run.log
+hosts=${HOST:-$hosts}
+
+# make_run VARIABLE=VALUE...: on the first host, unless told
+make_run() {
+	status=0
+	env HOST="${hosts%% *}" TIMEOUT=300 "$@" "$run/run.sh" </dev/null >"$log" 2>&1 ||
+		status=$?
+	tr -d '\r' <"$log" >"$log.text"
+	mv "$log.text" "$log"
+}
+
+# try NAME COMMAND...: a test that passes if that does
+try() {
+	n=$((n + 1))
+	_name=$1
+	shift
+	if "$@"; then
+		echo "ok $n $_name"
+	else
+		tail -n 40 "$log" | sed 's/^/# /'
+		echo "not ok $n $_name"
+	fi
+}
+
+says() {
+	grep -qF -- "$1" "$log"
+}
+
+fails_saying() {
+	[ $status != 0 ] && says "$1"
+}
+
+# Before anything is built or booted
+refuses() {
+	fails_saying "$1" && ! says Building
+}
+
+new_image() {
+	dd if=/dev/zero of="$image" bs=64k count=1 2>"$out/dd.log"
+	echo 'written by the host' |
+		dd of="$image" conv=notrunc 2>"$out/dd.log"
+}
+
+# sector NUMBER TEXT: is it there?
+sector() {
+	dd if="$image" bs=512 skip="$1" count=1 2>"$out/dd.log" |
+		grep -qa "^$2$"
+}
+
+# The guest had a disk, a card, random numbers, an initrd and its command line.
+guest_had_all() {
+	[ $status = 0 ] && says '# command line: two words' &&
+		says 'ok 9 - initrd' && ! says 'not ok' && ! says SKIP
+}
+
+guest_wrote() {
+	sector 1 'written by the guest' && sector 127 'written in a barrier'
+}
+
+# What Linux's own Launchers understand, and their status when a guest powers off
+historic_launcher() {
+	cat <<-'END'
+	#!/bin/busybox sh
+	echo "run with: $*"
+	exit 1
+	END
+}
+
+run_hosts() {
+	for h in $hosts; do
+		new_image
+		make_run HOST="$h" KERNEL="$guests/devices.elf" BLOCK="$image" \
+			INITRD="$run/init" CMDLINE='two words' NET=user RNG=1
+		try "$h: all that a guest can have" guest_had_all
+		try "$h: what it wrote" guest_wrote
+	done
+}
+
+run_others() {
+	historic_launcher >"$out/launcher"
+	make_run LAUNCHER="$out/launcher" KERNEL="$guests/boot.elf" \
+		INITRD="$run/init" BLOCK="$image" RNG=1 NET=user MEM=32 \
+		CMDLINE=word
+	try 'another Launcher' [ $status = 0 ]
+	try 'its options' says "run with: --tunnet=bridge:br0 --initrd=/initrd \
+--block=/dev/vda --rng 32 /kernel word"
+	make_run TIMEOUT=10
+	try 'time limit' fails_saying 'TIMEOUT: stopped after 10 seconds'
+	make_run BLOCK="$image" append=module_blacklist=virtio_blk
+	try 'a module is refused' \
+		fails_saying 'run.sh: modprobe virtio_blk failed:'
+	make_run LAUNCHER="$guests/boot.elf"
+	try 'a Launcher that is none' fails_saying 'the Launcher did not end well'
+}
+
+run_refused() {
+	for v in KERNEL INITRD BLOCK LAUNCHER; do
+		make_run "$v=$out/nothing"
+		try "$v is not there" \
+			refuses "$v=$out/nothing: there is no such file"
+		make_run "$v=$out"
+		try "$v is a directory" refuses "$v=$out can't be read"
+	done
+	for v in MEM TIMEOUT; do
+		make_run "$v=1x"
+		try "$v is no number" refuses "$v=1x is not a number"
+	done
+	make_run NET=nothing
+	try 'NET is not there' refuses 'there is no such tap interface'
+}
+
+# shellcheck disable=SC2086 # a list of words
+install_missing $pkgs_vm
+mkdir -p "$out"
+: >"$out/run.results"
+build guests
+n=0
+{
+	run_hosts
+	run_others
+	run_refused
+} >"$out/run.tests"
+{
+	echo '# begin run'
+	echo 'KTAP version 1'
+	echo "1..$n"
+	cat "$out/run.tests"
+	echo '# end run 0'
+	echo '# done'
+} >"$out/run.results"
+report run

@@ -21,12 +21,15 @@ struct block {
 	char *file;
 	int fd;
 	bool read_only;
+	/* What was written is there to stay before the guest hears of it. */
+	bool write_through;
 	__u64 sectors;
 };
 
 static bool block_transfer(struct block *block, bool write, __u64 sector,
 			   struct iovec *iov, unsigned int num)
 {
+	int flags = READ_ONCE(block->write_through) ? RWF_DSYNC : 0;
 	__u64 len = iov_length(iov, num);
 	off_t offset = sector * SECTOR_SIZE;
 
@@ -38,7 +41,7 @@ static bool block_transfer(struct block *block, bool write, __u64 sector,
 		ssize_t n;
 
 		if (write)
-			n = pwritev(block->fd, iov, num, offset);
+			n = pwritev2(block->fd, iov, num, offset, flags);
 		else
 			n = preadv(block->fd, iov, num, offset);
 		if (n < 0 && errno == EINTR)
@@ -122,6 +125,14 @@ static void block_serve(struct virtqueue *vq)
 		block_request(vq, &chain);
 }
 
+/* 2.6.31 knows no flush, and takes it that every disk needs none. */
+static void block_configure(struct device *dev, __u32 features)
+{
+	struct block *block = container_of(dev, struct block, dev);
+
+	block->write_through = !(features & 1 << VIRTIO_BLK_F_FLUSH);
+}
+
 /* @spec: FILE[,ro] */
 void block_create(const char *spec)
 {
@@ -162,6 +173,7 @@ void block_create(const char *spec)
 			1 << VIRTIO_BLK_F_FLUSH |
 			block->read_only << VIRTIO_BLK_F_RO |
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
+		.configure = block_configure,
 	};
 	config.capacity = block->sectors;
 	/* A request is as many buffers, and the header, and the status. */

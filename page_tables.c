@@ -13,6 +13,7 @@
  */
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include "cpu.h"
 #include "lg.h"
@@ -282,49 +283,78 @@ static __always_inline bool fill_from_known(struct lg_mmu *mmu,
 	return known;
 }
 
-static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
-			  unsigned int index, const struct lg_mapping *map,
-			  enum effort effort)
+/*
+ * The host has no page for a frame. If that is for a signal, the guest tries again;
+ * what there is no reason for would be so each time.
+ */
+static void no_page(struct lguest *lg, u32 gfn, int err)
 {
+	u32 gpa = gfn << PAGE_SHIFT;
+
+	if (err == -EFAULT || err == -EHWPOISON)
+		lg_memory_gone(lg, gpa);
+	else if (err == -ENOMEM)
+		out_of_memory(lg);
+	else if (!signal_pending(current))
+		lg_kill(lg, "guest memory at %#x is nothing that the host can map (error %d)",
+			gpa, err);
+}
+
+/*
+ * Look the page up once. Return 0, or -EINTR as fill() does; -EAGAIN if the
+ * Launcher's memory has changed meanwhile.
+ */
+static int try_from_host(struct lguest *lg, struct lg_leaf *leaf,
+			 unsigned int index, const struct lg_mapping *map,
+			 enum effort effort)
+{
+	bool writable = may_write(map);
 	struct lg_mmu *mmu = &lg->mmu;
 	struct page *page;
 	unsigned long seq;
 	bool done;
 
-	do {
-		bool writable = may_write(map);
+	if (!lg_mmu_settled(mmu, &seq))
+		return -EAGAIN;
+	page = get_page_of(lg, map->gfn, effort, &writable);
+	if (IS_ERR(page)) {
+		if (effort == FILL_IF_THERE)
+			return 0;
+		no_page(lg, map->gfn, PTR_ERR(page));
+		return -EINTR;
+	}
 
-		done = lg_mmu_settled(mmu, &seq);
-		if (!done) {
-			if (wait_event_killable(mmu->settled,
-						!READ_ONCE(mmu->invalidations)))
-				return -EINTR;
-			continue;
-		}
+	spin_lock(&mmu->lock);
+	done = !lg_mmu_unsettled(mmu, seq);
+	if (done)
+		set_entry(mmu, leaf, index, map,
+			  make_entry(page_to_phys(page) | lg_pte_encryption,
+				     writable));
+	spin_unlock(&mmu->lock);
+	put_page(page);
+	return done ? 0 : -EAGAIN;
+}
 
-		page = get_page_of(lg, map->gfn, effort, &writable);
-		if (IS_ERR(page)) {
-			if (effort == FILL_IF_THERE)
-				return 0;
-			if (PTR_ERR(page) == -EFAULT ||
-			    PTR_ERR(page) == -EHWPOISON)
-				lg_memory_gone(lg, map->gfn << PAGE_SHIFT);
-			else if (PTR_ERR(page) == -ENOMEM)
-				out_of_memory(lg);
-			/* Otherwise a signal came first: the guest tries again. */
+static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
+			  unsigned int index, const struct lg_mapping *map,
+			  enum effort effort)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	int err;
+
+	for (;;) {
+		err = try_from_host(lg, leaf, index, map, effort);
+		if (likely(err != -EAGAIN))
+			return err;
+		if (effort == FILL_IF_THERE)
+			return 0;
+		/* The Launcher may go on with that for as long as it likes. */
+		err = wait_event_interruptible(mmu->settled,
+					       !READ_ONCE(mmu->invalidations));
+		if (err || signal_pending(current))
 			return -EINTR;
-		}
-
-		spin_lock(&mmu->lock);
-		done = !lg_mmu_unsettled(mmu, seq);
-		if (done)
-			set_entry(mmu, leaf, index, map,
-				  make_entry(page_to_phys(page) |
-					     lg_pte_encryption, writable));
-		spin_unlock(&mmu->lock);
-		put_page(page);
-	} while (!done);
-	return 0;
+		cond_resched();
+	}
 }
 
 /*

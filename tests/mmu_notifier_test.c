@@ -400,24 +400,70 @@ static void same_change_twice(struct kunit *test)
 	mmu_notifier_invalidate_range_end(&second);
 }
 
-/* A Launcher that waits for a change to end can be killed. */
-static void killed_while_waiting(struct kunit *test)
+/* A Launcher that waits for a change to end can be killed, or take a signal. */
+static void signal_while_waiting(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
 	filled = g;
 	use_page(g);
-	begin_change();
-	sigaddset(&current->pending.signal, SIGKILL);
-	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	begin_and_end_change();
+	set_thread_flag(TIF_SIGPENDING);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, KERNEL + PAGE, 0),
 			LG_FAULT_RETRY);
-	sigdelset(&current->pending.signal, SIGKILL);
-	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	clear_thread_flag(TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 1);
 	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
 	EXPECT_ALIVE(g);
-	mmu_notifier_invalidate_range_end(&change);
 	TOUCH(g, KERNEL + PAGE, 0);
+	flush_delayed_work(&end_work);
+}
+
+/* What only saves the guest a fault is not waited for. */
+static void told_while_a_change_is_under_way(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	filled = g;
+	use_page(g);
+	begin_and_end_change();
+	guest_hypercall(g, SET_PTE, OTHER_TOP, KERNEL + PAGE, PAGE | P | A);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 1);
+	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
+	flush_delayed_work(&end_work);
+	EXPECT_ALIVE(g);
+}
+
+/* A Launcher that never comes to an end with changing its memory */
+#define CHANGES	200
+
+static unsigned int changes;
+
+static void change_once_more(void)
+{
+	replace_page();
+	if (++changes == 5)
+		set_thread_flag(TIF_SIGPENDING);
+	if (changes < CHANGES)
+		fake_host.looked_up = change_once_more;
+}
+
+static void page_never_stays(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	filled = g;
+	changes = 0;
+	paging_start(g, false);
+	fake_host.looked_up = change_once_more;
+	KUNIT_EXPECT_EQ(test, paging_touch(g, KERNEL + PAGE, LG_PF_WRITE),
+			LG_FAULT_RETRY);
+	fake_host.looked_up = NULL;
+	clear_thread_flag(TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, changes, 5);
+	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
+	EXPECT_ALIVE(g);
+	TOUCH(g, KERNEL + PAGE, LG_PF_WRITE);
 }
 
 /* The process ends while the file is still open elsewhere. */
@@ -450,7 +496,9 @@ static struct kunit_case mmu_notifier_cases[] = {
 	KUNIT_CASE(change_under_way),
 	KUNIT_CASE(two_changes_under_way),
 	KUNIT_CASE(same_change_twice),
-	KUNIT_CASE(killed_while_waiting),
+	KUNIT_CASE(signal_while_waiting),
+	KUNIT_CASE(told_while_a_change_is_under_way),
+	KUNIT_CASE(page_never_stays),
 	KUNIT_CASE(memory_ends),
 	{}
 };

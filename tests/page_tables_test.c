@@ -443,7 +443,7 @@ static void gone_meanwhile(struct kunit *test)
 struct lookup_case {
 	const char *name;
 	int error;
-	const char *reason;	/* or none */
+	const char *reason;	/* or none: a signal is pending */
 };
 
 static const struct lookup_case lookup_cases[] = {
@@ -452,7 +452,13 @@ static const struct lookup_case lookup_cases[] = {
 	{ "broken", -EHWPOISON,
 	  "guest memory at 0xd000 is gone: the Launcher took it away" },
 	{ "no memory", -ENOMEM, "the host has no memory left for it" },
+	/* Of VM_MIXEDMAP, where there is no struct page */
+	{ "no page", -EEXIST,
+	  "guest memory at 0xd000 is nothing that the host can map (error -17)" },
+	{ "interrupted for no reason", -EINTR,
+	  "guest memory at 0xd000 is nothing that the host can map (error -4)" },
 	{ "signal", -EINTR, "" },
+	{ "signal, and another error", -EAGAIN, "" },
 };
 
 static void describe_lookup(const struct lookup_case *c, char *desc)
@@ -470,7 +476,10 @@ static void host_has_no_page(struct kunit *test)
 	paging_start(g, false);
 	paging_map(g, GVA, PAGE | P | W | U);
 	fake_host.lookup_error = c->error;
+	if (!*c->reason)
+		set_thread_flag(TIF_SIGPENDING);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, GVA, 0), LG_FAULT_RETRY);
+	clear_thread_flag(TIF_SIGPENDING);
 	EXPECT_NO_SHADOW(g, GVA);
 	KUNIT_EXPECT_STREQ(test, g->lg->reason, c->reason);
 	if (!*c->reason) {

@@ -16,9 +16,6 @@
 #include "cpu.h"
 #include "lg.h"
 
-/* Frames zapped before others get a chance at the lock. */
-#define ZAP_BATCH	4096
-
 static struct lguest *guest_of(struct mmu_notifier *notifier)
 {
 	return container_of(notifier, struct lguest, mmu.notifier);
@@ -71,21 +68,23 @@ bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq)
 	return mmu->invalidations || mmu->seq != seq;
 }
 
+/*
+ * With the lock dropped in between, the vCPU's task may run meanwhile, but what it
+ * does to these frames is to zap entries as well: with an invalidation under way
+ * none is filled.
+ */
 static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
 {
 	struct lg_mmu *mmu = &lg->mmu;
-	bool zapped = false;
+	bool zapped = false, done;
 
-	while (first <= last) {
-		u32 batch = min_t(u32, last - first, ZAP_BATCH - 1);
-
+	do {
 		spin_lock(&mmu->lock);
-		zapped |= lg_zap_frames(mmu, first, first + batch);
+		done = lg_zap_frames(mmu, &first, last, &zapped);
 		spin_unlock(&mmu->lock);
-		first += batch + 1;
 		if (may_sleep)
 			cond_resched();
-	}
+	} while (!done);
 	/*
 	 * What another change has dropped, our caller counts on not being used
 	 * either; and the guest may not be out yet for that.
@@ -130,14 +129,13 @@ static bool age(struct mmu_notifier *notifier, unsigned long start,
 		unsigned long end, bool clear)
 {
 	struct lguest *lg = guest_of(notifier);
-	bool young = false;
-	u32 gfn, last;
+	u32 first, last;
+	bool young;
 
-	if (!frames_of(lg, start, end, &gfn, &last))
+	if (!frames_of(lg, start, end, &first, &last))
 		return false;
 	spin_lock(&lg->mmu.lock);
-	for (; gfn <= last; gfn++)
-		young |= lg_age_frame(&lg->mmu, gfn, clear);
+	young = lg_age_frames(&lg->mmu, first, last, clear);
 	spin_unlock(&lg->mmu.lock);
 	return young;
 }
@@ -171,12 +169,15 @@ static mmu_notifier_young_t test_young(struct mmu_notifier *notifier,
 	return age(notifier, address, address + PAGE_SIZE, false);
 }
 
-/* The address space ends: by exit, exec, or with the last file closed. */
+/*
+ * The address space ends: by exit, exec, or with the last file closed. Nobody is in
+ * it any more to fill an entry, and there is time: SRCU is what keeps us here.
+ */
 static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct lguest *lg = guest_of(notifier);
 
-	zap(lg, 0, lg->pfn_limit - 1, false);
+	zap(lg, 0, lg->pfn_limit - 1, true);
 }
 
 const struct mmu_notifier_ops lg_mmu_notifier_ops = {

@@ -275,7 +275,12 @@ static __always_inline bool fill_from_known(struct lg_mmu *mmu,
 	u64 known;
 
 	spin_lock(&mmu->lock);
-	known = lg_rmap_entry(mmu, map->gfn, writable);
+	/*
+	 * Whoever takes entries from a frame may let go of the lock before the
+	 * last: there must not be more of them meanwhile.
+	 */
+	known = mmu->invalidations ? 0 :
+				     lg_rmap_entry(mmu, map->gfn, writable);
 	if (known)
 		set_entry(mmu, leaf, index, map,
 			  make_entry(known & LG_PTE_PFN, writable));
@@ -595,6 +600,8 @@ static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
 	if (!is_kernel(lg, gva) || lg_is_shared(lg, gva) ||
 	    list_is_last(&root->list, &lg->mmu.roots))
 		return NULL;
+	/* There may be thousands. */
+	cond_resched();
 	return list_next_entry(root, list);
 }
 

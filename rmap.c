@@ -134,63 +134,83 @@ bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 }
 
 /**
- * lg_zap_frames() - clear every shadow entry that maps a range of frames
+ * lg_zap_frames() - clear shadow entries that map a range of frames
  * @mmu: the guest's shadow tables
- * @first: first frame
+ * @first: first frame; when this returns, the one to go on from
  * @last: last frame
+ * @zapped: becomes true if any entry was present
+ *
+ * How many entries map a frame is up to the guest. So these are counted, and what
+ * is left after some hundred is for another call: the caller lets go of the lock
+ * before. Frames that nothing maps count as well.
  *
  * Context: &lg_mmu.lock held.
- * Return: true if any entry was present.
+ * Return: true if none is left.
  */
-bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last)
+bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped)
 {
-	bool zapped = false;
-	u32 gfn = first;
+	unsigned int steps = 0;
 
-	while (gfn <= last) {
-		u32 *head = lg_head_of(mmu, gfn);
+	while (*first <= last) {
+		u32 *head = lg_head_of(mmu, *first);
 
-		if (!head) {
-			gfn = (gfn / LG_HEADS_PER_PAGE + 1) * LG_HEADS_PER_PAGE;
-			continue;
-		}
-		while (*head)
-			zapped |= lg_zap_entry(mmu, lg_leaf_of(mmu, *head),
-					       *head % LG_TABLE_ENTRIES);
-		gfn++;
+		if (steps++ == LG_ZAP_BATCH)
+			return false;
+		if (!head)
+			*first = round_down(*first, LG_HEADS_PER_PAGE) +
+				 LG_HEADS_PER_PAGE;
+		else if (*head)
+			*zapped |= lg_zap_entry(mmu, lg_leaf_of(mmu, *head),
+						*head % LG_TABLE_ENTRIES);
+		else
+			++*first;
 	}
-	return zapped;
+	return true;
 }
 
 /**
- * lg_age_frame() - whether the guest used a frame since it was last asked
+ * lg_age_frames() - whether the guest used frames since it was last asked
  * @mmu: the guest's shadow tables
- * @gfn: the frame
+ * @first: first frame
+ * @last: last frame
  * @clear: forget it
  *
  * The CPU sets the accessed bit of shadow entries while the guest runs. A
  * translation that it holds may hide a use; the answer steers page reclaim only,
  * and who wants it to be exact calls lg_outdate_tlbs().
  *
+ * Nor is it exact if there is much to look at: who asks may hold a lock of the
+ * host's, and how many entries map a frame is up to the guest. So a thousand
+ * decide, the newest of each frame first, and for the rest it has not been used.
+ * If it has, the guest loses a page that it must fault in again. The other way
+ * round, it could keep its pages from being reclaimed.
+ *
  * Context: &lg_mmu.lock held.
  * Return: true if any entry was accessed.
  */
-bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear)
+bool lg_age_frames(struct lg_mmu *mmu, u32 first, u32 last, bool clear)
 {
-	u32 *head = lg_head_of(mmu, gfn);
-	u32 slot = head ? *head : 0;
+	unsigned int looks = 0;
 	bool young = false;
+	u32 gfn;
 
-	for (; slot; slot = lg_link_of(mmu, slot)->next) {
-		u64 *entry;
+	for (gfn = first; gfn <= last && looks < LG_AGE_BATCH; gfn++, looks++) {
+		u32 *head = lg_head_of(mmu, gfn);
+		u32 slot = head ? *head : 0;
 
-		entry = &lg_leaf_of(mmu, slot)->entries[slot % LG_TABLE_ENTRIES];
-		if (!(READ_ONCE(*entry) & LG_PTE_ACCESSED))
-			continue;
-		young = true;
-		if (clear)
+		for (; slot && looks < LG_AGE_BATCH; looks++) {
+			struct lg_leaf *leaf = lg_leaf_of(mmu, slot);
+			u64 *entry = &leaf->entries[slot % LG_TABLE_ENTRIES];
+
+			slot = leaf->link[slot % LG_TABLE_ENTRIES].next;
+			if (!(READ_ONCE(*entry) & LG_PTE_ACCESSED))
+				continue;
+			young = true;
+			if (!clear)
+				return true;
 			clear_bit(ilog2(LG_PTE_ACCESSED),
 				  (unsigned long *)entry);
+		}
 	}
 	return young;
 }

@@ -41,6 +41,10 @@
 #define LG_FOUND		16
 #define LG_IDENTITY		U32_MAX	/* root of a guest without tables */
 
+/* Entries, and frames without any, that are zapped or aged with the lock held */
+#define LG_ZAP_BATCH		512
+#define LG_AGE_BATCH		1024
+
 struct lguest;
 
 /**
@@ -305,8 +309,8 @@ int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
 bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
-bool lg_zap_frames(struct lg_mmu *mmu, u32 first, u32 last);
-bool lg_age_frame(struct lg_mmu *mmu, u32 gfn, bool clear);
+bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped);
+bool lg_age_frames(struct lg_mmu *mmu, u32 first, u32 last, bool clear);
 void lg_rmap_free(struct lg_mmu *mmu);
 
 /* mmu_notifier.c: the Launcher's memory changes under a running guest */

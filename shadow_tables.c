@@ -299,6 +299,7 @@ void lg_unlink_noted(struct lguest *lg, u32 pd_gpa, unsigned int index)
 	unsigned int i;
 
 	hash_for_each_possible(mmu->noted, noted, node, pd_gpa) {
+		cond_resched();
 		i = noted - noted->root->noted;
 		if (noted->gpa == pd_gpa)
 			lg_unlink_leaf(lg, noted->root,
@@ -356,6 +357,7 @@ static void refresh_directory(struct lguest *lg, struct lg_root *root,
 			WRITE_ONCE(pd[index], unlinked(pde));
 			__clear_bit(index, links);
 		}
+		cond_resched();
 	}
 	/* Nor does it note anew what it need not look up anew. */
 	lg_outdate_tlbs(&lg->mmu);
@@ -406,6 +408,7 @@ static void drop_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
 			continue;
 		WRITE_ONCE(pd[i], 0);
 		free_leaf(lg, leaf);
+		cond_resched();
 	}
 	/* Of a leaf without entries, too, the CPU may know where it was. */
 	lg_outdate_tlbs(&lg->mmu);
@@ -544,6 +547,7 @@ void lg_free_root(struct lguest *lg, struct lg_root *root)
 	lg->mmu.tables -= root->levels;
 	free_table(lg, root->pdpt);
 	kfree(root);
+	cond_resched();
 }
 
 /* Of those not in use, the one that was so the longest ago; there is one. */
@@ -554,6 +558,7 @@ static struct lg_root *least_used(struct lg_mmu *mmu)
 	list_for_each_entry(root, &mmu->roots, list) {
 		if (root != mmu->root && (!least || root->used < least->used))
 			least = root;
+		cond_resched();
 	}
 	return least;
 }

@@ -427,8 +427,10 @@ static void told_while_a_change_is_under_way(struct kunit *test)
 	filled = g;
 	use_page(g);
 	begin_and_end_change();
+	guest_hypercall(g, SET_PTE, OTHER_TOP, GVA, NEXT | P | U | A);
 	guest_hypercall(g, SET_PTE, OTHER_TOP, KERNEL + PAGE, PAGE | P | A);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 1);
+	EXPECT_NO_SHADOW(g, GVA);
 	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
 	flush_delayed_work(&end_work);
 	EXPECT_ALIVE(g);

@@ -14,6 +14,7 @@
 #undef xa_insert
 #undef mmu_notifier_register
 #undef get_user_pages_fast
+#undef spin_unlock
 
 struct fake_host fake_host;
 
@@ -110,6 +111,22 @@ int fake_get_user_pages_fast(unsigned long addr, int count, unsigned int flags,
 	if (got > 0)
 		tell();
 	return got;
+}
+
+void fake_spin_unlock(spinlock_t *lock)
+{
+	if (fake_host.unlocking)
+		fake_host.unlocking(lock);
+	spin_unlock(lock);
+}
+
+/* The kernel's own is a macro, and gone by now. */
+void fake_cond_resched(void)
+{
+	fake_host.rescheds++;
+	if (fake_host.resched)
+		fake_host.resched();
+	__cond_resched();
 }
 
 static bool page_at(unsigned long addr, unsigned int flags, struct page **page)

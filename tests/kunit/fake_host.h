@@ -11,7 +11,9 @@
 #include <linux/idr.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/xarray.h>
 
 /**
@@ -20,12 +22,18 @@
  * @allocated: those not freed yet, but for what an xarray or an IDA has
  * @lookup_error: what the next look-up of a page says, or 0
  * @looked_up: called once, with the next page looked up but not used yet
+ * @unlocking: called before each time that a spinlock is let go of, if not NULL
+ * @rescheds: how often others were offered the CPU
+ * @resched: called before each time that they are, if not NULL
  */
 struct fake_host {
 	unsigned int budget;
 	unsigned int allocated;
 	int lookup_error;
 	void (*looked_up)(void);
+	void (*unlocking)(spinlock_t *lock);
+	unsigned int rescheds;
+	void (*resched)(void);
 };
 
 extern struct fake_host fake_host;
@@ -46,8 +54,11 @@ int fake_get_user_pages_fast(unsigned long addr, int count, unsigned int flags,
 			     struct page **pages);
 int fake_get_user_pages_fast_only(unsigned long addr, int count,
 				  unsigned int flags, struct page **pages);
+void fake_spin_unlock(spinlock_t *lock);
+void fake_cond_resched(void);
 
 #undef free_page
+#undef cond_resched
 #define kzalloc			fake_kzalloc
 #define kfree			fake_kfree
 #define kvzalloc		fake_kvzalloc
@@ -59,5 +70,7 @@ int fake_get_user_pages_fast_only(unsigned long addr, int count,
 #define mmu_notifier_register	fake_mmu_notifier_register
 #define get_user_pages_fast	fake_get_user_pages_fast
 #define get_user_pages_fast_only fake_get_user_pages_fast_only
+#define spin_unlock		fake_spin_unlock
+#define cond_resched		fake_cond_resched
 
 #endif /* LG_TESTS_FAKE_HOST_H */

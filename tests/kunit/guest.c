@@ -43,6 +43,8 @@ int guest_open(struct kunit *test)
 	fake_host.budget = UINT_MAX;
 	fake_host.lookup_error = 0;
 	fake_host.looked_up = NULL;
+	fake_host.unlocking = NULL;
+	fake_host.resched = NULL;
 	g->memory = map_memory(END);
 	g->words = map_memory(2 * PAGE_SIZE);
 	if (IS_ERR_VALUE(g->memory) || IS_ERR_VALUE(g->words))

@@ -38,7 +38,7 @@ static u64 *table_of(u64 entry)
 static void expect_still(struct guest *g, struct lg_root *root,
 			 unsigned int level, u32 gva, u64 cached, u64 now)
 {
-	/* That of leaves may be forgotten without notice: see lg_age_frame(). */
+	/* That of leaves may be forgotten without notice: see lg_age_frames(). */
 	u64 kept = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER |
 		   (level ? LG_PTE_ACCESSED : 0);
 

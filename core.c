@@ -90,15 +90,20 @@ static bool cpu_is_wanted(void)
 	return need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY);
 }
 
-/* All that must_leave() and cpu_is_wanted() ask about, at once. */
-#define THREAD_WORK	(BIT(TIF_SIGPENDING) | BIT(TIF_NOTIFY_SIGNAL) | \
-			 BIT(TIF_NOTIFY_RESUME) | BIT(TIF_PATCH_PENDING) | \
-			 BIT(TIF_NEED_RESCHED) | BIT(TIF_NEED_RESCHED_LAZY))
+static void give_way(void)
+{
+	cond_resched();
+	if (cpu_is_wanted())
+		schedule();
+}
 
-/* Whether there is anything else to do than to enter the guest. */
+/*
+ * Whether there is anything else to do than to enter the guest: of the task's flags,
+ * all that must_leave() and cpu_is_wanted() ask about.
+ */
 static bool work_is_due(struct lguest *lg)
 {
-	return read_thread_flags() & THREAD_WORK || lg_irqs_are_new(lg) ||
+	return read_thread_flags() & LG_THREAD_WORK || lg_irqs_are_new(lg) ||
 	       lg->halted || lg->pending.trap || lg_is_dead(lg);
 }
 
@@ -126,8 +131,8 @@ static void run_guest(struct lguest *lg)
 		/* An irq that could not be delivered may be by now. */
 		lg->irqs_seen = 0;
 		lg_handle_trap(lg);
-		if (lg->hcall_pending)
-			lg_do_hypercalls(lg);
+		if (lg->hcall_pending && !lg_do_hypercalls(lg))
+			return;
 		/* Others may have had the CPU, or ought to be offered it. */
 		if (lg->regs->vector == LG_VECTOR_NONE ||
 		    lg_vcpu_was_away(lg))
@@ -151,6 +156,11 @@ static int run_until_done(struct lguest *lg)
 		err = must_leave();
 		if (err)
 			return err;
+		if (lg->hcall_pending) {
+			/* It had stopped for others, and comes before irqs. */
+			give_way();
+			continue;
+		}
 
 		lg_deliver_irqs(lg);
 		if (lg_is_dead(lg))
@@ -159,9 +169,7 @@ static int run_until_done(struct lguest *lg)
 			wait_event_interruptible(lg->wait, lg_irqs_are_new(lg));
 			continue;
 		}
-		cond_resched();
-		if (cpu_is_wanted())
-			schedule();
+		give_way();
 		/*
 		 * While it was away, time went on. A guest that compares this
 		 * clock to the TSC had better not find that they differ.

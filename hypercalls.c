@@ -6,11 +6,14 @@
  *
  * A NOTIFY that no eventfd claims returns to the Launcher. What was left
  * undone then goes on from here when the Launcher comes back: the rest of the
- * ring, and the direct call, each exactly once.
+ * ring, and the direct call, each exactly once. It is the same if the task is
+ * wanted elsewhere, for each of these calls may take its time.
  */
 #include <linux/kernel.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "cpu.h"
 #include "lg.h"
 
@@ -143,7 +146,7 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 
 /*
  * One lap at most: a guest can't refill the ring while we are here. False if the
- * Launcher comes first, or the guest is dead.
+ * Launcher or others come first, or the guest is dead.
  */
 static noinline bool drain_ring(struct lguest *lg)
 {
@@ -155,7 +158,8 @@ static noinline bool drain_ring(struct lguest *lg)
 			break;
 		do_hypercall(lg, call.nr, call.arg1, call.arg2, call.arg3,
 			     call.arg4);
-		if (lg->pending.trap || lg_is_dead(lg))
+		if (lg->pending.trap || lg_is_dead(lg) ||
+		    read_thread_flags() & LG_THREAD_WORK)
 			return false;
 	}
 	return !lg_is_dead(lg);
@@ -165,23 +169,27 @@ static noinline bool drain_ring(struct lguest *lg)
  * lg_do_hypercalls() - do what is in the ring, then the guest's direct call
  * @lg: the guest, with hcall_pending set; its own task calls
  *
- * Stops where a NOTIFY waits for the Launcher, with hcall_pending still set if
- * the direct call is yet to be done.
+ * Stops where a NOTIFY waits for the Launcher, or after one call of the ring if
+ * the task is wanted elsewhere, with hcall_pending still set if the direct call is
+ * yet to be done.
  *
  * Context: may sleep.
+ * Return: true if that is done; false if it is not, and nothing else may be done
+ * to the guest before it.
  */
-void lg_do_hypercalls(struct lguest *lg)
+bool lg_do_hypercalls(struct lguest *lg)
 {
 	const struct lg_regs *regs = lg->regs;
 
 	if (!lg_data_ready(lg)) {
 		lg->hcall_pending = false;
 		do_first_hypercall(lg, regs->eax, regs->ebx);
-		return;
+		return true;
 	}
 	if (!lg_data_ring_is_empty(lg) && !drain_ring(lg))
-		return;
+		return false;
 	lg->hcall_pending = false;
 	do_hypercall(lg, regs->eax, regs->ebx, regs->ecx, regs->edx,
 		     regs->esi);
+	return true;
 }

@@ -411,14 +411,21 @@ static bool deliver_irq(struct lguest *lg)
  * lg_deliver_irqs() - deliver what may be delivered of the pending irqs
  * @lg: the guest, about to be entered; its own task calls
  *
- * Ends a HALT if there is one.
+ * Ends a HALT if there is one. While these are delivered others may be raised, and if
+ * the guest's gates and stack let them interrupt each other, that has no end. So it
+ * stops after as many as there are, and lg_irqs_are_new() says that it did.
  *
  * Context: may sleep.
  */
 void lg_deliver_irqs(struct lguest *lg)
 {
-	while (deliver_irq(lg))
-		;
+	unsigned int i;
+
+	for (i = 0; i < LG_IRQS; i++) {
+		if (!deliver_irq(lg))
+			return;
+	}
+	lg->irqs_seen = 0;
 }
 
 /**

@@ -70,6 +70,11 @@ struct lg_hcall {
 	u32 arg1, arg2, arg3, arg4;
 };
 
+/* Flags of a task that is wanted elsewhere than in its guest, or whose CPU is */
+#define LG_THREAD_WORK	(BIT(TIF_SIGPENDING) | BIT(TIF_NOTIFY_SIGNAL) | \
+			 BIT(TIF_NOTIFY_RESUME) | BIT(TIF_PATCH_PENDING) | \
+			 BIT(TIF_NEED_RESCHED) | BIT(TIF_NEED_RESCHED_LAZY))
+
 struct lg_vcpu;
 struct lg_data_layout;
 
@@ -218,7 +223,7 @@ bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call);
 const struct lg_data_layout *lg_data_find_layout(const u32 *words);
 
 /* hypercalls.c */
-void lg_do_hypercalls(struct lguest *lg);
+bool lg_do_hypercalls(struct lguest *lg);
 
 /* segments.c: what of a guest's descriptors reaches the CPU */
 bool lg_sanitize_descriptor(struct lg_desc *desc);

@@ -249,6 +249,136 @@ static void late_need_of_the_cpu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, run(g), RESULT);
 }
 
+/*
+ * Irqs that have no end: trap gates, so that each interrupts the handler of the one
+ * before; and all are raised again whenever one is delivered.
+ */
+#define ENOUGH	600
+
+static struct guest *stormed;
+static unsigned int delivered;
+
+static void raise_all_again(void)
+{
+	if (++delivered >= ENOUGH)
+		return;
+	stormed->lg->irqs_pending = GENMASK(LG_IRQS - 1, 0);
+	if (delivered == 40)
+		set_thread_flag(TIF_SIGPENDING);
+}
+
+static void irqs_without_end(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u32 irq;
+
+	for (irq = 0; irq < LG_IRQS; irq++)
+		guest_hypercall(g, LOAD_IDT_ENTRY, LG_VECTOR_IRQ_BASE + irq,
+				LG_KERNEL_CS << 16 | irq * 16, 0xc0108f00);
+	stormed = g;
+	delivered = 0;
+	lg_set_irq(g->lg, 1);
+	fake_host.rescheds = 0;
+	fake_host.time_read = raise_all_again;
+	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTARTSYS);
+	fake_host.time_read = NULL;
+	KUNIT_EXPECT_LE(test, delivered, 40 + LG_IRQS);
+	KUNIT_EXPECT_GE(test, fake_host.rescheds, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
+	/* Those that are left are not forgotten. */
+	KUNIT_EXPECT_TRUE(test, lg_irqs_are_new(g->lg));
+	clear_thread_flag(TIF_SIGPENDING);
+	g->lg->irqs_pending = BIT(2);
+	KUNIT_EXPECT_EQ(test, run(g), HANDLER(2));
+}
+
+/* A full ring, and then a direct call: all load one entry, so the last shows. */
+#define ENTRY	20
+#define CALLS	LG_RING_ENTRIES
+
+static void fill_ring(struct guest *g)
+{
+	unsigned int i;
+
+	for (i = 0; i < CALLS; i++)
+		guest_ring_add(g, i, LOAD_GDT_ENTRY, ENTRY, i + 1, 0x00cff300);
+	g->lg->regs->eax = LOAD_GDT_ENTRY;
+	g->lg->regs->ebx = ENTRY;
+	g->lg->regs->ecx = CALLS + 1;
+	g->lg->regs->edx = 0x00cff300;
+	g->lg->hcall_pending = true;
+}
+
+static void signal_comes_between_calls(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	unsigned int i;
+
+	fill_ring(g);
+	lg_set_irq(g->lg, 1);
+	for (i = 1; i <= CALLS + 1; i++) {
+		set_thread_flag(TIF_SIGPENDING);
+		KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTARTSYS);
+		KUNIT_EXPECT_EQ(test, g->lg->gdt[ENTRY].low, i);
+		/* No irq may come before the direct call is done. */
+		KUNIT_EXPECT_EQ(test, g->lg->hcall_pending, i <= CALLS);
+		KUNIT_EXPECT_EQ(test, g->lg->regs->eip, KERNEL + CODE);
+	}
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
+	clear_thread_flag(TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, run(g), HANDLER(1));
+}
+
+static unsigned int done;
+
+static void note_what_is_done(void)
+{
+	fake_host.resched = NULL;
+	done = stormed->lg->gdt[ENTRY].low;
+}
+
+static void others_come_between_calls(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	stormed = g;
+	done = 0;
+	fill_ring(g);
+	fake_host.resched = note_what_is_done;
+	set_tsk_need_resched(current);
+	KUNIT_EXPECT_EQ(test, run(g), KERNEL + CODE);
+	KUNIT_EXPECT_EQ(test, done, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->gdt[ENTRY].low, CALLS + 1);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
+}
+
+/* The same, with the guest come out for it */
+static void call_when_cpu_is_wanted(struct lguest *lg)
+{
+	if (lg->vcpu->entered > 1) {
+		notify(lg, lg->gdt[ENTRY].low);
+		return;
+	}
+	fill_ring(stormed);
+	lg->hcall_pending = false;
+	lg->regs->vector = LG_VECTOR_HYPERCALL;
+	fake_host.resched = note_what_is_done;
+	set_tsk_need_resched(current);
+}
+
+static void calls_are_done_before_it_goes_on(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	stormed = g;
+	done = 0;
+	g->lg->vcpu->run = call_when_cpu_is_wanted;
+	KUNIT_EXPECT_EQ(test, run(g), CALLS + 1);
+	/* One as it comes out, one as the loop begins anew */
+	KUNIT_EXPECT_EQ(test, done, 2);
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 2);
+}
+
 static int set_true(void *flag)
 {
 	WRITE_ONCE(*(bool *)flag, true);
@@ -339,6 +469,10 @@ static struct kunit_case core_cases[] = {
 	KUNIT_CASE(late_signal),
 	KUNIT_CASE(late_work),
 	KUNIT_CASE(late_need_of_the_cpu),
+	KUNIT_CASE(irqs_without_end),
+	KUNIT_CASE(signal_comes_between_calls),
+	KUNIT_CASE(others_come_between_calls),
+	KUNIT_CASE(calls_are_done_before_it_goes_on),
 	KUNIT_CASE(others_have_their_turn),
 	KUNIT_CASE(time_after_it_was_away),
 	KUNIT_CASE(no_time_before_init),

@@ -289,7 +289,7 @@ static u32 next_notify(struct guest *g)
 	if (!g->lg->hcall_pending && !g->lg->pending.trap)
 		return 0;
 	if (!g->lg->pending.trap)
-		lg_do_hypercalls(g->lg);
+		guest_do_hypercalls(g);
 	if (g->lg->pending.trap)
 		address = g->lg->pending.addr;
 	g->lg->pending.trap = 0;

@@ -91,6 +91,7 @@ void lg_vcpu_enter(struct lguest *lg)
 	struct lg_vcpu *vcpu = lg->vcpu;
 
 	WARN_ON(!vcpu->loaded || !irqs_disabled());
+	WARN_ON(lg->hcall_pending);
 	WARN_ON(!(lg->regs->cs & 3) || !(lg->regs->ss & 3));
 	vcpu->entered++;
 	vcpu->away = false;

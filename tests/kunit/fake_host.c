@@ -15,6 +15,7 @@
 #undef mmu_notifier_register
 #undef get_user_pages_fast
 #undef spin_unlock
+#undef ktime_get_real_ts64
 
 struct fake_host fake_host;
 
@@ -127,6 +128,13 @@ void fake_cond_resched(void)
 	if (fake_host.resched)
 		fake_host.resched();
 	__cond_resched();
+}
+
+void fake_ktime_get_real_ts64(struct timespec64 *now)
+{
+	if (fake_host.time_read)
+		fake_host.time_read();
+	ktime_get_real_ts64(now);
 }
 
 static bool page_at(unsigned long addr, unsigned int flags, struct page **page)

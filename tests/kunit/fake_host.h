@@ -14,6 +14,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/timekeeping.h>
 #include <linux/xarray.h>
 
 /**
@@ -25,6 +26,7 @@
  * @unlocking: called before each time that a spinlock is let go of, if not NULL
  * @rescheds: how often others were offered the CPU
  * @resched: called before each time that they are, if not NULL
+ * @time_read: called before each time that the clock is read, if not NULL
  */
 struct fake_host {
 	unsigned int budget;
@@ -34,6 +36,7 @@ struct fake_host {
 	void (*unlocking)(spinlock_t *lock);
 	unsigned int rescheds;
 	void (*resched)(void);
+	void (*time_read)(void);
 };
 
 extern struct fake_host fake_host;
@@ -56,6 +59,7 @@ int fake_get_user_pages_fast_only(unsigned long addr, int count,
 				  unsigned int flags, struct page **pages);
 void fake_spin_unlock(spinlock_t *lock);
 void fake_cond_resched(void);
+void fake_ktime_get_real_ts64(struct timespec64 *now);
 
 #undef free_page
 #undef cond_resched
@@ -72,5 +76,6 @@ void fake_cond_resched(void);
 #define get_user_pages_fast_only fake_get_user_pages_fast_only
 #define spin_unlock		fake_spin_unlock
 #define cond_resched		fake_cond_resched
+#define ktime_get_real_ts64	fake_ktime_get_real_ts64
 
 #endif /* LG_TESTS_FAKE_HOST_H */

@@ -45,6 +45,7 @@ int guest_open(struct kunit *test)
 	fake_host.looked_up = NULL;
 	fake_host.unlocking = NULL;
 	fake_host.resched = NULL;
+	fake_host.time_read = NULL;
 	g->memory = map_memory(END);
 	g->words = map_memory(2 * PAGE_SIZE);
 	if (IS_ERR_VALUE(g->memory) || IS_ERR_VALUE(g->words))
@@ -148,6 +149,14 @@ ssize_t guest_write(struct guest *g, const unsigned long *words, size_t size)
 	return lg_request(g->lg, buf, size);
 }
 
+void guest_do_hypercalls(struct guest *g)
+{
+	/* As the run loop does, whatever else this thread should do */
+	while (!lg_do_hypercalls(g->lg) && !g->lg->pending.trap &&
+	       !lg_is_dead(g->lg))
+		schedule();
+}
+
 void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3)
 {
 	struct lg_regs *regs = g->lg->regs;
@@ -158,7 +167,7 @@ void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3)
 	regs->edx = arg3;
 	guest_trap(g, LG_VECTOR_HYPERCALL, 0);
 	KUNIT_EXPECT_TRUE(g->test, g->lg->hcall_pending);
-	lg_do_hypercalls(g->lg);
+	guest_do_hypercalls(g);
 	guest_walk_all(g);
 }
 

@@ -71,6 +71,7 @@ enum {
  * @device: its /dev/lguest, if the suite has opened it (device.h)
  * @cached: what a CPU has cached that keeps all it may (tlb.c)
  * @generation: and as of which generation of the tables
+ * @data: for a test
  */
 struct guest {
 	struct kunit *test;
@@ -81,6 +82,7 @@ struct guest {
 	struct file *device;
 	struct xarray cached;
 	long generation;
+	void *data;
 };
 
 #include "guest_memory.h"
@@ -151,6 +153,8 @@ void guest_free(struct kunit *test);
 ssize_t guest_write(struct guest *g, const unsigned long *words, size_t size);
 
 void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3);
+/* What the ring and hcall_pending ask for, as far as the Launcher lets it */
+void guest_do_hypercalls(struct guest *g);
 /* irqs 0 to 2 have handlers, 16 bytes each, and are enabled. */
 void guest_take_irqs(struct guest *g);
 void guest_ring_add(struct guest *g, unsigned int slot, u32 nr, u32 arg1,

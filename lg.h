@@ -75,6 +75,7 @@ struct lg_hcall {
 			 BIT(TIF_NOTIFY_RESUME) | BIT(TIF_PATCH_PENDING) | \
 			 BIT(TIF_NEED_RESCHED) | BIT(TIF_NEED_RESCHED_LAZY))
 
+struct cred;
 struct lg_vcpu;
 struct lg_data_layout;
 
@@ -82,19 +83,21 @@ struct lg_data_layout;
  * struct lguest - one open file, one guest, one vCPU
  *
  * @task runs the guest, and alone touches what has no lock beside it.
- * Everybody who holds the file may raise an irq, tie an eventfd, or look
- * whether the guest is dead.
+ * All threads in @mm may raise an irq, tie an eventfd, or look whether the guest
+ * is dead. Others may not use the file.
  */
 struct lguest {
-	/* The file: who made the guest, and whether it is one yet. */
-	struct mutex init_lock;
+	/* The file: who opened it, who made the guest, and if it is one yet. */
+	struct mm_struct *mm;
+	const struct cred *cred;
+	struct mutex init_lock;		/* two that make it at once */
 	bool initialized;		/* store-release after all below */
 	struct task_struct *task;
+	struct mutex eventfd_lock;	/* the two below */
 	struct xarray eventfds;		/* by the address notified */
-	unsigned int eventfd_count;	/* under its lock */
+	unsigned int eventfd_count;
 
-	/* The guest's memory: the Launcher's, at @base. */
-	struct mm_struct *mm;
+	/* The guest's memory: the Launcher's, in @mm at @base. */
 	unsigned long base;
 	u32 pfn_limit;
 	u32 device_limit;		/* end of the device pages above it */

@@ -2,14 +2,24 @@
 /*
  * /dev/lguest: how a Launcher makes a guest, runs it, and speaks to it
  * (ABI.md section 1). One open file is one guest. The task that made the guest
- * runs it; any process that holds the file may raise irqs and tie eventfds.
+ * runs it; any thread of its process may raise irqs and tie eventfds.
+ *
+ * What is written to a file may come from somebody else than who writes it, and
+ * who writes may be more than who opened the file: a program with set-user-ID, to
+ * which this file was handed as its stdout. Here a write makes the writer's memory a
+ * guest's. So the file is of use only in the address space in which it was opened,
+ * and an exec makes a new one; and INITIALIZE is for the credentials with which it
+ * was opened. After that, a process may do with less: its memory is the guest's
+ * already.
  */
 #include <linux/compat.h>
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -126,6 +136,8 @@ static ssize_t initialize(struct lguest *lg, const char __user *buf,
 		return -ERESTARTSYS;
 	if (lg->initialized)
 		err = -EBUSY;
+	else if (current_cred() != lg->cred)
+		err = -EPERM;
 	else
 		err = get_geometry(buf, size, words) ?: make_guest(lg, words);
 	mutex_unlock(&lg->init_lock);
@@ -168,7 +180,7 @@ static ssize_t access_vcpu(struct lguest *lg, unsigned long req,
 	unsigned long words[2];
 	int err;
 
-	if (current != lg->task || current->mm != lg->mm)
+	if (current != lg->task)
 		return -EPERM;
 	err = get_words(buf, size, words, req == LHREQ_SETREG ? 2 : 1);
 	if (err)
@@ -189,7 +201,7 @@ static ssize_t access_vcpu(struct lguest *lg, unsigned long req,
  * @buf: in the calling process
  * @size: bytes there
  *
- * Context: any task that holds the file; may sleep.
+ * Context: any task in the address space that opened the file; may sleep.
  * Return: what write(2) returns (ABI.md section 1): a positive count for
  * LHREQ_INITIALIZE, 0 for the others, or a negative error.
  */
@@ -222,9 +234,16 @@ ssize_t lg_request(struct lguest *lg, const char __user *buf, size_t size)
 	}
 }
 
+static bool is_where_it_was_opened(struct lguest *lg)
+{
+	return current->mm == lg->mm;
+}
+
 static ssize_t lg_device_write(struct file *file, const char __user *buf,
 			       size_t size, loff_t *offset)
 {
+	if (!is_where_it_was_opened(file->private_data))
+		return -EPERM;
 	if (*offset)			/* vCPU 0 is the only one */
 		return -EINVAL;
 	return lg_request(file->private_data, buf, size);
@@ -279,6 +298,9 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 	struct lguest *lg = file->private_data;
 	int ret;
 
+	/* Nor after an exec: the task is the same, but its memory is not. */
+	if (!is_where_it_was_opened(lg))
+		return -EPERM;
 	if (*offset || !is_initialized(lg))
 		return -EINVAL;
 	if (current != lg->task)
@@ -288,9 +310,6 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 			return lg->dead;
 		return read_reason(lg, buf, size);
 	}
-	/* After an exec the task is the same, but its memory is not. */
-	if (current->mm != lg->mm)
-		return -EPERM;
 	if (lg->reg_wanted)
 		return read_reg(lg, buf, size);
 	if (size < word_size())
@@ -307,6 +326,8 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 /**
  * lg_create() - what an open file has before there is a guest
  *
+ * It belongs to the caller's address space and credentials.
+ *
  * Context: may sleep.
  * Return: to be freed by lg_destroy(), or NULL without memory.
  */
@@ -316,7 +337,12 @@ struct lguest *lg_create(void)
 
 	if (!lg)
 		return NULL;
+	/* Held, lest another is taken for it when it is gone. */
+	lg->mm = current->mm;
+	mmgrab(lg->mm);
+	lg->cred = get_current_cred();
 	mutex_init(&lg->init_lock);
+	mutex_init(&lg->eventfd_lock);
 	xa_init_flags(&lg->eventfds, XA_FLAGS_ACCOUNT);
 	init_waitqueue_head(&lg->wait);
 	lg_init_interrupts(lg);
@@ -338,11 +364,15 @@ void lg_destroy(struct lguest *lg)
 		put_task_struct(lg->task);
 	}
 	lg_free_eventfds(lg);
+	put_cred(lg->cred);
+	mmdrop(lg->mm);
 	kvfree(lg);
 }
 
 static int lg_device_open(struct inode *inode, struct file *file)
 {
+	if (!current->mm)		/* a thread of the kernel's */
+		return -EPERM;
 	file->private_data = lg_create();
 	return file->private_data ? 0 : -ENOMEM;
 }

@@ -6,6 +6,8 @@
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/gfp.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/xarray.h>
 
 #include "compat.h"
@@ -20,18 +22,18 @@ static int store(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
 {
 	int err = 0;
 
-	xa_lock(&lg->eventfds);
+	mutex_lock(&lg->eventfd_lock);
 	*old = xa_load(&lg->eventfds, address);
 	if (!*old && lg->eventfd_count >= EVENTFDS_MAX) {
 		err = -ENOMEM;
 	} else {
-		*old = __xa_store(&lg->eventfds, address, ctx,
-				  GFP_KERNEL_ACCOUNT);
+		*old = xa_store(&lg->eventfds, address, ctx,
+				GFP_KERNEL_ACCOUNT);
 		err = xa_err(*old);
 	}
 	if (!err && !*old)
 		lg->eventfd_count++;
-	xa_unlock(&lg->eventfds);
+	mutex_unlock(&lg->eventfd_lock);
 	return err;
 }
 
@@ -44,7 +46,7 @@ static int store(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
  * A second eventfd for an address takes the place of the first: a Launcher
  * that sets up a device again has no use for the old one.
  *
- * Context: any task that holds the file; may sleep.
+ * Context: any task in the address space that opened the file; may sleep.
  * Return: 0, -EINVAL for address 0 or one no guest could have or an @fd that
  * is no eventfd, -EBADF, or -ENOMEM.
  */
@@ -73,31 +75,41 @@ int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd)
  * @lg: the guest; its own task calls
  * @address: what it notifies
  *
+ * How long that takes is up to the Launcher, as it is with a write(2) to the
+ * eventfd: to wake all who wait for it, by epoll instances in epoll instances.
+ *
+ * Context: may sleep.
  * Return: true if an eventfd took it.
  */
 bool lg_signal_eventfd(struct lguest *lg, u32 address)
 {
 	struct eventfd_ctx *ctx;
 
-	/* The lock keeps the eventfd from being replaced and freed. */
-	xa_lock(&lg->eventfds);
+	/* It keeps the eventfd from being replaced and freed; and nobody spins. */
+	mutex_lock(&lg->eventfd_lock);
 	ctx = xa_load(&lg->eventfds, address);
 	if (ctx)
 		eventfd_signal(ctx);
-	xa_unlock(&lg->eventfds);
+	mutex_unlock(&lg->eventfd_lock);
 	return ctx;
 }
 
 /**
  * lg_free_eventfds() - let go of every eventfd
  * @lg: a guest whose file nobody holds any more
+ *
+ * Context: may sleep.
  */
 void lg_free_eventfds(struct lguest *lg)
 {
 	struct eventfd_ctx *ctx;
 	unsigned long address;
 
-	xa_for_each(&lg->eventfds, address, ctx)
+	/* One by one: xa_destroy() has interrupts off for all that it finds. */
+	xa_for_each(&lg->eventfds, address, ctx) {
+		xa_erase(&lg->eventfds, address);
 		eventfd_ctx_put(ctx);
+		cond_resched();
+	}
 	xa_destroy(&lg->eventfds);
 }

@@ -804,7 +804,7 @@ void lg_set_kernel_address(struct lguest *lg, u32 address)
  * lg_mmu_init() - shadow tables for a new guest: identity, and empty
  * @lg: the guest; base and pfn_limit are set, lg_vcpu_init() was called
  *
- * The caller's address space is the guest's memory.
+ * The caller's address space, &lguest.mm, is the guest's memory.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM, or -ERESTARTSYS if a signal came first.
@@ -833,12 +833,11 @@ int lg_mmu_init(struct lguest *lg)
 	if (!mmu->root)
 		goto no_root;
 	mmu->notifier.ops = &lg_mmu_notifier_ops;
-	err = mmu_notifier_register(&mmu->notifier, current->mm);
+	err = mmu_notifier_register(&mmu->notifier, lg->mm);
 	if (err == -EINTR)		/* a signal came first */
 		err = -ERESTARTSYS;
 	if (err)
 		goto no_notifier;
-	lg->mm = current->mm;
 	return 0;
 
 no_notifier:

@@ -3,6 +3,7 @@
 #include <kunit/test.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/kthread.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
@@ -86,6 +87,63 @@ static void close_of_anothers_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, device_write(g, LHREQ_IRQ, 1), 0);
 }
 
+/* What was opened with some credentials makes no guest of others' memory. */
+static void initialize_with_other_credentials(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_EQ(test, guest_other_credentials(g, initialize), -EPERM);
+	KUNIT_EXPECT_FALSE(test, g->lg->initialized);
+	KUNIT_EXPECT_EQ(test, initialize(g), 3 * WORD);
+}
+
+static ssize_t raise_irq(struct guest *g)
+{
+	return device_write(g, LHREQ_IRQ, 1);
+}
+
+static void before_there_is_a_guest(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_EQ(test, guest_other_memory(g, initialize), -EPERM);
+	KUNIT_EXPECT_EQ(test, guest_other_memory(g, raise_irq), -EPERM);
+	KUNIT_EXPECT_EQ(test, guest_other_memory(g, device_read_word), -EPERM);
+	KUNIT_EXPECT_FALSE(test, g->lg->initialized);
+	KUNIT_EXPECT_EQ(test, raise_irq(g), -EINVAL);
+	KUNIT_EXPECT_EQ(test, device_read_word(g), -EINVAL);
+}
+
+/* The file may be the last to know of the address space, and must not forget. */
+static void holds_what_it_belongs_to(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	int mms = atomic_read(&g->mm->mm_count);
+	long creds = atomic_long_read(&current_cred()->usage);
+	struct file *other = device_open(g);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
+	KUNIT_EXPECT_EQ(test, atomic_read(&g->mm->mm_count), mms + 1);
+	KUNIT_EXPECT_GT(test, atomic_long_read(&current_cred()->usage), creds);
+	__fput_sync(other);
+	KUNIT_EXPECT_EQ(test, atomic_read(&g->mm->mm_count), mms);
+}
+
+static void opened_by_no_process(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct file *other;
+
+	/* As the test opens it, but for the memory */
+	other = device_open(g);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
+	kthread_unuse_mm(g->mm);
+	KUNIT_EXPECT_EQ(test, other->f_op->open(file_inode(other), other),
+			-EPERM);
+	kthread_use_mm(g->mm);
+	__fput_sync(other);
+}
+
 static ssize_t initialize_with_signal(struct guest *g)
 {
 	ssize_t ret;
@@ -132,6 +190,10 @@ static struct kunit_case opened_cases[] = {
 	KUNIT_CASE(each_open_is_a_guest),
 	KUNIT_CASE(close_lets_go),
 	KUNIT_CASE(close_of_anothers_guest),
+	KUNIT_CASE(initialize_with_other_credentials),
+	KUNIT_CASE(before_there_is_a_guest),
+	KUNIT_CASE(holds_what_it_belongs_to),
+	KUNIT_CASE(opened_by_no_process),
 	KUNIT_CASE(initialize_is_interrupted),
 	KUNIT_CASE(other_vcpus),
 	{}

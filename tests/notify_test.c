@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <kunit/test.h>
 #include <linux/file.h>
+#include <linux/poll.h>
 #include <linux/syscalls.h>
 
 #include "../include/uapi/linux/lguest_launcher.h"
@@ -164,6 +165,52 @@ static void closed_eventfd_stays(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* Who waits for an eventfd, and how many, is up to the Launcher. */
+static struct guest *signalling;
+static unsigned int woken;
+
+static int look_at_locks(struct wait_queue_entry *entry, unsigned int mode,
+			 int flags, void *key)
+{
+	struct lguest *lg = signalling->lg;
+
+	KUNIT_EXPECT_FALSE(signalling->test,
+			   lockdep_is_held(&lg->eventfds.xa_lock));
+	KUNIT_EXPECT_FALSE(signalling->test, lockdep_is_held(&lg->mmu.lock));
+	woken++;
+	return 0;
+}
+
+static struct wait_queue_entry waiter;
+
+static void wait_there(struct file *file, wait_queue_head_t *head,
+		       poll_table *table)
+{
+	init_waitqueue_func_entry(&waiter, look_at_locks);
+	add_wait_queue(head, &waiter);
+	signalling->data = head;
+}
+
+static void signalled_without_a_spinlock(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	int fd = guest_eventfd(g);
+	struct file *file = fget(fd);
+	poll_table table;
+
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	KUNIT_EXPECT_EQ(test, tie(g, 0x1000, fd), 0);
+	signalling = g;
+	woken = 0;
+	init_poll_funcptr(&table, wait_there);
+	vfs_poll(file, &table);
+	KUNIT_EXPECT_FALSE(test, came_to_launcher(g, 0x1000));
+	KUNIT_EXPECT_EQ(test, woken, 1);
+	remove_wait_queue(signalling->data, &waiter);
+	fput(file);
+	sys_close(fd);
+}
+
 static void freed_with_the_guest(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -173,7 +220,9 @@ static void freed_with_the_guest(struct kunit *test)
 	for (i = 1; i <= 10; i++)
 		KUNIT_EXPECT_EQ(test, tie(g, i << 28, fd), 0);
 	KUNIT_EXPECT_EQ(test, references(test, fd), 11);
+	fake_host.rescheds = 0;
 	lg_destroy(g->lg);
+	KUNIT_EXPECT_GE(test, fake_host.rescheds, 10);
 	g->lg = NULL;
 	KUNIT_EXPECT_EQ(test, references(test, fd), 1);
 	sys_close(fd);
@@ -188,6 +237,7 @@ static struct kunit_case notify_cases[] = {
 	KUNIT_CASE(bad_eventfd_replaces_nothing),
 	KUNIT_CASE(closed_eventfd_stays),
 	KUNIT_CASE(too_many),
+	KUNIT_CASE(signalled_without_a_spinlock),
 	KUNIT_CASE(freed_with_the_guest),
 	{}
 };

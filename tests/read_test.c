@@ -284,25 +284,45 @@ static void other_tasks(struct kunit *test)
 	expect_word(g, 0x89abc002);
 }
 
-/* An exec leaves the file and the task, but the guest's memory is no more. */
+/* Whatever is asked of the file: an exec leaves that and the task, and no more. */
+static void expect_all_refused(struct guest *g)
+{
+	static ssize_t (*const acts[])(struct guest *g) = {
+		device_read_word, initialize, raise_irq, tie_eventfd,
+		get_register, set_register, inject_trap,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(acts); i++)
+		KUNIT_EXPECT_EQ(g->test, guest_other_memory(g, acts[i]), -EPERM);
+}
+
 static void other_memory(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	struct mm_struct *other = mm_alloc();
-	loff_t pos = 0;
-	ssize_t ret;
 
-	KUNIT_ASSERT_NOT_NULL(test, other);
 	g->lg->vcpu->run = notify;
-	kthread_unuse_mm(g->mm);
-	kthread_use_mm(other);
-	ret = vfs_read(g->device, device_buffer(g, WORD), WORD, &pos);
-	kthread_unuse_mm(other);
-	kthread_use_mm(g->mm);
-	mmput(other);
-	KUNIT_EXPECT_EQ(test, ret, -EPERM);
+	expect_all_refused(g);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&g->lg->eventfds));
 	expect_word(g, 0x89abc001);
+	lg_kill(g->lg, "of age");
+	expect_all_refused(g);
+}
+
+/* Launchers give up rights once the guest is there. */
+static void other_credentials(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	g->lg->vcpu->run = notify;
+	KUNIT_EXPECT_EQ(test, guest_other_credentials(g, device_read_word),
+			WORD);
+	KUNIT_EXPECT_EQ(test, guest_other_credentials(g, raise_irq), 0);
+	KUNIT_EXPECT_EQ(test, guest_other_credentials(g, tie_eventfd), 0);
+	KUNIT_EXPECT_EQ(test, guest_other_credentials(g, set_register), 0);
+	KUNIT_EXPECT_EQ(test, guest_other_credentials(g, initialize), -EBUSY);
 }
 
 static struct kunit_case read_cases[] = {
@@ -315,6 +335,7 @@ static struct kunit_case read_cases[] = {
 	KUNIT_CASE(no_reason_to_restart),
 	KUNIT_CASE(other_tasks),
 	KUNIT_CASE(other_memory),
+	KUNIT_CASE(other_credentials),
 	{}
 };
 

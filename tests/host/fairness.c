@@ -55,6 +55,7 @@ static void run_guest(void *arg)
 	ssize_t n;
 
 	pin(CPU);
+	g->fd = lg_open();
 	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
 		      CODE) > 0);
 	need(!lg_write(g->fd, LHREQ_EVENTFD, 0x111000, eventfd(0, 0)));
@@ -68,7 +69,6 @@ static pid_t launch(struct guest *g, const char *code, const char *end)
 	pid_t pid;
 
 	g->mem = guest_memory(code, end, MAP_SHARED);
-	g->fd = lg_open();
 	pid = spawn(run_guest, g);
 	need(pid > 0);
 	need(counts(g));

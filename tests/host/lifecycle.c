@@ -48,11 +48,16 @@ static void run_for_ever(void *arg)
 		run(g);
 }
 
+/* Where a Launcher that is a child process has its file, if it is looked for */
+#define CHILDS_FD	100
+
 /* The Launcher as a child process; the memory is shared to be looked at. */
 static void launch_and_run(void *arg)
 {
 	struct guest *g = arg;
 
+	g->fd = lg_open();
+	need(dup2(g->fd, CHILDS_FD) == CHILDS_FD);
 	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
 		      CODE) > 0);
 	run_for_ever(g);
@@ -63,7 +68,6 @@ static pid_t launch(struct guest *g, const char *code, const char *end)
 	pid_t pid;
 
 	g->mem = guest_memory(code, end, MAP_SHARED);
-	g->fd = lg_open();
 	pid = spawn(launch_and_run, g);
 	need(pid > 0);
 	return pid;
@@ -314,15 +318,18 @@ static void others_hold_the_file(void)
 
 	pid = launch(&g, count, count_end);
 	need(counts(&g));
+	g.fd = syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0),
+		       CHILDS_FD, 0);
+	need(g.fd >= 0);
 	need(!kill(pid, SIGKILL));
 	need(wait_for(pid, &status, SOON));
 
-	/* A guest without its task: nothing to do but let go of it. */
+	/* A guest without its process: nothing to do but let go of it. */
 	expect(references() == before + 1, "%d", references());
 	expect_errno(read(g.fd, &addr, sizeof(addr)), EPERM);
-	lg_write(g.fd, LHREQ_IRQ, 1);
+	expect_errno(lg_write(g.fd, LHREQ_IRQ, 1), EPERM);
 	expect_errno(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
-			      PAGES, CODE), EBUSY);
+			      PAGES, CODE), EPERM);
 	expect(!munmap(g.mem, PAGES * 4096));
 	expect(!close(g.fd));
 	expect(references() == before, "%d", references());
@@ -336,7 +343,8 @@ static void close_it(void *arg)
 static void use_it_later(void *arg)
 {
 	sleep_ms(200);
-	expect(!lg_write(*(int *)arg, LHREQ_IRQ, 1));
+	/* It is there, but not for this process. */
+	expect_errno(lg_write(*(int *)arg, LHREQ_IRQ, 1), EPERM);
 }
 
 static void closed_elsewhere(void)
@@ -582,8 +590,9 @@ static int after_exec(int fd)
 	struct guest g = { .fd = fd };
 
 	/* The task is the guest's, the memory no longer is. */
-	expect(run(&g) < 0);
-	run(&g);
+	expect_errno(run(&g), EPERM);
+	expect_errno(lg_write(fd, LHREQ_IRQ, 1), EPERM);
+	expect_errno(lg_write(fd, LHREQ_BREAK, 1), EPERM);
 	guest_start(&g, notify);
 	expect(run(&g) > 0);
 	case_end();

@@ -41,6 +41,7 @@ static void run_for_ever(void *arg)
 	struct guest *g = arg;
 	unsigned long addr;
 
+	g->fd = lg_open();
 	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
 		      CODE) > 0);
 	for (;;)
@@ -60,7 +61,6 @@ static void launch(struct guest *g)
 	for (i = 0; i < GUESTS; i++) {
 		g[i].mem = guest_memory(kinds[i].code, kinds[i].end,
 					MAP_SHARED);
-		g[i].fd = lg_open();
 		need(spawn(run_for_ever, &g[i]) > 0);
 	}
 }

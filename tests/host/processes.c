@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/user.h>
@@ -24,6 +26,7 @@
 #include "test.h"
 
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
+GUEST(notifier, G_INIT G_NOTIFY(0x123000) G_FOREVER);
 /* Halts, and says when an irq has ended that: irq 5, by its only handler */
 GUEST(await, "mov $0x8000, %esp\n" G_INIT
 	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 37)
@@ -41,6 +44,7 @@ static void run_for_ever(void *arg)
 	struct guest *g = arg;
 	unsigned long addr;
 
+	g->fd = lg_open();
 	initialize(g);
 	for (;;)
 		if (read(g->fd, &addr, sizeof(addr)) < 0)
@@ -53,7 +57,6 @@ static pid_t launch(struct guest *g)
 	pid_t pid;
 
 	g->mem = guest_memory(count, count_end, MAP_SHARED);
-	g->fd = lg_open();
 	pid = spawn(run_for_ever, g);
 	need(pid > 0);
 	need(counts(g));
@@ -254,26 +257,144 @@ static void wait_for_irq(struct guest *g)
 	expect(addr == 0x555000, "%#lx", addr);
 }
 
-static void raise_irq_of_received(void *arg)
+/* The file is another process's: nothing that is asked of it is done. */
+static void expect_useless(int fd)
+{
+	char *mem = guest_memory(count, count_end, MAP_PRIVATE), buf[64];
+
+	expect_errno(lg_write(fd, LHREQ_INITIALIZE, (unsigned long)mem, PAGES,
+			      CODE), EPERM);
+	expect_errno(lg_write(fd, LHREQ_IRQ, 5), EPERM);
+	expect_errno(lg_write(fd, LHREQ_EVENTFD, 0x123000, eventfd(0, 0)),
+		     EPERM);
+	expect_errno(lg_write(fd, LHREQ_GETREG, 0), EPERM);
+	expect_errno(write(fd, "hello, world\n", 13), EPERM);
+	expect_errno(read(fd, buf, sizeof(buf)), EPERM);
+}
+
+static void use_received(void *arg)
 {
 	int fd = receive_file(*(int *)arg);
 
-	sleep_ms(100);
-	expect(!lg_write(fd, LHREQ_IRQ, 5));
+	expect_useless(fd);
+	close(fd);
 }
 
-static void file_over_a_socket(void)
+static void use_inherited(void *arg)
 {
-	int sock[2], status;
+	expect_useless(*(int *)arg);
+}
+
+static void file_of_another_process(void)
+{
+	int sock[2], status, i, fd = lg_open();
 	struct guest g;
 	pid_t pid;
 
-	need(!socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	pid = spawn(raise_irq_of_received, &sock[1]);
 	guest_start(&g, await);
-	send_file(sock[0], g.fd);
+	for (i = 0; i < 2; i++) {
+		/* One without a guest yet, and one with */
+		need(!socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+		pid = spawn(use_received, &sock[1]);
+		send_file(sock[0], i ? g.fd : fd);
+		expect(wait_for(pid, &status, SOON) && !status, "%d: %#x", i,
+		       status);
+		pid = spawn(use_inherited, i ? &g.fd : &fd);
+		expect(wait_for(pid, &status, SOON) && !status, "%d: %#x", i,
+		       status);
+	}
+	/* Its own it may use, and no irq has come from others. */
+	g.mem = guest_memory(await, await_end, MAP_PRIVATE);
+	g.fd = fd;
+	initialize(&g);
+	need(!lg_write(g.fd, LHREQ_IRQ, 5));
 	wait_for_irq(&g);
-	expect(wait_for(pid, &status, SOON) && !status);
+}
+
+/*
+ * A program that is more than who runs it, and that only writes what it was given to
+ * its stdout, and reads its stdin: but both are /dev/lguest.
+ */
+enum { WROTE = 1, READ = 2, NO_MORE = 4 };
+
+#define DEPUTY	"/tmp/deputy"
+
+static int deputy(void)
+{
+	char *mem = guest_memory(notifier, notifier_end, MAP_PRIVATE);
+	unsigned long words[] = { LHREQ_INITIALIZE, (unsigned long)mem, PAGES,
+				  CODE };
+	char buf[64];
+	int bad = 0;
+
+	if (geteuid() || !getuid())
+		bad |= NO_MORE;
+	if (write(1, words, sizeof(words)) >= 0 || errno != EPERM)
+		bad |= WROTE;
+	if (read(0, buf, sizeof(buf)) >= 0 || errno != EPERM)
+		bad |= READ;
+	return bad;
+}
+
+static void hand_to_deputy(void *unused)
+{
+	int fd;
+
+	(void)unused;
+	need(!setgid(65534) && !setuid(65534));
+	fd = lg_open();
+	fflush(stdout);
+	need(dup2(fd, 0) == 0 && dup2(fd, 1) == 1);
+	execl(DEPUTY, DEPUTY, "deputy", NULL);
+	_exit(127);
+}
+
+static void make_deputy(void)
+{
+	int from = open("/proc/self/exe", O_RDONLY);
+	int to = open(DEPUTY, O_WRONLY | O_CREAT | O_EXCL, 0755);
+	ssize_t n;
+
+	need(from >= 0 && to >= 0);
+	do {
+		n = sendfile(to, from, NULL, 1 << 20);
+	} while (n > 0);
+	need(!n && !fchmod(to, 04755));
+	close(from);
+	close(to);
+}
+
+static void confused_deputy(void)
+{
+	int status;
+
+	make_deputy();
+	need(!chmod("/dev/lguest", 0666));
+	expect(wait_for(spawn(hand_to_deputy, NULL), &status, SOON) && !status,
+	       "%#x", status);
+	need(!chmod("/dev/lguest", 0600) && !unlink(DEPUTY));
+}
+
+/* A program that is less for a while, and opens what it is told to then */
+static void rights_change_before_initialize(void)
+{
+	struct guest g;
+
+	g.mem = guest_memory(await, await_end, MAP_PRIVATE);
+	need(!chmod("/dev/lguest", 0666));
+	need(!seteuid(65534));
+	g.fd = lg_open();
+	need(!seteuid(0));
+	need(!chmod("/dev/lguest", 0600));
+	expect_errno(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
+			      PAGES, CODE), EPERM);
+	expect_errno(lg_write(g.fd, LHREQ_IRQ, 5), EINVAL);
+	/* The other way round, nor */
+	close(g.fd);
+	g.fd = lg_open();
+	need(!setgid(65534) && !setuid(65534));
+	expect_errno(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
+			      PAGES, CODE), EPERM);
 }
 
 /* What serves a device: shares the memory, but is a process of its own */
@@ -313,7 +434,7 @@ static void launcher_without_rights(void)
 	wait_for_irq(&g);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
 		CASE(debugger),
@@ -321,10 +442,14 @@ int main(void)
 		CASE(step_over_read),
 		CASE(freezer),
 		CASE(cpu_limit),
-		CASE(file_over_a_socket),
+		CASE(file_of_another_process),
+		CASE(confused_deputy),
+		CASE(rights_change_before_initialize),
 		CASE(server_without_rights),
 		CASE(launcher_without_rights),
 	};
 
+	if (argc == 2 && !strcmp(argv[1], "deputy"))
+		return deputy();
 	return RUN_CASES(cases);
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -312,23 +313,52 @@ static void read_is_the_owners(void)
 	expect(read(g.fd, &addr, sizeof(addr)) == (ssize_t)WORD);
 }
 
-static void interrupt_and_tie(void *arg)
+static void not_interrupt_nor_tie(void *arg)
 {
 	int fd = *(int *)arg;
 
-	expect(!lg_write(fd, LHREQ_IRQ, 5));
-	expect(!lg_write(fd, LHREQ_EVENTFD, 0x123000, eventfd(0, 0)));
+	expect_errno(lg_write(fd, LHREQ_IRQ, 5), EPERM);
+	expect_errno(lg_write(fd, LHREQ_EVENTFD, 0x123000, eventfd(0, 0)),
+		     EPERM);
+	/* Not even whether there is such a request */
+	expect_errno(lg_write(fd, LHREQ_BREAK, 0), EPERM);
+	expect_errno(write(fd, NULL, WORD), EPERM);
 }
 
-/* Launchers serve their virtqueues in other processes. */
-static void irq_and_eventfd_are_anyones(void)
+static int interrupt_and_tie(void *arg)
 {
+	int fd = *(int *)arg;
+
+	return lg_write(fd, LHREQ_IRQ, 5) ||
+	       lg_write(fd, LHREQ_EVENTFD, 0x123000, eventfd(0, 0));
+}
+
+static void *interrupt_and_tie_thread(void *arg)
+{
+	expect(!interrupt_and_tie(arg));
+	return NULL;
+}
+
+/* Launchers serve their virtqueues in other tasks, which have the memory, too. */
+static void irq_and_eventfd_are_the_memorys(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
 	struct guest g;
 	int status;
+	pthread_t t;
+	pid_t pid;
 
 	guest_start(&g, spin);
-	expect(wait_for(spawn(interrupt_and_tie, &g.fd), &status, SOON) &&
+	expect(wait_for(spawn(not_interrupt_nor_tie, &g.fd), &status, SOON) &&
 	       !status);
+	need(!pthread_create(&t, NULL, interrupt_and_tie_thread, &g.fd));
+	need(!pthread_join(t, NULL));
+	pid = clone(interrupt_and_tie, stack + sizeof(stack),
+		    CLONE_VM | SIGCHLD, &g.fd);
+	expect(wait_for(pid, &status, SOON) && !status, "%#x", status);
+	pid = clone(interrupt_and_tie, stack + sizeof(stack),
+		    CLONE_VM | CLONE_VFORK | SIGCHLD, &g.fd);
+	expect(wait_for(pid, &status, SOON) && !status, "%#x", status);
 }
 
 static void one_vcpu(void)
@@ -622,7 +652,7 @@ int main(void)
 		CASE(notify_is_not_lost),
 		CASE(notify_eventfd),
 		CASE(read_is_the_owners),
-		CASE(irq_and_eventfd_are_anyones),
+		CASE(irq_and_eventfd_are_the_memorys),
 		CASE(one_vcpu),
 		CASE(dead_guest),
 		CASE(hypercall_before_init),

@@ -3,12 +3,15 @@
  * /dev/lguest as a Launcher opens it. When KUnit runs there is no file system
  * but an empty one: sysfs says what number the device has.
  */
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/kthread.h>
+#include <linux/mman.h>
 #include <linux/mount.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
@@ -123,6 +126,7 @@ ssize_t device_write_at(struct guest *g, const unsigned long *words,
 
 struct other_task {
 	struct guest *g;
+	const struct cred *cred;
 	ssize_t (*act)(struct guest *g);
 	ssize_t ret;
 	struct completion done;
@@ -131,17 +135,21 @@ struct other_task {
 static int other_task(void *data)
 {
 	struct other_task *other = data;
+	const struct cred *own = override_creds(other->cred);
 
 	kthread_use_mm(other->g->mm);
 	other->ret = other->act(other->g);
 	kthread_unuse_mm(other->g->mm);
+	revert_creds(own);
 	complete(&other->done);
 	return 0;
 }
 
 ssize_t guest_other_task(struct guest *g, ssize_t (*act)(struct guest *g))
 {
-	struct other_task other = { .g = g, .act = act };
+	struct other_task other = {
+		.g = g, .cred = current_cred(), .act = act,
+	};
 	struct task_struct *task;
 
 	init_completion(&other.done);
@@ -149,4 +157,41 @@ ssize_t guest_other_task(struct guest *g, ssize_t (*act)(struct guest *g))
 	KUNIT_ASSERT_FALSE(g->test, IS_ERR(task));
 	wait_for_completion(&other.done);
 	return other.ret;
+}
+
+ssize_t guest_other_memory(struct guest *g, ssize_t (*act)(struct guest *g))
+{
+	unsigned long words = g->words;
+	struct mm_struct *mm = mm_alloc();
+	ssize_t ret;
+
+	KUNIT_ASSERT_NOT_NULL(g->test, mm);
+	mm->task_size = TASK_SIZE;
+	arch_pick_mmap_layout(mm, &current->signal->rlim[RLIMIT_STACK]);
+	kthread_unuse_mm(g->mm);
+	kthread_use_mm(mm);
+	g->words = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	ret = IS_ERR_VALUE(g->words) ? (ssize_t)g->words : act(g);
+	g->words = words;
+	kthread_unuse_mm(mm);
+	kthread_use_mm(g->mm);
+	mmput(mm);
+	return ret;
+}
+
+ssize_t guest_other_credentials(struct guest *g,
+				ssize_t (*act)(struct guest *g))
+{
+	struct cred *other = prepare_creds();
+	const struct cred *own;
+	ssize_t ret;
+
+	/* Those that they are a copy of, and yet others */
+	KUNIT_ASSERT_NOT_NULL(g->test, other);
+	own = override_creds(other);
+	ret = act(g);
+	revert_creds(own);
+	put_cred(other);
+	return ret;
 }

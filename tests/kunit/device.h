@@ -32,7 +32,12 @@ ssize_t device_read_beyond(struct guest *g, size_t size);
 ssize_t device_write_at(struct guest *g, const unsigned long *words,
 			size_t size, loff_t pos);
 
-/* In another task that has the Launcher's memory */
+/* In another thread of the Launcher's */
 ssize_t guest_other_task(struct guest *g, ssize_t (*act)(struct guest *g));
+/* In the same, after an exec, as it were */
+ssize_t guest_other_memory(struct guest *g, ssize_t (*act)(struct guest *g));
+/* In the same, after it has given up rights */
+ssize_t guest_other_credentials(struct guest *g,
+				ssize_t (*act)(struct guest *g));
 
 #endif /* LG_TESTS_DEVICE_H */

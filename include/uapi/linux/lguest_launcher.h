@@ -23,6 +23,9 @@
  *
  * Every word is an unsigned long of the process that writes it. The file
  * offset of the write is the number of the vCPU, of which there is one: 0.
+ *
+ * The file is of use in the address space that opened it alone, and
+ * @LHREQ_INITIALIZE with the credentials that did. EPERM refuses the rest.
  */
 enum lguest_req {
 	LHREQ_INITIALIZE,

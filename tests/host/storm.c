@@ -24,6 +24,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/ucontext.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <linux/lguest_launcher.h>
@@ -512,6 +513,58 @@ static void get_memory(void)
 	ioctl(uffd, UFFDIO_API, &api);
 }
 
+/* On standard output, each line of it a remark */
+static void show_maps(void)
+{
+	char line[256];
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		printf("# | %s", line);
+}
+
+/*
+ * A Launcher does itself no such harm: what registers it had, and what is on its
+ * stack and around, is all that will ever be known. It dies on return.
+ */
+static void on_segv(int signal, siginfo_t *info, void *context)
+{
+	static const char names[][4] = {
+		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi",
+		"rsi", "rbp", "rbx", "rdx", "rax", "rcx", "rsp", "rip", "efl",
+		"seg", "err", "trp", "msk", "cr2",
+	};
+	const ucontext_t *uc = context;
+	const greg_t *regs = uc->uc_mcontext.gregs;
+	unsigned long at = (regs[REG_RSP] & -8UL) - 32 * 8;
+	int fd = open("/proc/self/mem", O_RDONLY);
+	unsigned long word;
+	unsigned int i;
+
+	printf("# signal %d in %d of %d, at %p, mem %p, %#zx\n", signal,
+	       gettid(), getpid(), info->si_addr, mem, mem_size);
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		printf("# %s %#llx\n", names[i], regs[i]);
+	for (i = 0; i < 128; i++, at += 8)
+		if (pread(fd, &word, 8, at) == 8)
+			printf("# stack %#lx: %#lx\n", at, word);
+	show_maps();
+	fflush(stdout);
+}
+
+static void tell_of_segv(void)
+{
+	static char stack[1 << 16];
+	const stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction sa = {
+		.sa_sigaction = on_segv,
+		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND,
+	};
+
+	sigaltstack(&ss, NULL);
+	sigaction(SIGSEGV, &sa, NULL);
+}
+
 static void launcher(unsigned int seed)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
@@ -525,6 +578,7 @@ static void launcher(unsigned int seed)
 	sigaction(SIGUSR1, &sa, NULL);
 	/* Of a debugger that has left before it came */
 	sigaction(SIGTRAP, &sa, NULL);
+	tell_of_segv();
 	get_memory();
 	for (i = 0; i < GUESTS; i++)
 		fds[i] = lg_open();

@@ -491,12 +491,17 @@ static void get_memory(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	int flags = below(2) ? MAP_PRIVATE : MAP_SHARED;
+	size_t huge_size;
 
 	mem_size = below(4) ? PAGES * 4096 : (16 + below(PAGES)) * 4096;
 	file = any_file();
-	ftruncate(file, (mem_size + HUGE - 1) & -HUGE);
-	/* Room behind it to be moved to */
-	mem = mmap(NULL, 4 * mem_size + HUGE, PROT_NONE,
+	huge_size = (mem_size + HUGE - 1) & -HUGE;
+	ftruncate(file, huge_size);
+	/*
+	 * Room behind it to be moved to. Whole huge pages: those are what a mapping
+	 * of them becomes, however short; and the vDSO may be what comes next.
+	 */
+	mem = mmap(NULL, 4 * huge_size + HUGE, PROT_NONE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	need(mem != MAP_FAILED);
 	mem += -(unsigned long)mem & (HUGE - 1);

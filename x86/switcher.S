@@ -410,6 +410,7 @@ SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	je	.Lreflect_not
 	testb	$2, FRAME_CS(%rsp)
 	jz	.Lreflect_not			/* from ring 1 */
+.Lreflect_syscall:
 	movl	SW(HANDLER_ESP), %ebx
 	subl	$20, %ebx
 	movl	SW(IRQ_ENABLED), %ecx
@@ -481,7 +482,12 @@ SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 	cmp	$.Lreflect_start, %rax
 	jb	.Lguest_cr3_\vector
 	cmp	$.Lreflect_end, %rax
+	jae	.Lguest_cr3_\vector
+	/* Amid which a system call begins, with nothing to restart from yet. */
+	cmp	$lg_switcher_syscall, %rax
 	jb	.Lreflect_poisoned
+	cmp	$.Lreflect_syscall, %rax
+	jae	.Lreflect_poisoned
 	.endif
 .Lguest_cr3_\vector:
 	movb	$SW_ON_SEAM, \pending + LG_SWITCH_VA

@@ -281,12 +281,14 @@ static void sleepers_wake(void)
 	expect(n > 100);
 }
 
-static int send_nmis(int count)
+#define STORM	"/sys/module/nmi_storm/parameters/"
+
+static int send_nmis(const char *how, int count)
 {
 	char order[32];
 	int fd, len, n;
 
-	fd = open("/sys/module/nmi_storm/parameters/send", O_WRONLY);
+	fd = open(how, O_WRONLY);
 	need(fd >= 0);
 	len = sprintf(order, "%d %d", CPU, count);
 	n = write(fd, order, len);
@@ -305,9 +307,32 @@ static void storm(const char *code, const char *end)
 	pin(0);
 	pid = launch(&g, code, end);
 	was = interrupts("NMI:");
-	expect(!send_nmis(NMIS), "%m");
+	expect(!send_nmis(STORM "send", NMIS), "%m");
 	is = interrupts("NMI:");
 	expect(is - was == NMIS, "%ld", is - was);
+	expect(counts(&g));
+	need(waitpid(pid, &status, WNOHANG) == 0);
+	kill(pid, SIGKILL);
+}
+
+/*
+ * Each sent as soon as the one before is on its way: many strike where one has struck
+ * just now. How many of them arrive is up to the CPU.
+ */
+static void burst(const char *code, const char *end)
+{
+	struct guest g;
+	long was, is;
+	int status;
+	pid_t pid;
+
+	pin(0);
+	pid = launch(&g, code, end);
+	was = interrupts("NMI:");
+	expect(!send_nmis(STORM "burst", 100000), "%m");
+	is = interrupts("NMI:");
+	printf("# %ld arrived\n", is - was);
+	expect(is > was);
 	expect(counts(&g));
 	need(waitpid(pid, &status, WNOHANG) == 0);
 	kill(pid, SIGKILL);
@@ -328,6 +353,21 @@ static void nmis_between_faults(void)
 	storm(fault, fault_end);
 }
 
+static void burst_while_spinning(void)
+{
+	burst(spin, spin_end);
+}
+
+static void burst_between_hypercalls(void)
+{
+	burst(kick, kick_end);
+}
+
+static void burst_between_faults(void)
+{
+	burst(fault, fault_end);
+}
+
 int main(void)
 {
 	static const struct test_case cases[] = {
@@ -340,6 +380,9 @@ int main(void)
 		CASE(nmis_while_spinning),
 		CASE(nmis_between_hypercalls),
 		CASE(nmis_between_faults),
+		CASE(burst_while_spinning),
+		CASE(burst_between_hypercalls),
+		CASE(burst_between_faults),
 	};
 
 	return RUN_CASES(cases);

@@ -4,6 +4,12 @@
  * /sys/module/nmi_storm/parameters/send sends them one by one, each when the
  * one before has been handled. It fails with ETIMEDOUT if one never is. One
  * that comes twice is nobody's, and the kernel complains of it.
+ *
+ * Written to parameters/burst, it sends them without waiting. Of those that the
+ * CPU is told of while it holds them back, it takes one, so it is enough that one
+ * is handled after the last was sent.
+ *
+ * With claim=1, all of them are ours, whoever sends them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -12,14 +18,35 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sched.h>
+#include <linux/smp.h>
 #include <asm/apic.h>
 #include <asm/nmi.h>
 
+static bool claim;
+module_param(claim, bool, 0444);
+MODULE_PARM_DESC(claim, "Claim all of them");
+
 static atomic_t expected;
+/* Of a burst: how many were sent, and how many had been when one was handled */
+static bool in_burst;
+static unsigned int sent, seen;
 
 static int handle(unsigned int cmd, struct pt_regs *regs)
 {
+	if (READ_ONCE(in_burst)) {
+		WRITE_ONCE(seen, READ_ONCE(sent));
+		return NMI_HANDLED;
+	}
+	if (claim)
+		return NMI_HANDLED;
 	return atomic_dec_if_positive(&expected) < 0 ? NMI_DONE : NMI_HANDLED;
+}
+
+static void send_to(int cpu)
+{
+	preempt_disable();
+	apic->send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
+	preempt_enable();
 }
 
 static int send_one(int cpu)
@@ -27,14 +54,43 @@ static int send_one(int cpu)
 	ktime_t end = ktime_add_ms(ktime_get(), 2000);
 
 	atomic_inc(&expected);
-	preempt_disable();
-	apic->send_IPI_mask(cpumask_of(cpu), NMI_VECTOR);
-	preempt_enable();
+	send_to(cpu);
 	while (atomic_read(&expected)) {
 		if (ktime_after(ktime_get(), end))
 			return -ETIMEDOUT;
 		cond_resched();
 	}
+	return 0;
+}
+
+static void nothing(void *unused)
+{
+}
+
+static int send_burst(int cpu, unsigned int count)
+{
+	ktime_t end;
+
+	WRITE_ONCE(seen, 0);
+	WRITE_ONCE(sent, 0);
+	/* Before any of them comes */
+	smp_store_mb(in_burst, true);
+	while (sent < count) {
+		/* The handler is not to see an older number. */
+		smp_store_mb(sent, sent + 1);
+		send_to(cpu);
+		cond_resched();
+	}
+	end = ktime_add_ms(ktime_get(), 60000);
+	while (READ_ONCE(seen) != count) {
+		/* It stays in a burst: nobody knows what is still to come. */
+		if (ktime_after(ktime_get(), end))
+			return -ETIMEDOUT;
+		cond_resched();
+	}
+	/* One held back comes as soon as that handler is done, before this is. */
+	smp_call_function_single(cpu, nothing, NULL, 1);
+	WRITE_ONCE(in_burst, false);
 	return 0;
 }
 
@@ -52,6 +108,18 @@ static int send(const char *val, const struct kernel_param *kp)
 
 static const struct kernel_param_ops send_ops = { .set = send };
 module_param_cb(send, &send_ops, NULL, 0200);
+
+static int burst(const char *val, const struct kernel_param *kp)
+{
+	unsigned int cpu, count;
+
+	if (sscanf(val, "%u %u", &cpu, &count) != 2 || !cpu_online(cpu))
+		return -EINVAL;
+	return send_burst(cpu, count);
+}
+
+static const struct kernel_param_ops burst_ops = { .set = burst };
+module_param_cb(burst, &burst_ops, NULL, 0200);
 
 static int __init nmi_storm_init(void)
 {

@@ -9,9 +9,9 @@
 
 export ALL_STAGES=1
 mkdir -p "$out"
-for stage in style kunit build qemu run bench bochs; do
+for stage in style kunit build qemu run bench seam bochs; do
 	"$run/test-$stage.sh" || say "test-$stage.sh failed"
 done
 ALL_STAGES=
 # shellcheck disable=SC2046 # a list of words
-report style kunit build $(stages) run bench bochs
+report style kunit build $(stages) run bench seam bochs

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * In and out in each of the ways that the switcher has, for ever, for tests/seam to
+ * strike in between. Whatever is lost, done twice or changed on the way raises the
+ * alarm: tests/seam has breakpoints at seam_round() and seam_alarm().
+ */
+#include "hypercall.h"
+#include "paging.h"
+#include "printf.h"
+#include "seam.h"
+#include "setup.h"
+#include "task.h"
+#include "traps.h"
+
+static u32 rounds, faults;
+
+__attribute__((noinline)) void seam_round(void)
+{
+	asm volatile("");
+}
+
+__attribute__((noinline)) void seam_alarm(const char *what)
+{
+	panic("%s in round %u, after %u faults", what, rounds, faults);
+}
+
+static bool hypercall_keeps_registers(void)
+{
+	u32 a = LHCALL_FLUSH_ASYNC, b = 0xb, c = 0xc, d = 0xd, si = 0x51, di = 0xd1;
+
+	asm volatile("int %[vector]"
+		     : "+a"(a), "+b"(b), "+c"(c), "+d"(d), "+S"(si), "+D"(di)
+		     : [vector] "i"(HYPERCALL_VECTOR)
+		     : "memory");
+	return b == 0xb && c == 0xc && d == 0xd && si == 0x51 && di == 0xd1;
+}
+
+static bool system_call(struct regs *regs)
+{
+	if (!from_user(regs) || regs->eax != SYS_ROUND)
+		seam_alarm("registers changed");
+	if (regs->ebx != rounds + 1 || faults != 3 * rounds)
+		seam_alarm("system call out of turn");
+	rounds++;
+	regs->eax = rounds;
+	if (!hypercall_keeps_registers())
+		seam_alarm("registers changed by a hypercall");
+	seam_round();
+	return true;
+}
+
+static bool page_fault(struct regs *regs)
+{
+	static const u32 addr[] = { NO_TABLE, NO_PAGE, READ_ONLY };
+	static const u32 error[] = { PF_U, PF_U, PF_U | PF_W | PF_P };
+	u32 i = faults % 3;
+
+	if (!from_user(regs) || faults / 3 + 1 != rounds)
+		seam_alarm("page fault out of turn");
+	if (READ_ONCE(lguest_data.cr2) != addr[i] || regs->error != error[i])
+		seam_alarm("another page fault");
+	faults++;
+	regs->eip += 2;
+	return true;
+}
+
+void guest_main(void)
+{
+	struct task_end end;
+
+	trap_hook(SYSCALL_VECTOR, system_call);
+	trap_hook(TRAP_PF, page_fault);
+	task_run(prog_rounds, 0, &end);
+	seam_alarm("the program ended");
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NMIs and machine checks at every instruction of the world switch, in a machine of
+ * QEMU's with one CPU, where tests/guests/seam.c runs: each has to reach the host
+ * once, and host and guest go on. There are no other NMIs in that machine.
+ *
+ *	seam SOCKET SYMBOLS FIRST [WHERE]
+ *
+ * The tests from number FIRST on, KTAP out, or of those about WHERE alone.
+ * It ends with 2 if the machine died in a test; the next can do with another one.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "../guests/seam.h"
+#include "strike.h"
+#include "symbols.h"
+
+#define MAX_PLACES	256
+#define HYPERCALL	0x1f
+#define STUB_SIZE	16
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* What is executed from somewhere on, until the other world is reached */
+struct way {
+	struct place at[MAX_PLACES];
+	int count;
+};
+
+static struct way way_in, way_out, system_call, page_fault, in_guest;
+
+static void add(struct way *way, const struct gdb_regs *regs)
+{
+	unsigned char byte;
+	int i;
+
+	for (i = 0; i < way->count; i++)
+		if (way->at[i].rip == regs->rip)
+			return;
+	if (way->count == MAX_PLACES)
+		return;
+	gdb_read(regs->rip, &byte, 1);
+	way->at[way->count++] = (struct place) {
+		.rip = regs->rip,
+		.cr3 = regs->cr3,
+		/* Nothing else has an address size of 32 bits. */
+		.touches_guest = byte == 0x67,
+	};
+}
+
+static bool in_switcher(const struct gdb_regs *regs)
+{
+	return !(regs->cs & 3) && regs->rip >= sym.lg_switcher_start &&
+	       regs->rip < sym.lg_switcher_end;
+}
+
+/* From where the machine is; true if that leads into the guest. */
+static bool follow(struct way *way)
+{
+	struct gdb_regs regs;
+
+	for (gdb_get_regs(&regs); in_switcher(&regs); gdb_get_regs(&regs)) {
+		add(way, &regs);
+		gdb_step(false);
+	}
+	return regs.cs & 3;
+}
+
+/* What the host has not seen to yet, it has to see to first. */
+static void follow_reflection(struct way *way, u64 start, u64 cr2)
+{
+	struct gdb_regs regs;
+	struct way other;
+	int tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		reach(start);
+		gdb_get_regs(&regs);
+		if (cr2 && regs.cr2 != cr2)
+			continue;
+		other = *way;
+		if (follow(&other)) {
+			*way = other;
+			return;
+		}
+	}
+	fprintf(stderr, "nothing is reflected at %#llx\n",
+		(unsigned long long)start);
+	exit(1);
+}
+
+static void explore(void)
+{
+	/* tests/guests/seam.h has them. */
+	static const u64 faults[] = { NO_TABLE, NO_PAGE, READ_ONLY };
+	struct gdb_regs regs;
+	size_t i;
+
+	reach(sym.seam_round);
+	gdb_get_regs(&regs);
+	add(&in_guest, &regs);
+	follow_reflection(&system_call, sym.lg_switcher_syscall, 0);
+	/* What comes after it */
+	reach(sym.lg_switcher_syscall);
+	gdb_get_regs(&regs);
+	regs.rip = gdb_read_u64(regs.rsp);
+	add(&in_guest, &regs);
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
+		follow_reflection(&page_fault, sym.lg_switcher_page_fault,
+				  faults[i]);
+	reach(sym.lg_switch_to_guest);
+	follow(&way_in);
+	reach(sym.lg_switcher_stubs + HYPERCALL * STUB_SIZE);
+	follow(&way_out);
+}
+
+static bool on_way(const struct way *way, u64 rip)
+{
+	int i;
+
+	for (i = 0; i < way->count; i++)
+		if (way->at[i].rip == rip)
+			return true;
+	return false;
+}
+
+/* Has nothing struck, the machine is never there. */
+static bool in_handler(const struct gdb_regs *regs)
+{
+	return in_switcher(regs) && !on_way(&way_in, regs->rip) &&
+	       !on_way(&way_out, regs->rip) &&
+	       !on_way(&system_call, regs->rip) &&
+	       !on_way(&page_fault, regs->rip);
+}
+
+static void one_nmi(const struct place *at)
+{
+	reach(at->rip);
+	strike(NMI);
+	aftermath(&(struct sequel) { .nmis = 1 });
+}
+
+static void two_nmis(const struct place *at)
+{
+	reach(at->rip);
+	strike(NMI);
+	aftermath(&(struct sequel) { .nmis = 2, .second = true });
+}
+
+static void machine_check(const struct place *at, enum owner owner)
+{
+	struct sequel sequel = { .mces = 1, .owner = owner };
+
+	reach(at->rip);
+	strike(MCE);
+	if (at->touches_guest) {
+		sequel.owner = TASK;
+		sequel.not_again = at->rip;
+	}
+	aftermath(&sequel);
+}
+
+static void kernels_machine_check(const struct place *at)
+{
+	machine_check(at, KERNEL);
+}
+
+static void tasks_machine_check(const struct place *at)
+{
+	machine_check(at, TASK);
+}
+
+/* The kernel's if it does not come of the guest's memory, but that is up to lg. */
+static void some_machine_check(const struct place *at)
+{
+	machine_check(at, ANY);
+}
+
+/*
+ * Both, the second at each instruction of lg's handler of the first; and an NMI more
+ * as soon as the host's handler has begun.
+ */
+static void nested(const struct place *at, enum event outer, enum event inner)
+{
+	static const struct sequel sequel = {
+		.nmis = 2, .mces = 1, .second = true,
+	};
+	struct gdb_regs regs;
+	int skip, i;
+
+	for (skip = 0;; skip++) {
+		reach(at->rip);
+		strike(outer);
+		for (i = 0; i < skip; i++)
+			gdb_step(false);
+		gdb_get_regs(&regs);
+		if (!in_handler(&regs) || skip > MAX_PLACES)
+			break;
+		strike(inner);
+		aftermath(&sequel);
+	}
+	printf("# %d instructions\n", skip);
+	/* That one has struck alone. */
+	if (outer == NMI)
+		aftermath(&(struct sequel) { .nmis = 1 });
+	else
+		aftermath(&(struct sequel) { .mces = 1 });
+}
+
+static void nmi_then_machine_check(const struct place *at)
+{
+	nested(at, NMI, MCE);
+}
+
+static void machine_check_then_nmi(const struct place *at)
+{
+	nested(at, MCE, NMI);
+}
+
+/* The first with other tables than where that way begins */
+static const struct place *other_tables(const struct way *way)
+{
+	int i;
+
+	for (i = 1; i < way->count - 1; i++)
+		if (way->at[i].cr3 != way->at[0].cr3)
+			break;
+	return &way->at[i];
+}
+
+static const struct place *middle_touch(const struct way *way)
+{
+	int i, n = 0, middle;
+
+	for (i = 0; i < way->count; i++)
+		n += way->at[i].touches_guest;
+	middle = n / 2;
+	for (i = 0; i < way->count - 1; i++)
+		if (way->at[i].touches_guest && !middle--)
+			break;
+	return &way->at[i];
+}
+
+static const struct place *last(const struct way *way)
+{
+	return &way->at[way->count - 1];
+}
+
+static int number, first;
+static const char *only = "";
+
+static void report(const char *what, const char *where)
+{
+	printf("%sok %d %s, %s\n", failures ? "not " : "", number, what, where);
+	fflush(stdout);
+}
+
+static void each(const char *what, const char *where, const struct place *at,
+		 int count, void (*run)(const struct place *at))
+{
+	int i;
+
+	if (!strstr(where, only) || ++number < first)
+		return;
+	failures = 0;
+	if (setjmp(gdb_dead)) {
+		fail("%s", gdb_why);
+		report(what, where);
+		exit(2);
+	}
+	for (i = 0; i < count; i++)
+		run(&at[i]);
+	if (count > 1)
+		printf("# at %d instructions\n", count);
+	report(what, where);
+}
+
+static void along(const char *where, const struct way *way,
+		  void (*run_machine_check)(const struct place *at))
+{
+	each("an NMI", where, way->at, way->count, one_nmi);
+	each("an NMI after another", where, way->at, way->count, two_nmis);
+	each("a machine check", where, way->at, way->count, run_machine_check);
+}
+
+static void within(const char *where, const struct place *at)
+{
+	each("a machine check in the handler of NMIs", where, at, 1,
+	     nmi_then_machine_check);
+	each("an NMI in the handler of machine checks", where, at, 1,
+	     machine_check_then_nmi);
+}
+
+static void run(void)
+{
+	along("in the guest", &in_guest, tasks_machine_check);
+	along("on the way in", &way_in, kernels_machine_check);
+	along("on the way out", &way_out, kernels_machine_check);
+	along("in a system call", &system_call, some_machine_check);
+	along("in a page fault", &page_fault, some_machine_check);
+
+	within("in ring 1", &in_guest.at[0]);
+	within("in ring 3", &in_guest.at[1]);
+	within("on the way in, host's tables", other_tables(&way_in) - 1);
+	within("on the way in, guest's tables", last(&way_in));
+	within("on the way out, guest's tables", other_tables(&way_out) - 1);
+	within("on the way out, host's tables", other_tables(&way_out));
+	within("reading for a system call", middle_touch(&system_call));
+	within("reading for a page fault", middle_touch(&page_fault));
+	within("at the end of a system call", last(&system_call));
+}
+
+/* How many there are */
+static void plan(void)
+{
+	int wanted = first;
+
+	first = INT_MAX;
+	run();
+	printf("KTAP version 1\n1..%d\n", number);
+	first = wanted;
+	number = 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 4) {
+		fprintf(stderr, "seam SOCKET SYMBOLS FIRST [WHERE]\n");
+		return 1;
+	}
+	symbols_read(argv[2]);
+	first = atoi(argv[3]);
+	if (argc > 4)
+		only = argv[4];
+	if (setjmp(gdb_dead)) {
+		fprintf(stderr, "%s\n", gdb_why);
+		return 1;
+	}
+	gdb_connect(argv[1]);
+	strike_init();
+	explore();
+	if (first == 1)
+		plan();
+	run();
+	return 0;
+}

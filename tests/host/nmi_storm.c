@@ -5,15 +5,16 @@
  * one before has been handled. It fails with ETIMEDOUT if one never is. One
  * that comes twice is nobody's, and the kernel complains of it.
  *
- * Written to parameters/burst, it sends them without waiting. Of those that the
- * CPU is told of while it holds them back, it takes one, so it is enough that one
- * is handled after the last was sent.
+ * Written to parameters/burst, it sends them without waiting, until that many have
+ * been handled. Of those that the CPU is told of while it holds them back, it takes
+ * one; but one is handled after the last was sent.
  *
  * With claim=1, all of them are ours, whoever sends them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -27,14 +28,15 @@ module_param(claim, bool, 0444);
 MODULE_PARM_DESC(claim, "Claim all of them");
 
 static atomic_t expected;
-/* Of a burst: how many were sent, and how many had been when one was handled */
+/* Of a burst: how many were sent, how many had been when one was handled, and those */
 static bool in_burst;
-static unsigned int sent, seen;
+static unsigned int sent, seen, handled;
 
 static int handle(unsigned int cmd, struct pt_regs *regs)
 {
 	if (READ_ONCE(in_burst)) {
 		WRITE_ONCE(seen, READ_ONCE(sent));
+		WRITE_ONCE(handled, handled + 1);
 		return NMI_HANDLED;
 	}
 	if (claim)
@@ -67,23 +69,27 @@ static void nothing(void *unused)
 {
 }
 
+/* A burst that fails goes on: nobody knows what is still to come. */
 static int send_burst(int cpu, unsigned int count)
 {
-	ktime_t end;
+	ktime_t end = ktime_add_ms(ktime_get(), 100000);
 
-	WRITE_ONCE(seen, 0);
-	WRITE_ONCE(sent, 0);
+	handled = 0;
+	seen = 0;
+	sent = 0;
 	/* Before any of them comes */
 	smp_store_mb(in_burst, true);
-	while (sent < count) {
+	while (READ_ONCE(handled) < count) {
 		/* The handler is not to see an older number. */
 		smp_store_mb(sent, sent + 1);
 		send_to(cpu);
+		/* One after the other strikes a little later in what that one does. */
+		udelay(sent % 16);
+		if (ktime_after(ktime_get(), end))
+			return -ETIMEDOUT;
 		cond_resched();
 	}
-	end = ktime_add_ms(ktime_get(), 60000);
-	while (READ_ONCE(seen) != count) {
-		/* It stays in a burst: nobody knows what is still to come. */
+	while (READ_ONCE(seen) != sent) {
 		if (ktime_after(ktime_get(), end))
 			return -ETIMEDOUT;
 		cond_resched();

@@ -31,6 +31,33 @@ make_modules() {
 	fi
 }
 
+# objtool DIR ARGUMENT...: the host's own, about lg.o in $out/DIR, which stays as it is
+objtool() {
+	_dir=$1
+	shift
+	if [ -d "$host/root" ]; then
+		# shellcheck disable=SC2016 # for the other shell
+		in_chroot "$out/$_dir" sh -c '
+			exec /usr/lib/linux-kbuild-*/tools/objtool/objtool "$@" \
+				/mnt/lg.o' sh "$@"
+	else
+		"$host/tools/objtool/objtool" "$@" "$out/$_dir/lg.o"
+	fi
+}
+
+# noinstr DIR: a call from where nothing may be probed or traced to where it may is a
+# failure. What the kernel has of that kind objtool does not know from here.
+noinstr() {
+	objtool "$1" --noinstr --module --link --dry-run \
+		>"$out/$1.noinstr" 2>&1 || {
+		tail -n 40 "$out/$1.noinstr" >&2
+		return 1
+	}
+	! grep 'leaves .noinstr.text' "$out/$1.noinstr" |
+		grep -v -e '{dynamic}' -e __ct_user_enter -e __ct_user_exit \
+			-e lockdep_hardirqs_o -e kvm_read_and_reset_apf_flags >&2
+}
+
 # build_in KVER DIR LINE FILE...: lg.ko, with LINE in its Kbuild and what is beside
 # it in FILEs, in $out/DIR. A warning is a failure: it may be objtool's that a
 # stack can't be unwound.
@@ -48,6 +75,7 @@ build_in() {
 		say "That was not good enough, all of it is in $out/$_dir.log"
 		return 1
 	fi
+	noinstr "$_dir"
 }
 
 # build_modules KVER: lg.ko, and what the tests load besides, below $out/KVER

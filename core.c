@@ -131,8 +131,11 @@ static void run_guest(struct lguest *lg)
 		/* An irq that could not be delivered may be by now. */
 		lg->irqs_seen = 0;
 		lg_handle_trap(lg);
-		if (lg->hcall_pending && !lg_do_hypercalls(lg))
-			return;
+		if (lg->hcall_pending) {
+			lg_do_hypercalls(lg);
+			if (lg->hcall_pending)	/* others come first */
+				return;
+		}
 		/* Others may have had the CPU, or ought to be offered it. */
 		if (lg->regs->vector == LG_VECTOR_NONE ||
 		    lg_vcpu_was_away(lg))

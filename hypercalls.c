@@ -171,25 +171,22 @@ static noinline bool drain_ring(struct lguest *lg)
  *
  * Stops where a NOTIFY waits for the Launcher, or after one call of the ring if
  * the task is wanted elsewhere, with hcall_pending still set if the direct call is
- * yet to be done.
+ * yet to be done. Nothing else may be done to the guest before that.
  *
  * Context: may sleep.
- * Return: true if that is done; false if it is not, and nothing else may be done
- * to the guest before it.
  */
-bool lg_do_hypercalls(struct lguest *lg)
+void lg_do_hypercalls(struct lguest *lg)
 {
 	const struct lg_regs *regs = lg->regs;
 
 	if (!lg_data_ready(lg)) {
 		lg->hcall_pending = false;
 		do_first_hypercall(lg, regs->eax, regs->ebx);
-		return true;
+		return;
 	}
 	if (!lg_data_ring_is_empty(lg) && !drain_ring(lg))
-		return false;
+		return;
 	lg->hcall_pending = false;
 	do_hypercall(lg, regs->eax, regs->ebx, regs->ecx, regs->edx,
 		     regs->esi);
-	return true;
 }

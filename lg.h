@@ -226,7 +226,7 @@ bool lg_data_ring_take(struct lguest *lg, struct lg_hcall *call);
 const struct lg_data_layout *lg_data_find_layout(const u32 *words);
 
 /* hypercalls.c */
-bool lg_do_hypercalls(struct lguest *lg);
+void lg_do_hypercalls(struct lguest *lg);
 
 /* segments.c: what of a guest's descriptors reaches the CPU */
 bool lg_sanitize_descriptor(struct lg_desc *desc);

@@ -152,9 +152,11 @@ ssize_t guest_write(struct guest *g, const unsigned long *words, size_t size)
 void guest_do_hypercalls(struct guest *g)
 {
 	/* As the run loop does, whatever else this thread should do */
-	while (!lg_do_hypercalls(g->lg) && !g->lg->pending.trap &&
-	       !lg_is_dead(g->lg))
-		schedule();
+	while (g->lg->hcall_pending && !g->lg->pending.trap &&
+	       !lg_is_dead(g->lg)) {
+		lg_do_hypercalls(g->lg);
+		cond_resched();
+	}
 }
 
 void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3)

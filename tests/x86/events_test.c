@@ -211,6 +211,17 @@ static void debug_exceptions(struct kunit *test)
 						   ~DR_BUS_LOCK));
 }
 
+/* A flag of the CPU's, or a bug */
+static void set_flag(unsigned int flag, bool on)
+{
+	unsigned long *flags = (unsigned long *)boot_cpu_data.x86_capability;
+
+	if (on)
+		set_bit(flag, flags);
+	else
+		clear_bit(flag, flags);
+}
+
 static u32 alignment_check(struct guest *g, u32 ring, u32 flags)
 {
 	guest_start(g, &stop, ring);
@@ -227,19 +238,18 @@ static void alignment_checks(struct kunit *test)
 	struct guest *g = test->priv;
 	bool had = boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT);
 
-	clear_cpu_cap(&boot_cpu_data, X86_FEATURE_SPLIT_LOCK_DETECT);
+	set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, false);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 1, 0), X86_TRAP_AC);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 3, 0), X86_TRAP_AC);
 
-	set_cpu_cap(&boot_cpu_data, X86_FEATURE_SPLIT_LOCK_DETECT);
+	set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, true);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 1, 0), LG_VECTOR_HOST_FAULT);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 1, X86_EFLAGS_AC),
 			LG_VECTOR_HOST_FAULT);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 3, 0), LG_VECTOR_HOST_FAULT);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 3, X86_EFLAGS_AC),
 			X86_TRAP_AC);
-	if (!had)
-		clear_cpu_cap(&boot_cpu_data, X86_FEATURE_SPLIT_LOCK_DETECT);
+	set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, had);
 }
 
 /* They would be the guest's handlers' to tell from faults of its own. */
@@ -262,7 +272,7 @@ static void fpu_pointers(struct kunit *test)
 	bool had = boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK);
 	u32 environment[7];
 
-	set_cpu_bug(&boot_cpu_data, X86_BUG_FXSAVE_LEAK);
+	set_flag(X86_BUG_FXSAVE_LEAK, true);
 	guest_start(g, &fpu_environment, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_NM);
 	KUNIT_EXPECT_TRUE(test, lg_vcpu_wants_fpu(g->lg));
@@ -280,8 +290,7 @@ static void fpu_pointers(struct kunit *test)
 	guest_get(g, DATA, environment, sizeof(environment));
 	KUNIT_EXPECT_EQ(test, environment[3], 0);
 	KUNIT_EXPECT_EQ(test, environment[5], 0);
-	if (!had)
-		clear_cpu_cap(&boot_cpu_data, X86_BUG_FXSAVE_LEAK);
+	set_flag(X86_BUG_FXSAVE_LEAK, had);
 }
 
 static struct kunit_case events_cases[] = {

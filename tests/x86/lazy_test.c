@@ -197,12 +197,12 @@ static void msrs_are_put_back_as_found(struct kunit *test)
 	struct host_state state;
 	u64 efer;
 
+	guest_start(g, &stop, 1);
 	local_irq_disable();
 	rdmsrl(MSR_EFER, efer);
 	wrmsrl(MSR_EFER, efer & ~EFER_SCE);
 	wrmsrl(MSR_IA32_SYSENTER_CS, 0);
 	lg_vcpu_load(g->lg);
-	guest_start(g, &stop, 1);
 	guest_enter_irqs_off(g);
 	lg_vcpu_put(g->lg);
 	host_read(&state);
@@ -222,9 +222,9 @@ static void svm_is_turned_on(struct kunit *test)
 
 	if (!boot_cpu_has(X86_FEATURE_SVM))
 		kunit_skip(test, "no SVM");
+	guest_start(g, &stop, 1);
 	preempt_disable();
 	lg_vcpu_load(g->lg);
-	guest_start(g, &stop, 1);
 	guest_enter(g);
 	rdmsrl(MSR_EFER, efer);
 	wrmsrl(MSR_EFER, efer | EFER_SVME);

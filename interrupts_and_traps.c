@@ -365,17 +365,18 @@ static void await_irq_window(struct lguest *lg)
 static bool deliver_irq(struct lguest *lg)
 {
 	u32 blocked, enabled, eip;
-	unsigned long ready;
+	unsigned long seen, ready;
 	unsigned int irq;
 	bool masks_irqs;
 
 	/* Before the bits are read: one set after is news. */
-	lg->irqs_seen = READ_ONCE(lg->irqs_pending);
-	if (!lg_data_ready(lg) || (!lg->irqs_seen && !lg->told_pending) ||
+	seen = READ_ONCE(lg->irqs_pending);
+	WRITE_ONCE(lg->irqs_seen, seen);
+	if (!lg_data_ready(lg) || (!seen && !lg->told_pending) ||
 	    !lg_data_blocked(lg, &blocked))
 		return false;
 
-	ready = lg->irqs_seen & ~blocked;
+	ready = seen & ~blocked;
 	for_each_set_bit(irq, &ready, LG_IRQS) {
 		if (lg_gate_handler(&lg->idt[LG_VECTOR_IRQ_BASE + irq], &eip,
 				    &masks_irqs))
@@ -524,10 +525,16 @@ static enum hrtimer_restart clock_fired(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/* Its interrupt brings the guest out, or the wake does if it has moved. */
+/*
+ * Its interrupt brings the guest out, or the wake does if it has moved. If it is out
+ * already, it is not to go in without another look.
+ */
 static enum hrtimer_restart irq_window_opened(struct hrtimer *timer)
 {
-	lg_wake(container_of(timer, struct lguest, irq_window));
+	struct lguest *lg = container_of(timer, struct lguest, irq_window);
+
+	WRITE_ONCE(lg->irqs_seen, 0);
+	lg_wake(lg);
 	return HRTIMER_NORESTART;
 }
 

@@ -135,7 +135,7 @@ struct lguest {
 
 	/* Interrupts: any CPU sets bits, the vCPU clears them. */
 	unsigned long irqs_pending;
-	unsigned long irqs_seen;	/* of those, by the vCPU */
+	unsigned long irqs_seen;	/* of those, by the vCPU; or none any more */
 	bool told_pending;		/* what the guest's irq_pending says */
 	wait_queue_head_t wait;
 	struct hrtimer clock;
@@ -174,7 +174,7 @@ static inline bool lg_data_ready(struct lguest *lg)
  */
 static inline bool lg_irqs_are_new(struct lguest *lg)
 {
-	return READ_ONCE(lg->irqs_pending) & ~lg->irqs_seen;
+	return READ_ONCE(lg->irqs_pending) & ~READ_ONCE(lg->irqs_seen);
 }
 
 /*

@@ -244,6 +244,9 @@ static ssize_t lg_device_write(struct file *file, const char __user *buf,
 {
 	if (!is_where_it_was_opened(file->private_data))
 		return -EPERM;
+	/* io_uring's threads have the memory, but should not become a guest's. */
+	if (current->flags & PF_IO_WORKER)
+		return -EPERM;
 	if (*offset)			/* vCPU 0 is the only one */
 		return -EINVAL;
 	return lg_request(file->private_data, buf, size);
@@ -314,6 +317,10 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 		return read_reg(lg, buf, size);
 	if (size < word_size())
 		return -EINVAL;
+
+	/* As io_uring asks before it runs the guest with its locks held. */
+	if (file->f_flags & O_NONBLOCK)
+		return -EAGAIN;
 
 	lg->wants_records = size == sizeof(struct lguest_pending);
 	/* What only a record can tell happens again if it finds no room. */

@@ -190,6 +190,27 @@ static void a_blocked_irq_lets_others_pass(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, told(g), 0);
 }
 
+/* By then the guest is on its way in, with nothing else to bring it out again. */
+static void window_opens_while_it_is_out(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct hrtimer *window = &g->lg->irq_window;
+
+	set_enabled(g, false);
+	lg_set_irq(g->lg, 6);
+	lg_deliver_irqs(g->lg);
+	KUNIT_EXPECT_TRUE(test, guest_timer_was_set(window));
+	hrtimer_cancel(window);
+	lg_deliver_irqs(g->lg);
+	hrtimer_cancel(window);
+	KUNIT_EXPECT_FALSE(test, lg_irqs_are_new(g->lg));
+	window->function(window);
+	KUNIT_EXPECT_TRUE(test, lg_irqs_are_new(g->lg));
+	lg_deliver_irqs(g->lg);
+	KUNIT_EXPECT_FALSE(test, lg_irqs_are_new(g->lg));
+	expect_waiting(g, 6);
+}
+
 static void interrupts_off(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -425,6 +446,7 @@ static struct kunit_case interrupts_cases[] = {
 	KUNIT_CASE(raised_again_in_its_handler),
 	KUNIT_CASE(blocked),
 	KUNIT_CASE(a_blocked_irq_lets_others_pass),
+	KUNIT_CASE(window_opens_while_it_is_out),
 	KUNIT_CASE(interrupts_off),
 	KUNIT_CASE(blocked_after_all),
 	KUNIT_CASE_PARAM(noirq_range, noirq_gen_params),

@@ -24,11 +24,17 @@
  */
 static void give_interrupt(struct lg_switch *sw, u32 vector)
 {
+	/*
+	 * Its APIC waits to hear the end of it. Another interrupt may come between
+	 * STI and INT, behind an NMI there, and is not to have the task preempted.
+	 */
+	preempt_disable();
 	lg_set_interrupted(&sw->regs, false);
 	trace_hardirqs_on();
 	lg_give_to_host(vector);
 	trace_hardirqs_off();
 	lg_set_interrupted(NULL, false);
+	preempt_enable();
 }
 
 /**

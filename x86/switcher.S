@@ -181,11 +181,11 @@ SYM_FUNC_START(lg_switch_to_guest)
 3:	mov	SW_GUEST_CR3(%rdi), %rax
 	mov	%rax, %cr3
 .Lin_guest:
+	/* What faults or strikes from here on pushes below the frame that is there. */
+	mov	$SW(EIP), %rsp
 	/* One that struck before has only left a note. */
 	cmpw	$0, SW(NMI_PENDING)	/* and MCE_PENDING */
 	jne	.Labandon
-	/* What faults from here on pushes below the frame that is there. */
-	mov	$SW(EIP), %rsp
 	lgdt	SW(GUEST_GDTR)
 SYM_INNER_LABEL(lg_switcher_segments, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
@@ -398,6 +398,7 @@ SYM_INNER_LABEL(lg_switcher_page_fault, SYM_L_GLOBAL)
 	movl	SW(IRQ_ENABLED), %ecx
 	movl	%eax, SW_DATA_CR2(%ecx)
 	push_frame 4, SW(PAGE_FAULT_IF_KEEP)
+.Lpage_fault_pushed:
 	movl	SW(PAGE_FAULT_EIP), %eax
 	jmp	.Lreflect_enter
 
@@ -483,8 +484,8 @@ SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 	jb	.Lguest_cr3_\vector
 	cmp	$.Lreflect_end, %rax
 	jae	.Lguest_cr3_\vector
-	/* Amid which a system call begins, with nothing to restart from yet. */
-	cmp	$lg_switcher_syscall, %rax
+	/* Amid which one has been done, and another has nothing to restart from. */
+	cmp	$.Lpage_fault_pushed, %rax
 	jb	.Lreflect_poisoned
 	cmp	$.Lreflect_syscall, %rax
 	jae	.Lreflect_poisoned
@@ -502,6 +503,9 @@ SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 	jmp	.Lresume_guest
 .Lhost_cr3_\vector:
 	movb	$SW_ON_SEAM, \pending(%rdi)
+	/* What %rsp is there the host may not have mapped, and nobody needs. */
+	cmpq	$.Lout_host, 8 + FRAME_RIP(%rsp)
+	je	.Lout_host
 	leave_for_resume
 	jmp	.Lresume_host
 .Lin_handler_\vector:

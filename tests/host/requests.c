@@ -251,6 +251,20 @@ static void notify_returns_address(void)
 }
 
 /* Neither a buffer that faults nor one too small may cost the guest a kick. */
+/* Who does not want to wait gets nothing, and has lost nothing. */
+static void notify_without_waiting(void)
+{
+	unsigned long addr = 0;
+	struct guest g;
+
+	guest_start(&g, notify);
+	need(!fcntl(g.fd, F_SETFL, O_RDWR | O_NONBLOCK));
+	expect_errno(read(g.fd, &addr, sizeof(addr)), EAGAIN);
+	need(!fcntl(g.fd, F_SETFL, O_RDWR));
+	expect(read(g.fd, &addr, sizeof(addr)) == sizeof(addr));
+	expect(addr == 0x123000, "%#lx", addr);
+}
+
 static void notify_is_not_lost(void)
 {
 	unsigned long addr = 0;
@@ -649,6 +663,7 @@ int main(void)
 		CASE(irq),
 		CASE(eventfd_request),
 		CASE(notify_returns_address),
+		CASE(notify_without_waiting),
 		CASE(notify_is_not_lost),
 		CASE(notify_eventfd),
 		CASE(read_is_the_owners),

@@ -19,6 +19,7 @@
 
 #define MAX_PLACES	256
 #define HYPERCALL	0x1f
+#define NOT_PRESENT	11
 #define STUB_SIZE	16
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -29,7 +30,7 @@ struct way {
 	int count;
 };
 
-static struct way way_in, way_out, system_call, page_fault, in_guest;
+static struct way way_in, way_out, way_back, system_call, page_fault, in_guest;
 
 static void add(struct way *way, const struct gdb_regs *regs)
 {
@@ -114,6 +115,12 @@ static void explore(void)
 	follow(&way_in);
 	reach(sym.lg_switcher_stubs + HYPERCALL * STUB_SIZE);
 	follow(&way_out);
+	/* Not from the guest, which has had no time to do anything */
+	reach(sym.lg_switcher_stubs + NOT_PRESENT * STUB_SIZE);
+	follow(&way_back);
+	/* Much of it the guest's usual way out has, too, but not with this stack. */
+	for (i = 0; i < (size_t)way_back.count; i++)
+		way_back.at[i].after = way_back.at[0].rip;
 }
 
 static bool on_way(const struct way *way, u64 rip)
@@ -131,20 +138,29 @@ static bool in_handler(const struct gdb_regs *regs)
 {
 	return in_switcher(regs) && !on_way(&way_in, regs->rip) &&
 	       !on_way(&way_out, regs->rip) &&
+	       !on_way(&way_back, regs->rip) &&
 	       !on_way(&system_call, regs->rip) &&
 	       !on_way(&page_fault, regs->rip);
 }
 
+static void reach_place(const struct place *at)
+{
+	if (at->after)
+		reach(at->after);
+	if (at->rip != at->after)
+		reach(at->rip);
+}
+
 static void one_nmi(const struct place *at)
 {
-	reach(at->rip);
+	reach_place(at);
 	strike(NMI);
 	aftermath(&(struct sequel) { .nmis = 1 });
 }
 
 static void two_nmis(const struct place *at)
 {
-	reach(at->rip);
+	reach_place(at);
 	strike(NMI);
 	aftermath(&(struct sequel) { .nmis = 2, .second = true });
 }
@@ -153,7 +169,7 @@ static void machine_check(const struct place *at, enum owner owner)
 {
 	struct sequel sequel = { .mces = 1, .owner = owner };
 
-	reach(at->rip);
+	reach_place(at);
 	strike(MCE);
 	if (at->touches_guest) {
 		sequel.owner = TASK;
@@ -191,7 +207,7 @@ static void nested(const struct place *at, enum event outer, enum event inner)
 	int skip, i;
 
 	for (skip = 0;; skip++) {
-		reach(at->rip);
+		reach_place(at);
 		strike(outer);
 		for (i = 0; i < skip; i++)
 			gdb_step(false);
@@ -298,6 +314,8 @@ static void run(void)
 	along("in the guest", &in_guest, tasks_machine_check);
 	along("on the way in", &way_in, kernels_machine_check);
 	along("on the way out", &way_out, kernels_machine_check);
+	along("on the way back from an entry that fails", &way_back,
+	      kernels_machine_check);
 	along("in a system call", &system_call, some_machine_check);
 	along("in a page fault", &page_fault, some_machine_check);
 
@@ -307,6 +325,8 @@ static void run(void)
 	within("on the way in, guest's tables", last(&way_in));
 	within("on the way out, guest's tables", other_tables(&way_out) - 1);
 	within("on the way out, host's tables", other_tables(&way_out));
+	within("on the way back, guest's tables", other_tables(&way_back) - 1);
+	within("on the way back, host's tables", other_tables(&way_back));
 	within("reading for a system call", middle_touch(&system_call));
 	within("reading for a page fault", middle_touch(&page_fault));
 	within("at the end of a system call", last(&system_call));

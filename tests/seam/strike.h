@@ -12,6 +12,8 @@ enum owner { ANY, KERNEL, TASK };
 /* An instruction that is struck */
 struct place {
 	u64 rip, cr3;
+	/* If it is to be reached by way of another one, that one */
+	u64 after;
 	/* It reads or writes the guest's memory. */
 	bool touches_guest;
 };

@@ -148,7 +148,7 @@ SYM_DATA_START(lg_switcher_start)
 SYM_DATA_END(lg_switcher_start)
 
 /*
- * struct lg_switch *lg_switch_to_guest(struct lg_switch *sw), interrupts off
+ * void lg_switch_to_guest(struct lg_switch *sw), interrupts off; keeps %rdi
  *
  * To objtool all of the switcher is this one function, which it cannot follow
  * from the first instruction to the last. Nor need it: nothing of the host's
@@ -576,7 +576,6 @@ SEAM_HANDLER lg_switcher_mce X86_TRAP_MC SW_MCE_PENDING
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
 3:	lidt	SW_HOST_IDTR(%rdi)
 .Lout_done:
-	mov	%rdi, %rax
 	/* The last of the guest's values, lest the host guess with them. */
 	xorl	%ecx, %ecx
 	xorl	%edx, %edx

@@ -116,7 +116,7 @@ static_assert(offsetof(struct lg_switch, regs.eip) ==
 static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
 
 /* switcher.S */
-struct lg_switch *lg_switch_to_guest(struct lg_switch *sw);
+void lg_switch_to_guest(struct lg_switch *sw);
 extern const char lg_switcher_start[], lg_switcher_end[];
 extern const char lg_switcher_stubs[], lg_switcher_syscall[];
 extern const char lg_switcher_page_fault[];

@@ -289,7 +289,11 @@ static noinstr bool take_at_once(struct lg_switch *sw)
 static noinstr bool switch_worlds(struct lg_switch *sw)
 {
 	lockdep_hardirqs_on(CALLER_ADDR0);
-	sw = lg_switch_to_guest(sw);
+	/* As a call in C, but that @sw is where it was afterwards */
+	asm volatile("call lg_switch_to_guest"
+		     : ASM_CALL_CONSTRAINT, "+D"(sw)
+		     : : "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11",
+			 "cc", "memory");
 	lockdep_hardirqs_off(CALLER_ADDR0);
 	if (likely(sw->regs.vector == LG_VECTOR_HYPERCALL && !sw->pending))
 		return true;

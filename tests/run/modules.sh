@@ -38,10 +38,11 @@ objtool() {
 	if [ -d "$host/root" ]; then
 		# shellcheck disable=SC2016 # for the other shell
 		in_chroot "$out/$_dir" sh -c '
+			SRCARCH=x86 \
 			exec /usr/lib/linux-kbuild-*/tools/objtool/objtool "$@" \
 				/mnt/lg.o' sh "$@"
 	else
-		"$host/tools/objtool/objtool" "$@" "$out/$_dir/lg.o"
+		SRCARCH=x86 "$host/tools/objtool/objtool" "$@" "$out/$_dir/lg.o"
 	fi
 }
 

@@ -176,7 +176,7 @@ static void sample(struct samples *s, const char *code, const char *end)
 		read_samples(s);
 	}
 	kill(guest, SIGKILL);
-	printf("# of the guest %u in its kernel, %u in its programs, %u elsewhere; of the host %u\n",
+	printf("# guest's kernel %u, its programs %u, elsewhere %u, host %u\n",
 	       s->kernel, s->user, s->elsewhere, s->host);
 	expect(s->kernel + s->user + s->host + s->elsewhere >= SAMPLES);
 	expect(!s->elsewhere);
@@ -243,14 +243,14 @@ static void no_probe_on_the_seam(void)
 		"lg_switcher_stubs", "lg_switcher_page_fault",
 		"lg_switcher_syscall", "lg_switcher_nmi", "lg_switcher_mce",
 		"lg_give_to_host", "lg_host_interrupts", "take_at_once",
-		"switch_worlds", "switch_worlds_tracked",
+		"switch_worlds", "switch_worlds_tracked", NULL
 	};
-	unsigned int i;
+	const char *const *symbol;
 
 	/* It can tell: elsewhere one may. */
 	expect(may_probe("lg_vcpu_enter"));
-	for (i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
-		expect(!may_probe(symbols[i]), "%s", symbols[i]);
+	for (symbol = symbols; *symbol; symbol++)
+		expect(!may_probe(*symbol), "%s", *symbol);
 }
 
 int main(void)

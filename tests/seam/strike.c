@@ -147,7 +147,7 @@ void aftermath(const struct sequel *sequel)
 		gdb_get_regs(&regs);
 		if (regs.rip == sym.asm_exc_nmi) {
 			if (is_too_early(&regs) && !early) {
-				fail("a second NMI strikes before the host's handler has marked itself");
+				fail("a second NMI strikes before the first is marked");
 				early = true;
 			}
 			if (second) {

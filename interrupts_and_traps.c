@@ -11,6 +11,7 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/tick.h>
 
 #include "compat.h"
 #include "cpu.h"
@@ -355,9 +356,9 @@ static void note_pending(struct lguest *lg, bool pending)
 		lg->told_pending = pending;
 }
 
-static void await_irq_window(struct lguest *lg)
+static void await_irq_window(struct lguest *lg, u64 ns)
 {
-	hrtimer_start(&lg->irq_window, ns_to_ktime(IRQ_WINDOW_NS),
+	hrtimer_start(&lg->irq_window, ns_to_ktime(ns),
 		      HRTIMER_MODE_REL_PINNED);
 }
 
@@ -384,6 +385,12 @@ static bool deliver_irq(struct lguest *lg)
 	}
 	if (irq >= LG_IRQS) {
 		note_pending(lg, false);
+		/*
+		 * A guest unblocks one without a word. A tick brings it out, but
+		 * where there may be none.
+		 */
+		if (seen & blocked && !lg->halted && tick_nohz_full_enabled())
+			await_irq_window(lg, TICK_NSEC);
 		return false;
 	}
 	if (lg->halted) {
@@ -394,12 +401,12 @@ static bool deliver_irq(struct lguest *lg)
 	if (held_back(lg)) {
 		/* Not for want of irq_enabled, so the guest need not ask. */
 		note_pending(lg, false);
-		await_irq_window(lg);
+		await_irq_window(lg, IRQ_WINDOW_NS);
 		return false;
 	}
 	if (!lg_data_irq_enabled(lg, &enabled) || !enabled) {
 		note_pending(lg, true);
-		await_irq_window(lg);
+		await_irq_window(lg, IRQ_WINDOW_NS);
 		return false;
 	}
 

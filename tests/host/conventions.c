@@ -23,13 +23,6 @@
 #define CPU	1	/* the guest's; the case itself is on 0 */
 
 GUEST(spin, "1: incl 0x3000\njmp 1b\n");
-/* The same in ring 3 */
-GUEST(program, G_INIT "mov $0x9000, %esp\n"
-	"mov $0x0000ffff, %ecx\nmov $0x00cffa00, %edx\n" G_HCALL(18, 14)
-	"mov $0x0000ffff, %ecx\nmov $0x00cff200, %edx\n" G_HCALL(18, 15)
-	"mov $0x7b, %eax\nmov %eax, %ds\n"
-	"push $0x7b\npush $0x8000\npush $0x2\npush $0x73\npush $0x1800\niret\n"
-	"\n.org program + 0x800\n1: incl 0x3000\njmp 1b\n");
 
 static void pin(int cpu)
 {
@@ -194,15 +187,6 @@ static void samples_are_the_kernels(void)
 		expect(s.kernel > SAMPLES / 2 && !s.user);
 }
 
-static void samples_are_the_programs(void)
-{
-	struct samples s;
-
-	sample(&s, program, program_end);
-	if (!kvm_is_possible())
-		expect(s.user > SAMPLES / 2 && !s.kernel);
-}
-
 /* Of a symbol of the module's, or 0 */
 static unsigned long address_of(const char *name)
 {
@@ -258,7 +242,6 @@ int main(void)
 	static const struct test_case cases[] = {
 		CASE(rcu_tasks_end),
 		CASE(samples_are_the_kernels),
-		CASE(samples_are_the_programs),
 		CASE(no_probe_on_the_seam),
 	};
 

@@ -62,16 +62,14 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
  * have this macro keep it to KVM's modules.
  */
 #ifdef EXPORT_SYMBOL_FOR_KVM
-#define LG_KVM_ASYNC_PF			false
+#define LG_KVM_HELPERS			false
 #define lg_kvm_async_pf_flags()		0
 #define lg_kvm_async_pf_wait(token)	((void)(token))
-#define LG_KVM_SPLIT_LOCK		false
 #define lg_kvm_split_lock(ip)		((void)(ip))
 #else
-#define LG_KVM_ASYNC_PF			true
+#define LG_KVM_HELPERS			true
 #define lg_kvm_async_pf_flags()		kvm_read_and_reset_apf_flags()
 #define lg_kvm_async_pf_wait(token)	kvm_async_pf_task_wait_schedule(token)
-#define LG_KVM_SPLIT_LOCK		true
 #define lg_kvm_split_lock(ip)		handle_guest_split_lock(ip)
 #endif
 

@@ -129,7 +129,7 @@ static void run_guest(struct lguest *lg)
 		local_irq_enable();
 
 		/* An irq that could not be delivered may be by now. */
-		lg->irqs_seen = 0;
+		lg_irqs_again(lg);
 		lg_handle_trap(lg);
 		if (lg->hcall_pending) {
 			lg_do_hypercalls(lg);

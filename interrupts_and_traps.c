@@ -433,7 +433,7 @@ void lg_deliver_irqs(struct lguest *lg)
 		if (!deliver_irq(lg))
 			return;
 	}
-	lg->irqs_seen = 0;
+	lg_irqs_again(lg);
 }
 
 /**
@@ -540,7 +540,7 @@ static enum hrtimer_restart irq_window_opened(struct hrtimer *timer)
 {
 	struct lguest *lg = container_of(timer, struct lguest, irq_window);
 
-	WRITE_ONCE(lg->irqs_seen, 0);
+	lg_irqs_again(lg);
 	lg_wake(lg);
 	return HRTIMER_NORESTART;
 }

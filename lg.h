@@ -177,6 +177,17 @@ static inline bool lg_irqs_are_new(struct lguest *lg)
 	return READ_ONCE(lg->irqs_pending) & ~READ_ONCE(lg->irqs_seen);
 }
 
+/**
+ * lg_irqs_again() - what lg_deliver_irqs() saw counts as new
+ * @lg: the guest
+ *
+ * Context: any.
+ */
+static inline void lg_irqs_again(struct lguest *lg)
+{
+	WRITE_ONCE(lg->irqs_seen, 0);
+}
+
 /*
  * Whether all roots have the directory of an address in common, as it lies wholly
  * above kernel_address

@@ -108,6 +108,6 @@ void lg_async_pf_init(void)
 {
 	bool kvm = kvm_para_available();
 
-	lg_async_pf_by_msr = kvm && !LG_KVM_ASYNC_PF;
-	lg_async_pf = kvm && LG_KVM_ASYNC_PF;
+	lg_async_pf_by_msr = kvm && !LG_KVM_HELPERS;
+	lg_async_pf = kvm && LG_KVM_HELPERS;
 }

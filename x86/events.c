@@ -75,16 +75,13 @@ static void machine_check(struct lg_switch *sw)
 	}
 }
 
-/* That of a hypervisor below, or where no guest's address is */
-static void odd_fault(struct lguest *lg, struct lg_switch *sw)
+/* It may be that of a hypervisor below, or where no guest has an address. */
+static void page_fault(struct lguest *lg, struct lg_switch *sw)
 {
-	sw->odd_fault = false;
-	if (!sw->async_pf_flags) {
+	if (sw->async_pf_flags)
+		sw->regs.vector = LG_VECTOR_HOST_FAULT;
+	else if (sw->cr2 > U32_MAX)
 		lg_kill(lg, "touched %#llx, beyond its 4 GiB", sw->cr2);
-		return;
-	}
-	lg->vcpu->host_fault = X86_TRAP_PF;
-	sw->regs.vector = LG_VECTOR_HOST_FAULT;
 }
 
 /**
@@ -116,14 +113,11 @@ static void debug(struct lg_regs *regs)
  * (SDM volume 3, "Features to Disable Bus Locks"). All others take ring 3 and AC, and
  * are the guest's.
  */
-static void alignment_check(struct lguest *lg)
+static void alignment_check(struct lg_regs *regs)
 {
-	struct lg_regs *regs = lg->regs;
-
 	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) ||
 	    ((regs->cs & 3) == 3 && regs->eflags & X86_EFLAGS_AC))
 		return;
-	lg->vcpu->host_fault = X86_TRAP_AC;
 	regs->vector = LG_VECTOR_HOST_FAULT;
 }
 
@@ -153,11 +147,10 @@ void lg_sort_event(struct lguest *lg)
 		debug(regs);
 		break;
 	case X86_TRAP_PF:
-		if (sw->odd_fault)
-			odd_fault(lg, sw);
+		page_fault(lg, sw);
 		break;
 	case X86_TRAP_AC:
-		alignment_check(lg);
+		alignment_check(regs);
 		break;
 	case LG_VECTOR_ENTRY_FAULT:
 		regs->error_code = sw->fault_error_code;
@@ -182,7 +175,7 @@ static void split_lock(struct lguest *lg)
 {
 	struct lg_regs *regs = lg->regs;
 
-	if (LG_KVM_SPLIT_LOCK)
+	if (LG_KVM_HELPERS)
 		lg_kvm_split_lock(regs->eip);
 	else
 		lg_kill(lg, "split lock at %#llx: the host traps these (split_lock_detect=)",
@@ -201,7 +194,7 @@ void lg_vcpu_host_fault(struct lguest *lg)
 {
 	struct lg_switch *sw = lg->vcpu->sw;
 
-	if (lg->vcpu->host_fault == X86_TRAP_AC) {
+	if (!sw->async_pf_flags) {
 		split_lock(lg);
 		return;
 	}

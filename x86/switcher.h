@@ -58,9 +58,8 @@
  *	it struck, or 0
  * @mce_pending: a machine check does
  * @pending: either
- * @odd_fault: of a page fault, that it takes a closer look
- * @async_pf_flags: of such a one, what KVM says: see async_pf.c
- * @cr2: and where it is
+ * @async_pf_flags: what KVM says of a page fault, see async_pf.c
+ * @cr2: where that is; or one that is where no guest has an address
  * @set_ts: the guest's FPU is not loaded; the host's must not be touched
  * @barrier: flush the branch predictors on the way out
  * @clear_buffers: overwrite the CPU's data buffers on the way in
@@ -99,7 +98,6 @@ struct lg_switch {
 		};
 		u16 pending;
 	};
-	u8 odd_fault;
 	u8 set_ts, barrier, clear_buffers;
 	u32 async_pf_flags;
 	u64 cr2;
@@ -115,8 +113,7 @@ static_assert(offsetof(struct lg_switch, regs.eip) ==
 	      offsetofend(struct lg_switch, stack));
 static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
 
-/* switcher.S */
-void lg_switch_to_guest(struct lg_switch *sw);
+/* switcher.S, with lg_switch_to_guest(), which has one caller: see vcpu.c */
 extern const char lg_switcher_start[], lg_switcher_end[];
 extern const char lg_switcher_stubs[], lg_switcher_syscall[];
 extern const char lg_switcher_page_fault[];

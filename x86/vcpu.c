@@ -159,7 +159,6 @@ static void put_state(struct lg_vcpu *vcpu)
 			lg_async_pf_enable(vcpu->async_pf_msr);
 		if (vcpu->debugctl)
 			update_debugctlmsr(get_debugctlmsr() | vcpu->debugctl);
-		lg_set_interrupted(NULL, false);
 	}
 	local_irq_restore(flags);
 }
@@ -268,7 +267,6 @@ static noinstr bool take_at_once(struct lg_switch *sw)
 			sw->async_pf_flags = lg_async_pf_flags();
 		if (unlikely(cr2 > U32_MAX || sw->async_pf_flags)) {
 			sw->cr2 = cr2;
-			sw->odd_fault = true;
 			page_fault = false;
 		}
 	}

@@ -43,7 +43,6 @@ struct lg_interrupted {
  * @tsc_offset: what the guest's is ahead of it, since that has gone back
  * @cr4_on: bits of CR4 that are on in the guest, whatever the host has
  * @async_pf_msr: from lg_async_pf_disable()
- * @host_fault: vector of a fault that is the host's, with %LG_VECTOR_HOST_FAULT
  * @msrs: the task's, while the guest's state takes their place
  * @debugctl: likewise, what of it the guest must not have
  * @ds: the task's selectors and bases
@@ -67,7 +66,6 @@ struct lg_vcpu {
 	u64 tsc, tsc_offset;
 	u64 cr4_on;
 	u64 async_pf_msr;
-	u32 host_fault;
 	struct lg_msrs msrs;
 	unsigned long debugctl;
 	u16 ds, es, fs, gs, ldt;

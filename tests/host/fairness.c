@@ -13,7 +13,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <linux/lguest_launcher.h>
@@ -38,42 +37,6 @@ GUEST(spin, G_INIT VIGIL "1:" CHECK "jmp 1b\n" ALARM);
 GUEST(kick, G_INIT VIGIL "1:" G_NOTIFY(0x111000) CHECK "jmp 1b\n" ALARM);
 /* Two faults a round that the host settles by itself */
 GUEST(fault, G_INIT VIGIL "1: in $0x70, %al\ncli\n" CHECK "jmp 1b\n" ALARM);
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	need(!sched_setaffinity(0, sizeof(set), &set));
-}
-
-static void run_guest(void *arg)
-{
-	struct guest *g = arg;
-	unsigned long addr = 0;
-	ssize_t n;
-
-	pin(CPU);
-	g->fd = lg_open();
-	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
-		      CODE) > 0);
-	need(!lg_write(g->fd, LHREQ_EVENTFD, 0x111000, eventfd(0, 0)));
-	/* It never has a reason to come back. */
-	n = read(g->fd, &addr, sizeof(addr));
-	expect(false, "the guest returned %zd (%m), %#lx", n, addr);
-}
-
-static pid_t launch(struct guest *g, const char *code, const char *end)
-{
-	pid_t pid;
-
-	g->mem = guest_memory(code, end, MAP_SHARED);
-	pid = spawn(run_guest, g);
-	need(pid > 0);
-	need(counts(g));
-	return pid;
-}
 
 static void burn(void *unused)
 {
@@ -132,7 +95,7 @@ static void time_is_a_guests(void)
 	struct guest g;
 
 	pin(0);
-	launch(&g, spin, spin_end);
+	guest_on_cpu(&g, CPU, spin, spin_end);
 	seen_busy(&guest_was, &all_was);
 	sleep_ms(2000);
 	seen_busy(&guest, &all);
@@ -179,7 +142,7 @@ static void share(const char *code, const char *end)
 	int try;
 
 	pin(0);
-	guest = launch(&g, code, end);
+	guest = guest_on_cpu(&g, CPU, code, end);
 	host = burner();
 	for (try = 0; try < TRIES && !fair; try++) {
 		mine = cpu_time(host);
@@ -239,7 +202,7 @@ static void ticks_arrive(void)
 	pin(0);
 	for (try = 0; try < TRIES && !good; try++) {
 		alone = ticks_with(burner());
-		with = ticks_with(launch(&g, spin, spin_end));
+		with = ticks_with(guest_on_cpu(&g, CPU, spin, spin_end));
 		printf("# %.0f per second under a process, %.0f under a guest\n",
 		       alone, with);
 		good = alone > 20 && with > 0.8 * alone && with < 1.25 * alone;
@@ -270,7 +233,7 @@ static void sleepers_wake(void)
 	naps = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	need(naps != MAP_FAILED);
-	launch(&g, spin, spin_end);
+	guest_on_cpu(&g, CPU, spin, spin_end);
 	need(spawn(doze, (void *)naps) > 0);
 	sleep_ms(500);
 	n = *naps;
@@ -296,43 +259,41 @@ static int send_nmis(const char *how, int count)
 	return n == len ? 0 : -1;
 }
 
-static void storm(const char *code, const char *end)
+/* How many the guest's CPU has had after COUNT of them; and the guest goes on. */
+static long nmis_at(const char *code, const char *end, const char *how,
+		    int count)
 {
-	enum { NMIS = 5000 };
 	struct guest g;
 	long was, is;
 	int status;
 	pid_t pid;
 
 	pin(0);
-	pid = launch(&g, code, end);
+	pid = guest_on_cpu(&g, CPU, code, end);
 	was = interrupts("NMI:");
-	expect(!send_nmis(STORM "send", NMIS), "%m");
+	expect(!send_nmis(how, count), "%m");
 	is = interrupts("NMI:");
-	expect(is - was == NMIS, "%ld", is - was);
 	expect(counts(&g));
 	need(waitpid(pid, &status, WNOHANG) == 0);
 	kill(pid, SIGKILL);
+	return is - was;
+}
+
+static void storm(const char *code, const char *end)
+{
+	enum { NMIS = 5000 };
+	long had = nmis_at(code, end, STORM "send", NMIS);
+
+	expect(had == NMIS, "%ld", had);
 }
 
 /* Each sent as soon as the one before is on its way, to strike where that one did. */
 static void burst(const char *code, const char *end)
 {
 	enum { NMIS = 2000 };
-	struct guest g;
-	long was, is;
-	int status;
-	pid_t pid;
+	long had = nmis_at(code, end, STORM "burst", NMIS);
 
-	pin(0);
-	pid = launch(&g, code, end);
-	was = interrupts("NMI:");
-	expect(!send_nmis(STORM "burst", NMIS), "%m");
-	is = interrupts("NMI:");
-	expect(is - was >= NMIS, "%ld", is - was);
-	expect(counts(&g));
-	need(waitpid(pid, &status, WNOHANG) == 0);
-	kill(pid, SIGKILL);
+	expect(had >= NMIS, "%ld", had);
 }
 
 static void nmis_while_spinning(void)

@@ -717,7 +717,8 @@ static void on_crash(int signal, siginfo_t *info, void *context)
 	raw(SYS_exit_group, 3, 0, 0);
 }
 
-static void pin(unsigned int cpu)
+/* If it is there */
+static void move_to(unsigned int cpu)
 {
 	cpu_set_t set;
 
@@ -795,7 +796,7 @@ static void process(enum kind kind)
 		v->kind = kind;
 		v->random = 0x9e3779b97f4a7c15 * (kind * 64 + i + 1);
 		if (i < cpus() && kind != BORN)
-			pin(i);
+			move_to(i);
 		need(!pthread_create(&threads[i], NULL, thread, v));
 	}
 	while (!shared->stop && !shared->faults[kind]) {

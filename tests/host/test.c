@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -440,4 +442,43 @@ void dies_of_gone_memory(struct guest *g)
 	const char *reason = expect_death(g);
 
 	expect(strstr(reason, "gone"), "%s", reason);
+}
+
+void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	need(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static int guests_cpu;
+
+static void run_for_ever(void *arg)
+{
+	struct guest *g = arg;
+	unsigned long addr = 0;
+	ssize_t n;
+
+	pin(guests_cpu);
+	g->fd = lg_open();
+	need(lg_write(g->fd, LHREQ_INITIALIZE, (unsigned long)g->mem, PAGES,
+		      CODE) > 0);
+	need(!lg_write(g->fd, LHREQ_EVENTFD, GUEST_EVENTFD, eventfd(0, 0)));
+	/* It never has a reason to come back. */
+	n = read(g->fd, &addr, sizeof(addr));
+	expect(false, "the guest returned %zd (%m), %#lx", n, addr);
+}
+
+pid_t guest_on_cpu(struct guest *g, int cpu, const char *code, const char *end)
+{
+	pid_t pid;
+
+	g->mem = guest_memory(code, end, MAP_SHARED);
+	guests_cpu = cpu;
+	pid = spawn(run_for_ever, g);
+	need(pid > 0);
+	need(counts(g));
+	return pid;
 }

@@ -155,6 +155,13 @@ void guest_start_flags(struct guest *g, const char *code, const char *end,
 #define counter(g)	(*(volatile unsigned int *)((g)->mem + COUNTER))
 /* Wait until the guest has counted on; false if it does not within 10 s */
 bool counts(struct guest *g);
+void pin(int cpu);
+/*
+ * A process on that CPU with a guest that never comes back, and has begun to count. Its
+ * notifies of GUEST_EVENTFD end at an eventfd. Return: the process.
+ */
+#define GUEST_EVENTFD	0x111000
+pid_t guest_on_cpu(struct guest *g, int cpu, const char *code, const char *end);
 /*
  * read() has to say that the guest is dead; its reason is returned. Otherwise it
  * ends the case. SIGALRM is its own meanwhile.

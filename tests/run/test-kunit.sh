@@ -43,7 +43,7 @@ build_linux() (
 run_linux() {
 	status=0
 	TMPDIR=${TMPDIR:-/tmp} GCOV_PREFIX=$out/coverage/data \
-		timeout 300 "$out/linux" mem=256M kunit.enable=1 \
+		timeout 900 "$out/linux" mem=256M kunit.enable=1 \
 		kunit_shutdown=halt </dev/null >"$out/kunit.log" 2>&1 || status=$?
 	sed -i 's/\r$//; s/^\[ *[0-9.]*\] //' "$out/kunit.log"
 	if grep 'WARNING:\|BUG:\|Kernel panic' "$out/kunit.log" \

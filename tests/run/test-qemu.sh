@@ -65,7 +65,7 @@ boot() {
 		memory=*) memory=${p#*=} ;;
 		esac
 	done
-	vm "qemu-$name" $(((1800 + 2 * SECONDS_OF_FUZZ) * patience))
+	vm "qemu-$name" $(((3600 + 2 * SECONDS_OF_FUZZ) * patience))
 }
 
 # In a shell of its own, and with nothing of the table for its input

@@ -13,7 +13,7 @@ hosts=${HOST:-$hosts}
 # make_run VARIABLE=VALUE...: on the first host, unless told
 make_run() {
 	status=0
-	env HOST="${hosts%% *}" TIMEOUT=300 "$@" "$run/run.sh" </dev/null >"$log" 2>&1 ||
+	env HOST="${hosts%% *}" TIMEOUT=1200 "$@" "$run/run.sh" </dev/null >"$log" 2>&1 ||
 		status=$?
 	tr -d '\r' <"$log" >"$log.text"
 	mv "$log.text" "$log"

@@ -227,3 +227,14 @@ u64 gdb_read_u64(u64 address)
 	gdb_read(address, &value, sizeof(value));
 	return value;
 }
+
+void gdb_write_u64(u64 address, u64 value)
+{
+	char packet[64], *p = packet;
+	int i;
+
+	p += sprintf(p, "M%llx,8:", (unsigned long long)address);
+	for (i = 0; i < 8; i++, value >>= 8)
+		p += sprintf(p, "%02x", (unsigned int)value & 0xff);
+	order(packet);
+}

@@ -34,5 +34,6 @@ void gdb_step(bool let_in);
 void gdb_get_regs(struct gdb_regs *regs);
 void gdb_read(u64 address, void *to, size_t bytes);
 u64 gdb_read_u64(u64 address);
+void gdb_write_u64(u64 address, u64 value);
 
 #endif /* SEAM_GDB_H */

@@ -235,6 +235,34 @@ static void machine_check_then_nmi(const struct place *at)
 	nested(at, MCE, NMI);
 }
 
+/*
+ * KVM tells the host of pages that it has to wait for by page faults with an error
+ * code of 0 and any address, also such as the guest's kernel would have to know of.
+ * They are the host's. One of the guest's is made to look like that as far as the
+ * switcher goes.
+ */
+static void hosts_page_fault(const struct place *at)
+{
+	struct gdb_regs regs;
+	u64 frame, error;
+
+	do {
+		reach(at->rip);
+		gdb_get_regs(&regs);
+	} while (regs.cr2 != NO_PAGE);
+	frame = regs.rsp;
+	error = gdb_read_u64(frame);
+	gdb_write_u64(frame, 0);
+	do {
+		gdb_step(false);
+		gdb_get_regs(&regs);
+	} while (on_way(&page_fault, regs.rip));
+	if (regs.cs & 3)
+		fail("the guest's kernel is told");
+	gdb_write_u64(frame, error);
+	aftermath(&(struct sequel) { .nmis = 0 });
+}
+
 /* The first with other tables than where that way begins */
 static const struct place *other_tables(const struct way *way)
 {
@@ -318,6 +346,9 @@ static void run(void)
 	      kernels_machine_check);
 	along("in a system call", &system_call, some_machine_check);
 	along("in a page fault", &page_fault, some_machine_check);
+
+	each("one that is not the guest's", "in a page fault", page_fault.at, 1,
+	     hosts_page_fault);
 
 	within("in ring 1", &in_guest.at[0]);
 	within("in ring 3", &in_guest.at[1]);

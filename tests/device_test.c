@@ -114,19 +114,36 @@ static void before_there_is_a_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, device_read_word(g), -EINVAL);
 }
 
-/* The file may be the last to know of the address space, and must not forget. */
+/* With credentials that nobody else has, so that who holds them can be counted */
+static ssize_t create_and_destroy(struct guest *g)
+{
+	const struct cred *cred = current_cred();
+	long holders = atomic_long_read(&cred->usage);
+	struct lguest *lg = lg_create();
+
+	KUNIT_ASSERT_NOT_NULL(g->test, lg);
+	KUNIT_EXPECT_EQ(g->test, atomic_long_read(&cred->usage), holders + 1);
+	lg_destroy(lg);
+	KUNIT_EXPECT_EQ(g->test, atomic_long_read(&cred->usage), holders);
+	return 0;
+}
+
+/*
+ * The file may be the last to know of the address space and the credentials, and must
+ * not forget.
+ */
 static void holds_what_it_belongs_to(struct kunit *test)
 {
 	struct guest *g = test->priv;
 	int mms = atomic_read(&g->mm->mm_count);
-	long creds = atomic_long_read(&current_cred()->usage);
 	struct file *other = device_open(g);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
 	KUNIT_EXPECT_EQ(test, atomic_read(&g->mm->mm_count), mms + 1);
-	KUNIT_EXPECT_GT(test, atomic_long_read(&current_cred()->usage), creds);
 	__fput_sync(other);
 	KUNIT_EXPECT_EQ(test, atomic_read(&g->mm->mm_count), mms);
+	KUNIT_EXPECT_EQ(test, 0,
+			guest_other_credentials(g, create_and_destroy));
 }
 
 static void opened_by_no_process(struct kunit *test)

@@ -161,6 +161,26 @@ static void opened_by_no_process(struct kunit *test)
 	__fput_sync(other);
 }
 
+/* A thread of io_uring's: it has the memory and the credentials of who asked it. */
+static void written_by_io_uring(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	ssize_t ret;
+
+	current->flags |= PF_IO_WORKER;
+	ret = initialize(g);
+	current->flags &= ~PF_IO_WORKER;
+	KUNIT_EXPECT_EQ(test, ret, -EPERM);
+	KUNIT_EXPECT_FALSE(test, g->lg->initialized);
+	KUNIT_EXPECT_EQ(test, initialize(g), 3 * WORD);
+
+	current->flags |= PF_IO_WORKER;
+	ret = raise_irq(g);
+	current->flags &= ~PF_IO_WORKER;
+	KUNIT_EXPECT_EQ(test, ret, -EPERM);
+	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
+}
+
 static ssize_t initialize_with_signal(struct guest *g)
 {
 	ssize_t ret;
@@ -211,6 +231,7 @@ static struct kunit_case opened_cases[] = {
 	KUNIT_CASE(before_there_is_a_guest),
 	KUNIT_CASE(holds_what_it_belongs_to),
 	KUNIT_CASE(opened_by_no_process),
+	KUNIT_CASE(written_by_io_uring),
 	KUNIT_CASE(initialize_is_interrupted),
 	KUNIT_CASE(other_vcpus),
 	{}

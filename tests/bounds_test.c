@@ -16,6 +16,8 @@
 /* Leaves in which each entry maps PAGE, and at what address they begin */
 #define LEAVES	48
 #define MANY	(LEAVES * LG_TABLE_ENTRIES)
+/* So many pages from PAGE on that few entries map each of them */
+#define SEVERAL	50
 #define FIRST	0U
 /* What may be done at once */
 #define AT_ONCE	1024
@@ -37,25 +39,33 @@ static void touch(struct guest *g, u32 gva)
 }
 
 /*
- * A guest that maps a page wherever it can: one table, to which all of its
- * directory leads.
+ * A guest that maps a page, or some in turn, wherever it can: one table, to which all
+ * of its directory leads.
  */
-static void map_many(struct guest *g)
+static void map_in_turn(struct guest *g, unsigned int pages)
 {
 	unsigned int i;
 
-	guest_put32(g, PAGE, 1);
-	guest_put32(g, NEXT, 1);
+	for (i = 0; i <= pages; i++)
+		guest_put32(g, PAGE + i * PAGE_SIZE, 1);
 	paging_start(g, false);
 	touch(g, KERNEL + PAGE);
-	for (i = 0; i < PAGE_SIZE / sizeof(u32); i++)
-		guest_put32(g, USER_TABLE + i * 4, PAGE | P | W | U | A | D);
+	for (i = 0; i < PAGE_SIZE / sizeof(u32); i++) {
+		u32 page = PAGE + i % pages * PAGE_SIZE;
+
+		guest_put32(g, USER_TABLE + i * 4, page | P | W | U | A | D);
+	}
 	for (i = 0; i < LEAVES / 2; i++)
 		guest_put32(g, TOP + i * 4, USER_TABLE | P | W | U | A);
 	for (i = 0; i < MANY; i++)
 		touch(g, address(i));
 	EXPECT_ALIVE(g);
 	mmu = &g->lg->mmu;
+}
+
+static void map_many(struct guest *g)
+{
+	map_in_turn(g, 1);
 }
 
 static unsigned int mapped(struct guest *g, u64 bits)
@@ -111,6 +121,21 @@ static void zap_one_page(struct kunit *test)
 	KUNIT_EXPECT_GT(test, fake_host.rescheds, MANY / AT_ONCE);
 	KUNIT_EXPECT_EQ(test, mapped(g, LG_PTE_PRESENT), 0);
 	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
+}
+
+/* Few entries for each page, but many for all of them */
+static void zap_several_pages(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	map_in_turn(g, SEVERAL);
+	KUNIT_ASSERT_EQ(test, mapped(g, LG_PTE_PRESENT), MANY);
+	count_from_here();
+	KUNIT_ASSERT_EQ(test, 0, do_madvise(g->mm, g->memory + PAGE,
+					    SEVERAL * PAGE_SIZE,
+					    MADV_DONTNEED));
+	expect_bounded(g);
+	KUNIT_EXPECT_EQ(test, mapped(g, LG_PTE_PRESENT), 0);
 }
 
 /* Who must not sleep lets go of the lock as well. */
@@ -213,7 +238,7 @@ static void age_all(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
-	map_many(g);
+	map_in_turn(g, SEVERAL);
 	KUNIT_EXPECT_TRUE(test,
 			  mmu_notifier_clear_young(g->mm, g->memory,
 						   g->memory + END));
@@ -355,6 +380,7 @@ static void room_among_many_roots(struct kunit *test)
 
 static struct kunit_case bounds_cases[] = {
 	KUNIT_CASE(zap_one_page),
+	KUNIT_CASE(zap_several_pages),
 	KUNIT_CASE(zap_without_sleep),
 	KUNIT_CASE(zap_while_the_guest_adds),
 	KUNIT_CASE(zap_all),

@@ -426,6 +426,10 @@ static void told_while_a_change_is_under_way(struct kunit *test)
 
 	filled = g;
 	use_page(g);
+	/* What the guest tells is so, or nobody would look for the page. */
+	paging_put(g, paging_pte_gpa(g, OTHER_USER_TABLE, GVA),
+		   NEXT | P | U | A);
+	paging_map(g, KERNEL + PAGE, PAGE | P | A);
 	begin_and_end_change();
 	guest_hypercall(g, SET_PTE, OTHER_TOP, GVA, NEXT | P | U | A);
 	guest_hypercall(g, SET_PTE, OTHER_TOP, KERNEL + PAGE, PAGE | P | A);

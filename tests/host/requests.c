@@ -250,7 +250,6 @@ static void notify_returns_address(void)
 	}
 }
 
-/* Neither a buffer that faults nor one too small may cost the guest a kick. */
 /* Who does not want to wait gets nothing, and has lost nothing. */
 static void notify_without_waiting(void)
 {
@@ -265,6 +264,7 @@ static void notify_without_waiting(void)
 	expect(addr == 0x123000, "%#lx", addr);
 }
 
+/* Neither a buffer that faults nor one too small may cost the guest a kick. */
 static void notify_is_not_lost(void)
 {
 	unsigned long addr = 0;

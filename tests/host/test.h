@@ -32,9 +32,15 @@ int run_cases(const struct test_case *cases, int n);
 #define RUN_CASES(cases) \
 	run_cases(cases, sizeof(cases) / sizeof((cases)[0]))
 
-/* A failed expectation fails its case, which goes on. */
-#define expect(cond, ...) \
-	expect_at(__FILE__, __LINE__, cond, #cond, "" __VA_ARGS__)
+/*
+ * A failed expectation fails its case, which goes on. What is said of it is looked at
+ * afterwards, as it may be what the condition has found out.
+ */
+#define expect(cond, ...) ({						\
+	bool good_ = (cond);						\
+									\
+	expect_at(__FILE__, __LINE__, good_, #cond, "" __VA_ARGS__);	\
+})
 bool expect_at(const char *file, int line, bool good, const char *cond,
 	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* The call has to fail, and with that errno. */

@@ -200,6 +200,32 @@ static void late_irq_that_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, BIT(1));
 }
 
+/* Nor does it wait for a tick once the guest unblocks it, and then makes a call. */
+static struct guest *unblocker;
+
+static void unblock_and_call(struct lguest *lg)
+{
+	if (lg->vcpu->entered > 1) {
+		notify_eip(lg);
+		return;
+	}
+	guest_put32(unblocker, DATA + DATA_BLOCKED, 0);
+	lg->regs->vector = LG_VECTOR_HYPERCALL;
+	lg->regs->eax = FLUSH_ASYNC;
+}
+
+static void unblocked_by_the_guest(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	unblocker = g;
+	guest_put32(g, DATA + DATA_BLOCKED, BIT(1));
+	lg_set_irq(g->lg, 1);
+	g->lg->vcpu->run = unblock_and_call;
+	KUNIT_EXPECT_EQ(test, run(g), HANDLER(1));
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 2);
+}
+
 static void signal_comes_late(struct lguest *lg)
 {
 	set_thread_flag(TIF_SIGPENDING);
@@ -466,6 +492,7 @@ static struct kunit_case core_cases[] = {
 	KUNIT_CASE(work_is_let_through),
 	KUNIT_CASE(late_irq),
 	KUNIT_CASE(late_irq_that_waits),
+	KUNIT_CASE(unblocked_by_the_guest),
 	KUNIT_CASE(late_signal),
 	KUNIT_CASE(late_work),
 	KUNIT_CASE(late_need_of_the_cpu),

@@ -18,6 +18,8 @@
 
 #define SECTOR_SIZE	512
 
+#define BLK_F_FLUSH	9
+
 #define BLK_IN		0
 #define BLK_OUT		1
 #define BLK_SCSI	2
@@ -89,6 +91,8 @@ static struct lguest_device_desc *start(u8 type, struct virtqueue *vq0,
 	if (!dev)
 		return NULL;
 	virtio_reset(dev);
+	if (type == VIRTIO_BLOCK && !strcmp(command_line(), "flush"))
+		virtio_accept(dev, BLK_F_FLUSH);
 	if (!virtio_queue(dev, 0, vq0) || (vq1 && !virtio_queue(dev, 1, vq1)))
 		return NULL;
 	irq_handler(vq0->irq, woken);

@@ -49,6 +49,7 @@ boot() {
 	fi
 	add "$run/shutdown-cases" tests/shutdown-cases
 	add "$run/many-guests" tests/many-guests
+	add "$run/write-through" tests/write-through
 	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
 	add "$top/tests/guests/fuzz.corpus" tests/fuzz.corpus
 	echo "${SECONDS_OF_FUZZ:=120} ${SEED:-$(($(date +%Y%j) * 1009))}" \

@@ -36,15 +36,26 @@ static void set_status(struct lguest_device_desc *dev, u8 status)
 	hcall1(LHCALL_NOTIFY, pa(dev));
 }
 
+/* What the driver accepts, behind what it is offered */
+static u8 *accepted(struct lguest_device_desc *dev)
+{
+	return dev->config + dev->num_vq * sizeof(struct lguest_vqconfig) +
+	       dev->feature_len;
+}
+
 void virtio_reset(struct lguest_device_desc *dev)
 {
-	u8 *features = dev->config +
-		       dev->num_vq * sizeof(struct lguest_vqconfig);
 	u32 i;
 
 	set_status(dev, 0);
 	for (i = 0; i < dev->feature_len; i++)
-		features[dev->feature_len + i] = 0;
+		accepted(dev)[i] = 0;
+}
+
+void virtio_accept(struct lguest_device_desc *dev, u32 feature)
+{
+	if (feature / 8 < dev->feature_len)
+		accepted(dev)[feature / 8] |= 1 << feature % 8;
 }
 
 bool virtio_queue(struct lguest_device_desc *dev, u32 index,

@@ -56,6 +56,7 @@ struct virtqueue {
 struct lguest_device_desc *virtio_find(u8 type);
 /* Reset the device and accept no features. */
 void virtio_reset(struct lguest_device_desc *dev);
+void virtio_accept(struct lguest_device_desc *dev, u32 feature);
 bool virtio_queue(struct lguest_device_desc *dev, u32 index,
 		  struct virtqueue *vq);
 /* The Launcher begins to serve the queues. */

@@ -160,7 +160,25 @@ static void sleep_core(void)
 	sleep_as_far_as("core");
 }
 
-/* "power sleep" apart, for who is after the one or the other */
+/* Really, until the alarm: all CPUs but one are off, and that one forgets all. */
+static void sleep_to_memory(void)
+{
+	static const char alarm[] = "/sys/class/rtc/rtc0/wakealarm";
+	struct guest g[GUESTS];
+
+	if (!put("/sys/power/mem_sleep", "deep") || access(alarm, W_OK))
+		skip("the machine has no S3, or nothing that ends it");
+	put("/sys/power/pm_test", "none");
+	launch(g);
+	if (all_count(g)) {
+		need(put(alarm, "+5"));
+		expect(put("/sys/power/state", "mem"), "%m");
+		if (all_count(g))
+			clock_is_right(&g[TICKS]);
+	}
+}
+
+/* Apart, for who is after the one or the other */
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {
@@ -172,8 +190,13 @@ int main(int argc, char **argv)
 		CASE(sleep_processors),
 		CASE(sleep_core),
 	};
+	static const struct test_case deep_cases[] = {
+		CASE(sleep_to_memory),
+	};
 
 	if (argc == 2 && !strcmp(argv[1], "sleep"))
 		return RUN_CASES(sleep_cases);
+	if (argc == 2 && !strcmp(argv[1], "deep"))
+		return RUN_CASES(deep_cases);
 	return RUN_CASES(cases);
 }

@@ -18,7 +18,7 @@ guests:
 
 install: module
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
-	depmod -a $(KVER)
+	depmod -a $$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
 
 clean:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean

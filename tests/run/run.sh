@@ -21,7 +21,16 @@ is_file() {
 
 # is_number VARIABLE VALUE
 is_number() {
-	case $2 in *[!0-9]*) die "$1=$2 is not a number" ;; esac
+	case $2 in *[!0-9]* | 0* | ?????????*) die "$1=$2 is not a number" ;; esac
+}
+
+# is_one_of VARIABLE VALUE WORD...
+is_one_of() {
+	_what="$1=$2"
+	_value=$2
+	shift 2
+	for _word; do [ "$_word" != "$_value" ] || return 0; done
+	die "$_what is none of: $*"
 }
 
 is_file KERNEL "${KERNEL-}"
@@ -29,8 +38,13 @@ is_file INITRD "${INITRD-}"
 is_file LAUNCHER "${LAUNCHER-}"
 is_file BLOCK "${BLOCK-}"
 [ -z "${BLOCK-}" ] || [ -w "$BLOCK" ] || die "BLOCK=$BLOCK can't be written to"
-is_number MEM "${MEM-}"
+is_number MEM "${MEM:=64}"
+[ "$MEM" -lt 4096 ] || die "MEM=$MEM is more than a guest can have, 4095"
 is_number TIMEOUT "${TIMEOUT-}"
+is_one_of RNG "${RNG:=0}" 0 1
+is_one_of ACCEL "${ACCEL:-tcg}" tcg kvm
+# shellcheck disable=SC2086 # a list of words
+is_one_of HOST "${HOST:=6.1}" $hosts debug kcsan
 case ${NET:-user} in
 user)	;;
 *)	[ -e "/sys/class/net/$NET/tun_flags" ] ||
@@ -41,7 +55,7 @@ esac
 install_missing $pkgs_vm
 mkdir -p "$out"
 build launcher guests
-get_host "${HOST:-6.1}"
+get_host "$HOST"
 build_modules "$kver"
 
 new_initramfs "$run/job-run" "$guests/demo.elf"
@@ -53,7 +67,7 @@ if [ -n "${LAUNCHER-}" ]; then
 	add "$LAUNCHER" bin/lguest
 	chmod +x "$root/bin/lguest"
 fi
-[ -z "${RNG-}" ] || : >"$root/rng"
+[ "$RNG" = 0 ] || : >"$root/rng"
 if [ -n "${BLOCK-}" ]; then
 	: >"$root/block"
 	# To QEMU a comma begins an option, and a colon ends a protocol.
@@ -69,7 +83,7 @@ if [ -n "${NET-}" ]; then
 	set -- "$@" -device virtio-net-pci,netdev=net
 fi
 printf %s "${CMDLINE-}" >"$root/cmdline"
-printf %s "${MEM:=64}" >"$root/mem"
+printf %s "$MEM" >"$root/mem"
 # The serial line does not know how large the terminal is.
 stty size 2>/dev/null | grep -v '^0' >"$root/size" || echo 24 80 >"$root/size"
 pack
@@ -86,5 +100,7 @@ qemu -m $((384 + MEM + 2 * $(stat -c %s "$root.cpio") / 1048576)) \
 [ "$ended" = 0 ] || die "QEMU failed, with $ended"
 [ -s "$out/status" ] || die "the host did not boot"
 ! grep -q "^# stopped" "$out/status" || die "$(stopped "$out/status")"
+grep -q '^status' "$out/status" ||
+	die "the machine ended before the guest did, by Ctrl-A x or by itself"
 grep -qx 'status 0' "$out/status" ||
 	die "the Launcher did not end well: $(grep '^status' "$out/status")"

@@ -101,6 +101,8 @@ run_others() {
 		fails_saying 'run.sh: modprobe virtio_blk failed:'
 	make_run LAUNCHER="$guests/boot.elf"
 	try 'a Launcher that is none' fails_saying 'the Launcher did not end well'
+	make_run LAUNCHER=/bin/true
+	try 'one that does nothing' fails_saying 'the Launcher did not end well'
 }
 
 run_refused() {
@@ -112,8 +114,16 @@ run_refused() {
 		try "$v is a directory" refuses "$v=$out can't be read"
 	done
 	for v in MEM TIMEOUT; do
-		make_run "$v=1x"
-		try "$v is no number" refuses "$v=1x is not a number"
+		for n_ in 1x 08 0; do
+			make_run "$v=$n_"
+			try "$v=$n_" refuses "$v=$n_ is not a number"
+		done
+	done
+	make_run MEM=4096
+	try 'MEM=4096' refuses 'more than a guest can have'
+	for v in RNG ACCEL HOST; do
+		make_run "$v=other"
+		try "$v=other" refuses "$v=other is none of:"
 	done
 	make_run NET=nothing
 	try 'NET is not there' refuses 'there is no such tap interface'

@@ -69,7 +69,8 @@ void cmd_memory(const char *args)
 	printf("linear:\n");
 	print_range(USER_BASE, USER_STACK_TOP, "ring 3");
 	print_range(KERNEL_BASE, KERNEL_BASE + ram_size(), "all of memory");
-	print_range(-lguest_data.reserve_mem, ~0u, "the host's, if any");
+	if (lguest_data.reserve_mem)
+		print_range(-lguest_data.reserve_mem, ~0u, "the host's");
 	printf("%u of %u pages are free\n", free_pages(),
 	       (ram_size() - end) / PAGE_SIZE);
 	touch();

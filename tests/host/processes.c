@@ -199,16 +199,12 @@ static void freezer(void)
  */
 static void cpu_limit(void)
 {
-	cpu_set_t first;
 	double start;
 	struct guest g;
 	long used;
 	pid_t pid;
 
-	pid = launch(&g);
-	CPU_ZERO(&first);
-	CPU_SET(0, &first);
-	need(!sched_setaffinity(pid, sizeof(first), &first));
+	pid = guest_on_cpu(&g, 0, count, count_end);
 	enter_cgroup(pid);
 	need(put(CGROUP "/cpu.max", "10000 100000"));
 	sleep_ms(300);

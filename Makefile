@@ -18,7 +18,8 @@ guests:
 
 install: module
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
-	depmod -a $$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+	depmod -a $$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+		$(KDIR)/include/generated/utsrelease.h)
 
 clean:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) clean

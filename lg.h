@@ -12,7 +12,7 @@
 #include <linux/xarray.h>
 
 #include "include/uapi/linux/lguest_launcher.h"
-#include "shadow.h"
+#include "shadow/shadow.h"
 
 #define LG_IRQS			32	/* irq n is the guest's vector 32 + n */
 #define LG_GDT_ENTRIES		32
@@ -115,7 +115,7 @@ struct lguest {
 	bool ts;			/* the guest's cr0.TS */
 	bool halted;
 	struct lg_vcpu *vcpu;		/* the CPU's side of it */
-	u32 *linear;			/* what its switcher knows, see linear.c */
+	u32 *linear;			/* what its switcher knows, see shadow/direct_map.c */
 
 	/* struct lguest_data, in the guest's memory. */
 	u32 data;			/* gpa */
@@ -204,7 +204,7 @@ static inline void __user *lg_user_address(struct lguest *lg, u32 gpa)
 	return (void __user *)(lg->base + gpa);
 }
 
-/* guest_memory.c: what the host reads and writes of the guest */
+/* guest/memory.c: what the host reads and writes of the guest */
 void lg_memory_gone(struct lguest *lg, u32 gpa);
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
 bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len);
@@ -222,7 +222,7 @@ bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val);
 bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len);
 bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len);
 
-/* lguest_data.c: the page the guest shares with us */
+/* guest/data.c: the page the guest shares with us */
 bool lg_data_init(struct lguest *lg, u32 gpa);
 void lg_data_find_address(struct lguest *lg);
 bool lg_data_irq_enabled(struct lguest *lg, u32 *flags);
@@ -239,7 +239,7 @@ const struct lg_data_layout *lg_data_find_layout(const u32 *words);
 /* hypercalls.c */
 void lg_do_hypercalls(struct lguest *lg);
 
-/* segments.c: what of a guest's descriptors reaches the CPU */
+/* guest/segments.c: what of a guest's descriptors reaches the CPU */
 bool lg_sanitize_descriptor(struct lg_desc *desc);
 void lg_init_gdt(struct lguest *lg);
 void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high);
@@ -262,7 +262,7 @@ void lg_stop_timers(struct lguest *lg);
 bool lg_gate_handler(const struct lg_desc *gate, u32 *eip, bool *masks_irqs);
 unsigned int lg_gate_dpl(const struct lg_desc *gate);
 
-/* emulate.c: the few instructions that fault for want of privilege */
+/* guest/emulate.c: the few instructions that fault for want of privilege */
 bool lg_emulate_insn(struct lguest *lg);
 bool lg_emulate_rdtsc(struct lguest *lg);
 bool lg_is_vmcall(struct lguest *lg);

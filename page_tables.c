@@ -7,7 +7,7 @@
  * cache, like a TLB entry: dropping one is always right and only costs a
  * fault.
  *
- * This file is what those entries say; shadow_tables.c is the tables that they
+ * This file is what those entries say; shadow/tables.c is the tables that they
  * are in. Nothing here flushes a TLB: what may have become wrong there is counted
  * by lg_outdate_tlbs(), and entering the guest goes by that.
  */
@@ -17,7 +17,7 @@
 
 #include "cpu.h"
 #include "lg.h"
-#include "lookup.h"
+#include "shadow/lookup.h"
 
 /* How much a fill is worth: the page as it is, or a fault of the host's. */
 enum effort {

@@ -320,7 +320,7 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
  *
  * A page fault is for the guest's kernel if its own tables say that nothing is
  * there or, to a write, that this is not allowed. They are read where its kernel
- * has them mapped, as far as C has found that this is so (linear.c). All else is
+ * has them mapped, as far as C has found that this is so (shadow/direct_map.c). All else is
  * left to C: what the shadow lacks, what depends on more than one entry's rights,
  * and entries that no guest may have.
  */

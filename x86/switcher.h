@@ -51,7 +51,7 @@
  * @walk_offset: address of gpa 0, likewise
  * @walk_limit: the frames that an entry may lead to end before this one
  * @walk_pae: it has PAE tables
- * @linear: pages that are at @walk_offset and their gpa, see linear.c
+ * @linear: pages that are at @walk_offset and their gpa, see shadow/direct_map.c
  * @fault_vector: what ring 0 faulted with
  * @fault_error_code: and its error code
  * @nmi_pending: an NMI waits for the host, and none comes before an IRET: where

@@ -7,7 +7,7 @@
 #include <linux/preempt.h>
 #include <linux/types.h>
 
-#include "../pcid.h"
+#include "../shadow/pcid.h"
 #include "switcher.h"
 
 /**

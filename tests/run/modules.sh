@@ -66,7 +66,7 @@ build_in() {
 	_kver=$1 _dir=$2 _line=$3
 	shift 3
 	mkdir -p "$out/$_dir"
-	(cd "$top" && find Kbuild ./*.[ch] include x86 "$@" \
+	(cd "$top" && find Kbuild ./*.[ch] guest shadow include x86 "$@" \
 		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' \
 		! -name offsets.h) | copy_changed "$out/$_dir"
 	echo "$_line" >>"$out/$_dir/Kbuild"
@@ -91,5 +91,5 @@ build_suites() {
 	build_in "$1" "$1-kunit" "lg-y += $(cd "$top" &&
 		find tests/x86 -name '*.c' ! -name '*.mod.c' |
 		sed 's/c$/o/' | tr '\n' ' ')" tests/x86 \
-		tests/kunit/guest_memory.h
+		tests/kunit/lib/guest_memory.h
 }

@@ -9,8 +9,8 @@
 # Only what this puts into it may differ from one use of the tree to the next.
 copy_project() {
 	cd "$top"
-	find ./*.[ch] include tests/*_test.c tests/kunit/ -name '*.[ch]' \
-		! -name '*.mod.c' 2>/dev/null | copy_changed "$1"
+	find ./*.[ch] guest shadow include tests/kunit -name '*.[ch]' \
+		! -name '*.mod.c' | copy_changed "$1"
 	cmp -s Kbuild "$1/Kbuild.module" || cp Kbuild "$1/Kbuild.module"
 	cmp -s tests/kunit/Kbuild "$1/Kbuild" || cp tests/kunit/Kbuild "$1/Kbuild"
 	# And what is no longer there
@@ -35,7 +35,8 @@ build_linux() (
 	cp "$1/linux" "$out/linux"
 	rm -rf "$out/coverage"
 	mkdir "$out/coverage"
-	cp "$1"/drivers/lguest/*.gcno "$out/coverage"
+	(cd "$1/drivers/lguest" && find . -name '*.gcno' ! -path './tests/*' \
+		-exec cp --parents -t "$out/coverage" {} +)
 	rm "$1/unfinished"
 )
 
@@ -58,20 +59,20 @@ run_linux() {
 }
 
 # How much of each file of the module was executed; its lines, with a count each,
-# are left in build/coverage/*.c.gcov. It has the source under the same name as
-# where it was compiled.
+# are left in build/coverage/*.c.gcov, where # in a name stands for /.
 coverage() (
 	cd "$out/coverage"
-	find data -name '*.gcda' ! -path '*/tests/*' -exec cp {} . \;
+	(cd "data$uml/drivers/lguest" && find . -name '*.gcda' ! -path './tests/*' \
+		-exec cp --parents -t "$out/coverage" {} +)
 	mkdir drivers
 	ln -s "$top" drivers/lguest
 	echo '# begin coverage'
 	echo 'KTAP version 1'
-	echo "1..$(find . -maxdepth 1 -name '*.gcda' | wc -l)"
-	gcov -r -- *.gcda 2>/dev/null | awk -v least=90 '
+	echo "1..$(find . -name '*.gcda' ! -path './data/*' | wc -l)"
+	find . -name '*.gcda' ! -path './data/*' -exec gcov -rp {} + 2>/dev/null | awk -v least=90 '
 		/^File / {
 			file = $2
-			gsub(/'"'"'|.*\//, "", file)
+			gsub(/'"'"'|drivers\/lguest\//, "", file)
 		}
 		/^Lines executed:/ && file ~ /\.c$/ {
 			split($2, percent, /[:%]/)

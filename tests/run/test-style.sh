@@ -34,13 +34,13 @@ checkpatch() {
 
 checkpatch_module() {
 	# shellcheck disable=SC2046 # a list of words
-	checkpatch '' $(c_files ./*.[ch] include x86 tests/host/nmi_storm.c \
+	checkpatch '' $(c_files ./*.[ch] guest shadow include x86 tests/host/nmi_storm.c \
 		tests/host/steady_keys.c | grep -v compat.h)
 }
 
 checkpatch_suites() {
 	# shellcheck disable=SC2046 # a list of words
-	checkpatch "$not_in_suites" $(c_files tests/*.c tests/kunit tests/x86)
+	checkpatch "$not_in_suites" $(c_files tests/kunit tests/x86)
 }
 
 checkpatch_compat() {

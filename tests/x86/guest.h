@@ -100,7 +100,7 @@ struct guest {
 	struct guest *other;
 };
 
-#include "../kunit/guest_memory.h"
+#include "../kunit/lib/guest_memory.h"
 
 /* For a suite: the module's own init comes after the suites have run. */
 int cpu_suite_init(struct kunit_suite *suite);

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The few instructions that a guest's kernel has not replaced and that fault
+ * in ring 1. There are no ports behind in and out: they read as all-ones and
+ * write nowhere, which is what a bus without devices does, and lets a guest's
+ * probing find nothing (ABI.md section 5).
+ */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+
+#include "../cpu.h"
+#include "../lg.h"
+
+#define INSN_MAX	15		/* SDM volume 2, section 2.3.11 */
+#define FLAGS_DF	BIT(10)
+
+/* Prefixes and what they change, then the opcode. */
+struct insn {
+	bool operand16, address16, rep;
+	u8 opcode;
+	u8 len;
+};
+
+static bool fetch(struct lguest *lg, struct insn *insn)
+{
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
+
+	memset(insn, 0, sizeof(*insn));
+	while (insn->len < INSN_MAX) {
+		u8 byte;
+
+		if (!lg_read_linear(lg, at + insn->len++, &byte, 1))
+			return false;
+		switch (byte) {
+		case 0x66:
+			insn->operand16 = true;
+			break;
+		case 0x67:
+			insn->address16 = true;
+			break;
+		case 0xf2:
+		case 0xf3:
+			insn->rep = true;
+			break;
+		case 0x26:		/* segment overrides */
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+		case 0x64:
+		case 0x65:
+			break;
+		default:
+			insn->opcode = byte;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void all_ones(u32 *reg, u32 size)
+{
+	u32 mask = size == 4 ? U32_MAX : BIT(size * 8) - 1;
+
+	*reg |= mask;
+}
+
+static void advance(u32 *reg, u32 mask, u32 by)
+{
+	*reg = (*reg & ~mask) | ((*reg + by) & mask);
+}
+
+/*
+ * ins and outs. With a repeat prefix one round is done at a time, and the
+ * instruction runs again for the rest, as the CPU would after an interrupt.
+ * Return false if ins can't write where it should.
+ */
+static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
+		      bool input, bool *again)
+{
+	static const u8 ones[4] = { 0xff, 0xff, 0xff, 0xff };
+	struct lg_regs *regs = lg->regs;
+	u32 mask = insn->address16 ? U16_MAX : U32_MAX;
+	u32 by = regs->eflags & FLAGS_DF ? -size : size;
+
+	if (insn->rep && !(regs->ecx & mask))
+		return true;
+	if (input) {
+		u32 to = lg_segment_base(lg, regs->es) + (regs->edi & mask);
+
+		if (!lg_write_linear(lg, to, ones, size))
+			return false;
+		advance(&regs->edi, mask, by);
+	} else {
+		advance(&regs->esi, mask, by);
+	}
+	if (insn->rep) {
+		advance(&regs->ecx, mask, -1);
+		*again = regs->ecx & mask;
+	}
+	return true;
+}
+
+/*
+ * mov from a debug register, which a guest's kernel does to print its state
+ * when it has an oops: they are as after a reset (SDM volume 3, table 9-1), a
+ * guest can't set them.
+ */
+static bool read_debug_register(struct lguest *lg, struct insn *insn)
+{
+	static const u32 reset[8] = {
+		[4] = 0xffff0ff0, [5] = 0x400, [6] = 0xffff0ff0, [7] = 0x400,
+	};
+	struct lg_regs *regs = lg->regs;
+	u32 *const operands[8] = {
+		&regs->eax, &regs->ecx, &regs->edx, &regs->ebx,
+		NULL, &regs->ebp, &regs->esi, &regs->edi,
+	};
+	u32 at = lg_segment_base(lg, regs->cs) + regs->eip + insn->len;
+	u8 rest[2];
+
+	if (!lg_read_linear(lg, at, rest, sizeof(rest)) || rest[0] != 0x21)
+		return false;
+	insn->len += sizeof(rest);
+	if ((rest[1] & 7) == 4)
+		regs->esp = reset[rest[1] >> 3 & 7];
+	else
+		*operands[rest[1] & 7] = reset[rest[1] >> 3 & 7];
+	return true;
+}
+
+/**
+ * lg_emulate_insn() - do what a privileged instruction should have
+ * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
+ *
+ * Context: may sleep.
+ * Return: true if it was one of ours; false if the fault is the guest's own,
+ * or with the guest dead.
+ */
+bool lg_emulate_insn(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+	struct insn insn;
+	bool again = false;
+	u32 size;
+
+	if (!fetch(lg, &insn))
+		return false;
+	/* Even opcodes move bytes, odd ones words. */
+	size = insn.opcode & 1 ? (insn.operand16 ? 2 : 4) : 1;
+
+	switch (insn.opcode) {
+	case 0xfa:				/* cli */
+	case 0xee: case 0xef:			/* out %dx */
+		break;
+	case 0xe6: case 0xe7:			/* out imm8 */
+		insn.len++;
+		break;
+	case 0xe4: case 0xe5:			/* in imm8 */
+		insn.len++;
+		fallthrough;
+	case 0xec: case 0xed:			/* in %dx */
+		all_ones(&regs->eax, size);
+		break;
+	case 0x6c: case 0x6d:			/* ins */
+	case 0x6e: case 0x6f:			/* outs */
+		if (!string_io(lg, &insn, size, insn.opcode < 0x6e, &again))
+			return false;
+		break;
+	case 0x0f:
+		if (!read_debug_register(lg, &insn))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	if (!again)
+		regs->eip = (u32)(regs->eip + insn.len);
+	return true;
+}
+
+/**
+ * lg_emulate_rdtsc() - the time stamp counter, where the CPU's has gone back
+ * @lg: the guest, at an instruction that faulted; its own task calls
+ *
+ * Context: may sleep.
+ * Return: true if it was that; false if it is not for us, or with the guest dead.
+ */
+bool lg_emulate_rdtsc(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+	u32 at = lg_segment_base(lg, regs->cs) + regs->eip;
+	u8 insn[2];
+	u64 tsc;
+
+	if (!lg_vcpu_read_tsc(lg, &tsc) ||
+	    !lg_read_linear(lg, at, insn, sizeof(insn)) ||
+	    insn[0] != 0x0f || insn[1] != 0x31)
+		return false;
+	regs->eax = lower_32_bits(tsc);
+	regs->edx = upper_32_bits(tsc);
+	regs->eip = (u32)(regs->eip + sizeof(insn));
+	return true;
+}
+
+/**
+ * lg_is_vmcall() - whether the guest is at a vmcall
+ * @lg: the guest, at an undefined instruction; its own task calls
+ *
+ * Guests up to 2.6.33 make their hypercalls with it, and 2.6.35 one of them. It
+ * is undefined in compatibility mode, even where KVM runs (SDM volume 3,
+ * VMCALL). Only a hypervisor below the host would take it for its own.
+ *
+ * Context: may sleep.
+ * Return: true if it is.
+ */
+bool lg_is_vmcall(struct lguest *lg)
+{
+	static const u8 vmcall[3] = { 0x0f, 0x01, 0xc1 };
+	u8 insn[sizeof(vmcall)];
+
+	return lg_read_linear(lg, lg_segment_base(lg, lg->regs->cs) +
+			      lg->regs->eip, insn, sizeof(insn)) &&
+	       !memcmp(insn, vmcall, sizeof(insn));
+}

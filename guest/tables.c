@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's own page tables, which no CPU ever walks (ABI.md section 6).
+ * There are two formats, by the build of the guest's kernel: 2-level, with
+ * entries of 4 bytes for 4 MiB and 4 KiB; and PAE, with entries of 8 bytes for
+ * 1 GiB, 2 MiB and 4 KiB, and NX (SDM volume 3, sections 4.3 and 4.4). Nothing
+ * announces which a guest has. The first table that it hands over shows it.
+ *
+ * Before that a guest sees its memory at its address. Guests of 2.6.31 to 3.0
+ * go on from LGUEST_INIT at kernel_address, and expect to find it there, too;
+ * and they add to the table that they have then, which is one of the host's,
+ * in their memory. See lg_make_boot_table().
+ *
+ * An entry is read once, checked, and used as read. Bits that a format does not
+ * have read as 0.
+ */
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "../cpu.h"
+#include "../lg.h"
+#include "../shadow/lookup.h"
+
+#define PDE_SHIFT_2LEVEL	22
+#define PDPTE_SHIFT		30
+#define PDPT_SIZE		32	/* and alignment: 4 entries */
+
+/* struct boot_params, at gpa 0 */
+#define BOOT_RAMDISK_IMAGE	0x218
+#define BOOT_E820_SIZE		0x2d8	/* of the first entry */
+
+/* SDM volume 3, table 4-8: what must be 0 in an entry for 1 GiB, but PSE. */
+#define PDPTE_RESERVED	(LG_PTE_WRITE | LG_PTE_USER | LG_PTE_ACCESSED | \
+			 LG_PTE_DIRTY)
+
+static void kill_for_entry(struct lguest *lg, const char *what, u32 gva,
+			   u64 entry)
+{
+	lg_kill(lg, "bad page %s entry %#llx for address %#x", what, entry,
+		gva);
+}
+
+/* Of present entries, those kill that no host could honour. */
+static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
+{
+	if (!(entry & LG_PTE_PRESENT) || lg_is_sane(entry, lg->pfn_limit))
+		return true;
+	kill_for_entry(lg, what, gva, entry);
+	return false;
+}
+
+/**
+ * lg_kill_for_pte() - an entry for a page is one that no host could honour
+ * @lg: the guest; its own task calls
+ * @gva: the address it maps
+ * @pte: the entry
+ */
+void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte)
+{
+	kill_for_entry(lg, "table", gva, pte);
+}
+
+/* Does an entry of a directory lead to a table that the guest can have? */
+static __always_inline bool leads_on(struct lguest *lg, u64 entry)
+{
+	return entry & LG_PTE_PRESENT && lg_is_sane(entry, lg->pfn_limit);
+}
+
+static u32 entry_size(struct lguest *lg)
+{
+	return lg->mmu.pae ? sizeof(u64) : sizeof(u32);
+}
+
+static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
+{
+	return lg_get_entry(lg, gpa, entry_size(lg), entry);
+}
+
+/* Where the guest's table has what one of our leaves has first */
+static u32 table_of(struct lguest *lg, const struct lg_mapping *map)
+{
+	return map->pte_gpa & ~(LG_TABLE_ENTRIES * entry_size(lg) - 1);
+}
+
+/**
+ * lg_compare_ptes() - which of 64 entries in a row of a guest's table have changed
+ * @lg: the guest; its own task calls
+ * @map: the mapping of an address that @leaf covers, from lg_walk()
+ * @leaf: what they were
+ * @first: index of the first entry, a multiple of 64
+ * @wanted: which of the 64; when this returns those that differ, of a guest
+ *	without tables all
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
+		     struct lg_leaf *leaf, unsigned int first,
+		     unsigned long *wanted)
+{
+	u32 size = entry_size(lg);
+
+	return !map->has_table ||
+	       lg_compare_entries(lg, table_of(lg, map) + first * size, size,
+				  leaf->ptes + first, leaf->entries + first,
+				  wanted);
+}
+
+/**
+ * lg_read_ptes() - read entries of a guest's table, some of 64 in a row
+ * @lg: the guest; its own task calls
+ * @map: the mapping of an address that one of our leaves covers, from lg_walk()
+ * @first: index of the first entry in such a leaf, a multiple of 64
+ * @wanted: which of the 64
+ * @ptes: those, each at its place; all are 0 in a guest without tables
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
+		  unsigned int first, unsigned long wanted, u64 *ptes)
+{
+	u32 size = entry_size(lg);
+
+	if (map->has_table)
+		return lg_read_entries(lg, table_of(lg, map) + first * size,
+				       size, wanted, ptes);
+	memset(ptes, 0, BITS_PER_LONG * sizeof(*ptes));
+	return true;
+}
+
+static void map_memory(struct lg_mapping *map, u32 gfn)
+{
+	map->gfn = gfn;
+	map->pde = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_ACCESSED |
+		   LG_PTE_DIRTY;
+	map->pte = map->pde;
+	map->present = true;
+}
+
+/* What need not be true of every address */
+static void clear_mapping(struct lg_mapping *map)
+{
+	map->pd_gpa = 0;
+	map->has_table = false;
+	map->pde = 0;
+	map->pte = 0;
+	map->present = false;
+}
+
+/*
+ * One entry, inside user_read_access_begin(): where nothing may be called, and no
+ * bool read that is in memory, since UBSAN has that checked by a call.
+ */
+static __always_inline bool get_entry(struct lguest *lg, bool pae, u32 gpa,
+				      u64 *entry)
+{
+	void __user *from = lg_user_address(lg, gpa);
+	u32 small;
+
+	if (pae) {
+		unsafe_get_user(*entry, (u64 __user *)from, fault);
+	} else {
+		unsafe_get_user(small, (u32 __user *)from, fault);
+		*entry = small;
+	}
+	return true;
+
+fault:
+	return false;
+}
+
+/*
+ * Read what the guest's tables have for an address, as far as they lead and, if
+ * not @whole, but for the last. They are in memory: the top-level one was looked
+ * at when it was handed over, the others as the way to them is.
+ */
+static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
+			u64 *pdpte, struct lg_mapping *map)
+{
+	const bool pae = lg->mmu.pae;
+	u32 size = entry_size(lg);
+	u32 entries = PAGE_SIZE / size;
+
+	*pdpte = 0;
+	if (!user_read_access_begin(lg_user_address(lg, 0),
+				    (size_t)lg->pfn_limit << PAGE_SHIFT))
+		goto gone;
+	if (pae) {
+		if (!get_entry(lg, pae, table + (gva >> PDPTE_SHIFT) * size,
+			       pdpte))
+			goto fault;
+		if (!leads_on(lg, *pdpte))
+			goto done;
+		table = *pdpte & LG_PTE_PFN;
+		map->pd_gpa = table;
+	}
+
+	map->pde_gpa = table + (gva >> (PAGE_SHIFT + (pae ? 9 : 10))) %
+			       entries * size;
+	if (!get_entry(lg, pae, map->pde_gpa, &map->pde))
+		goto fault;
+	map->has_table = leads_on(lg, map->pde);
+	if (!map->has_table)
+		goto done;
+	map->pte_gpa = (map->pde & LG_PTE_PFN) +
+		       (gva >> PAGE_SHIFT) % entries * size;
+	if (whole && !get_entry(lg, pae, map->pte_gpa, &map->pte))
+		goto fault;
+done:
+	user_read_access_end();
+	return true;
+
+fault:
+	user_read_access_end();
+gone:
+	lg_memory_gone(lg, table);
+	return false;
+}
+
+static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
+			struct lg_mapping *map)
+{
+	u64 pdpte;
+
+	if (!read_tables(lg, table, gva, true, &pdpte, map))
+		return false;
+	if (!map->has_table)
+		return check_entry(lg, "directory pointer", gva, pdpte) &&
+		       check_entry(lg, "directory", gva, map->pde);
+	if (!lg_check_pte(lg, gva, map->pte))
+		return false;
+	map->gfn = (map->pte & LG_PTE_PFN) >> PAGE_SHIFT;
+	map->present = map->pte & LG_PTE_PRESENT;
+	return true;
+}
+
+/**
+ * lg_find_table() - find the guest's page table for an address
+ * @lg: the guest; its own task calls
+ * @top: its top-level table, or %LG_IDENTITY
+ * @gva: guest linear address
+ * @map: what the directories say; the entry itself is not looked at
+ *
+ * Context: may sleep.
+ * Return: true; false if there is none that it could go by, or with the guest
+ * dead.
+ */
+bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map)
+{
+	u64 pdpte;
+
+	clear_mapping(map);
+	return top != LG_IDENTITY &&
+	       read_tables(lg, top, gva, false, &pdpte, map) && map->has_table;
+}
+
+/*
+ * A guest that has not handed over a table yet. What it put into the boot table
+ * counts; the rest from kernel_address up is memory, as far as there is any.
+ */
+static bool walk_without_table(struct lguest *lg, u32 gva,
+			       struct lg_mapping *map)
+{
+	u32 gpa = gva;
+
+	if (lg->mmu.boot_table && gva >= lg->kernel_address) {
+		if (!walk_tables(lg, lg->mmu.boot_table, gva, map))
+			return false;
+		if (map->pde & LG_PTE_PRESENT)
+			return true;
+		gpa -= lg->kernel_address;
+	}
+	if (!lg_in_memory(lg, gpa, 1)) {
+		lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)",
+			gva, lg->regs->eip);
+		return false;
+	}
+	map_memory(map, gpa >> PAGE_SHIFT);
+	return true;
+}
+
+/**
+ * lg_walk() - look an address up in the guest's own tables
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address
+ * @map: what they say; @gfn may be of a device page
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
+{
+	u32 table = lg->mmu.root->gpa;
+
+	clear_mapping(map);
+	if (table == LG_IDENTITY)
+		return walk_without_table(lg, gva, map);
+	return walk_tables(lg, table, gva, map);
+}
+
+/**
+ * lg_mark_used() - set accessed and dirty bits in the guest's entries
+ * @lg: the guest; its own task calls
+ * @map: a present mapping from lg_walk(); its bits are updated too
+ * @write: dirty, not only accessed
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write)
+{
+	u64 pde = map->pde | LG_PTE_ACCESSED;
+	u64 pte = map->pte | LG_PTE_ACCESSED | (write ? LG_PTE_DIRTY : 0);
+
+	/* In both formats these bits are in the first four bytes. */
+	if (pde != map->pde && !lg_put_u32(lg, map->pde_gpa, pde))
+		return false;
+	if (pte != map->pte && !lg_put_u32(lg, map->pte_gpa, pte))
+		return false;
+	map->pde = pde;
+	map->pte = pte;
+	return true;
+}
+
+/**
+ * lg_check_top() - whether an address can be that of a top-level table
+ * @lg: the guest; its own task calls
+ * @cr3: what the guest hands over
+ *
+ * Return: true; false with the guest dead.
+ */
+bool lg_check_top(struct lguest *lg, u32 cr3)
+{
+	u32 size = lg->mmu.pae ? PDPT_SIZE : PAGE_SIZE;
+
+	if (cr3 % size) {
+		lg_kill(lg, "page table at %#x is not aligned", cr3);
+		return false;
+	}
+	if (!lg_in_memory(lg, cr3, size)) {
+		lg_kill(lg, "page table at %#x is not in memory", cr3);
+		return false;
+	}
+	return true;
+}
+
+/**
+ * lg_find_format() - tell which format a guest's tables have
+ * @lg: the guest; its own task calls
+ * @cr3: the first top-level table that it hands over
+ *
+ * That table maps kernel_address, so the entry for it is present: the one of
+ * 4 bytes for every 4 MiB, or the one of 8 for every 1 GiB. Sets &lg_mmu.pae.
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_find_format(struct lguest *lg, u32 cr3)
+{
+	u32 kernel = lg->kernel_address;
+	u64 entry;
+
+	lg->mmu.pae = false;
+	if (PAGE_ALIGNED(cr3) && lg_in_memory(lg, cr3, PAGE_SIZE)) {
+		if (!read_entry(lg, cr3 + (kernel >> PDE_SHIFT_2LEVEL) *
+				entry_size(lg), &entry))
+			return false;
+		if (entry & LG_PTE_PRESENT && lg_is_sane(entry, lg->pfn_limit))
+			return true;
+	}
+
+	lg->mmu.pae = true;
+	if (!lg_check_top(lg, cr3) ||
+	    !read_entry(lg, cr3 + (kernel >> PDPTE_SHIFT) * entry_size(lg),
+			&entry))
+		return false;
+	if (entry & LG_PTE_PRESENT && !(entry & PDPTE_RESERVED) &&
+	    lg_is_sane(entry, lg->pfn_limit))
+		return true;
+	lg_kill(lg, "page table at %#x does not map the kernel's address %#x",
+		cr3, kernel);
+	return false;
+}
+
+/*
+ * Where the Launcher's initrd begins, or else where memory ends; of much memory,
+ * in the middle of what a kernel maps.
+ */
+static bool boot_memory_end(struct lguest *lg, u32 *end)
+{
+	u32 initrd;
+	u64 ram;
+
+	if (!lg_read(lg, BOOT_RAMDISK_IMAGE, &initrd, sizeof(initrd)) ||
+	    !lg_read(lg, BOOT_E820_SIZE, &ram, sizeof(ram)))
+		return false;
+	*end = initrd ?: min_t(u64, ram, U32_MAX);
+	if (!*end || !lg_in_memory(lg, 0, *end))
+		*end = min_t(u64, (u64)lg->pfn_limit << PAGE_SHIFT, U32_MAX);
+	/* The guest must find it above kernel_address, and below fixed mappings. */
+	*end = min(*end, -lg->kernel_address / 2) & PAGE_MASK;
+	return true;
+}
+
+/**
+ * lg_make_boot_table() - the table that a guest finds at LGUEST_INIT
+ * @lg: a guest that looks for one, with its kernel_address known; its own task
+ *	calls
+ *
+ * Guests of 2.6.31 to 3.0 hang the table of their first fixed mappings into it,
+ * and say so by SET_PGD or SET_PMD, before they hand over a table of their own.
+ * So it must be right in either format, before we know which: as a PAE table,
+ * its last entry leads to an empty directory; as a 2-level one it is empty but
+ * for that, which is where it has addresses far below the kernel's. It lies
+ * where nothing is so early: at the end of memory or below the initrd, though
+ * not beyond what the guest's kernel can map.
+ *
+ * Sets &lg_mmu.boot_table.
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_make_boot_table(struct lguest *lg)
+{
+	const void *zeroes = page_address(ZERO_PAGE(0));
+	u32 end, top, directory;
+	u64 pdpte;
+
+	if (!boot_memory_end(lg, &end))
+		return false;
+	if (end < 3 * PAGE_SIZE) {
+		lg_kill(lg, "no room for page tables below %#x", end);
+		return false;
+	}
+	top = end - PAGE_SIZE;
+	directory = top - PAGE_SIZE;
+	pdpte = directory | LG_PTE_PRESENT;
+	lg->mmu.boot_table = top;
+	return lg_write(lg, top, zeroes, PAGE_SIZE) &&
+	       lg_write(lg, directory, zeroes, PAGE_SIZE) &&
+	       lg_write(lg, top + PDPT_SIZE - sizeof(pdpte), &pdpte,
+			sizeof(pdpte));
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What of the shadow tables (shadow/tables.c) and of the reverse map (shadow/rmap.c) a guest
+ * wants for each page that it maps. It wants that often enough for calls to count.
+ */
+#ifndef LG_LOOKUP_H
+#define LG_LOOKUP_H
+
+#include <linux/mm.h>
+
+#include "../cpu.h"
+#include "../lg.h"
+
+/* SDM volume 3, tables 4-9 to 4-11: beyond any physical address. */
+#define LG_PAE_RESERVED	GENMASK_ULL(62, 52)
+
+/* Of a guest's entry that is present: whether it can be honoured at all */
+static __always_inline bool lg_is_sane(u64 entry, u32 limit)
+{
+	return !(entry & (LG_PTE_PSE | LG_PAE_RESERVED)) &&
+	       (entry & LG_PTE_PFN) >> PAGE_SHIFT < limit;
+}
+
+/**
+ * lg_maps_frame() - whether an entry of the guest's maps a frame
+ * @pte: the entry, as it may be
+ * @gfn: the frame
+ *
+ * Return: true if it is present, one that lg_check_pte() lets pass, and does.
+ */
+static inline bool lg_maps_frame(u64 pte, u32 gfn)
+{
+	return pte & LG_PTE_PRESENT && lg_is_sane(pte, gfn + 1) &&
+	       (pte & LG_PTE_PFN) >> PAGE_SHIFT == gfn;
+}
+
+/**
+ * lg_check_pte() - whether an entry for a page is one that we can honour
+ * @lg: the guest; its own task calls
+ * @gva: the address it maps
+ * @pte: the entry
+ *
+ * Return: true; false with the guest dead, if it is present and has PSE set or
+ * maps what is neither memory nor a device page.
+ */
+static inline bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte)
+{
+	if (likely(!(pte & LG_PTE_PRESENT) || lg_is_sane(pte, lg->device_limit)))
+		return true;
+	lg_kill_for_pte(lg, gva, pte);
+	return false;
+}
+
+static inline u64 lg_address_of(u64 entry)
+{
+	return entry & LG_PTE_PFN & ~lg_pte_encryption;
+}
+
+static inline bool lg_is_shared_directory(struct lguest *lg, unsigned int i)
+{
+	return lg_is_shared(lg, i << LG_DIRECTORY_SHIFT);
+}
+
+static inline unsigned int lg_pde_index(u32 gva)
+{
+	return (gva / LG_LEAF_SPAN) % LG_TABLE_ENTRIES;
+}
+
+static inline unsigned int lg_pte_index(u32 gva)
+{
+	return (gva >> PAGE_SHIFT) % LG_TABLE_ENTRIES;
+}
+
+static inline u64 *lg_find_directory(struct lguest *lg, struct lg_root *root,
+				     unsigned int i)
+{
+	return lg_is_shared_directory(lg, i) ? lg->mmu.kernel_pd[i] :
+					       root->pd[i];
+}
+
+/* Of a directory's entry that is present */
+static inline struct lg_leaf *lg_linked_leaf(u64 pde)
+{
+	struct page *table = pfn_to_page(lg_address_of(pde) >> PAGE_SHIFT);
+
+	return (struct lg_leaf *)page_private(table);
+}
+
+/**
+ * lg_find_linked() - the leaf for an address, where the CPU finds it
+ * @lg: the guest; its own task calls
+ * @root: a root of its
+ * @gva: the address
+ *
+ * Return: the leaf; NULL if there is none that is linked.
+ */
+static inline struct lg_leaf *lg_find_linked(struct lguest *lg,
+					     struct lg_root *root, u32 gva)
+{
+	u64 *pd = lg_find_directory(lg, root, gva >> LG_DIRECTORY_SHIFT);
+	u64 pde = pd ? pd[lg_pde_index(gva)] : 0;
+
+	return pde & LG_PTE_PRESENT ? lg_linked_leaf(pde) : NULL;
+}
+
+#define LG_HEADS_PER_PAGE	(PAGE_SIZE / sizeof(u32))
+#define LG_LEAVES_PER_PAGE	(PAGE_SIZE / sizeof(struct lg_leaf *))
+#define LG_LOOKS		4
+
+static inline u32 lg_slot_of(const struct lg_leaf *leaf, unsigned int index)
+{
+	return leaf->id * LG_TABLE_ENTRIES + index;
+}
+
+static inline struct lg_leaf *lg_leaf_of(struct lg_mmu *mmu, u32 slot)
+{
+	u32 id = slot / LG_TABLE_ENTRIES;
+
+	return mmu->leaves[id / LG_LEAVES_PER_PAGE][id % LG_LEAVES_PER_PAGE];
+}
+
+static inline struct lg_rmap_link *lg_link_of(struct lg_mmu *mmu, u32 slot)
+{
+	return &lg_leaf_of(mmu, slot)->link[slot % LG_TABLE_ENTRIES];
+}
+
+static inline u32 *lg_head_of(struct lg_mmu *mmu, u32 gfn)
+{
+	/* Pairs with lg_rmap_prepare(), by the address. */
+	u32 *heads = READ_ONCE(mmu->heads[gfn / LG_HEADS_PER_PAGE]);
+
+	return heads ? &heads[gfn % LG_HEADS_PER_PAGE] : NULL;
+}
+
+/**
+ * lg_rmap_add() - note that a shadow entry maps a frame
+ * @mmu: the guest's shadow tables
+ * @leaf: the entry's table
+ * @index: the entry
+ * @pte: the lower half of the guest's entry for it, with the frame in it;
+ *	lg_rmap_prepare() was called for that
+ *
+ * Context: &lg_mmu.lock held.
+ */
+static inline void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf,
+			       unsigned int index, u32 pte)
+{
+	struct lg_rmap_link *link = &leaf->link[index];
+	u32 *head = lg_head_of(mmu, pte >> PAGE_SHIFT);
+
+	__set_bit(index, leaf->filled);
+	leaf->ptes[index] = pte;
+	link->prev = 0;
+	link->next = *head;
+	*head = lg_slot_of(leaf, index);
+	if (link->next)
+		lg_link_of(mmu, link->next)->prev = *head;
+}
+
+/**
+ * lg_rmap_entry() - a shadow entry that maps a frame, if one is near
+ * @mmu: the guest's shadow tables
+ * @gfn: the frame
+ * @write: it must be writable
+ *
+ * As long as it is there, so is the host's page that it names.
+ *
+ * Context: &lg_mmu.lock held.
+ * Return: the entry, or 0.
+ */
+static inline u64 lg_rmap_entry(struct lg_mmu *mmu, u32 gfn, bool write)
+{
+	u64 wanted = LG_PTE_PRESENT | (write ? LG_PTE_WRITE : 0);
+	u32 *head = lg_head_of(mmu, gfn);
+	u32 slot = head ? *head : 0;
+	unsigned int i;
+
+	/* A page that a hundred processes map must not take a hundred looks. */
+	for (i = 0; slot && i < LG_LOOKS; i++, slot = lg_link_of(mmu, slot)->next) {
+		u64 entry;
+
+		entry = lg_leaf_of(mmu, slot)->entries[slot % LG_TABLE_ENTRIES];
+		if ((entry & wanted) == wanted)
+			return entry;
+	}
+	return 0;
+}
+
+#endif /* LG_LOOKUP_H */

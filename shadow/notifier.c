@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The Launcher's memory changes under a running guest: munmap, mprotect,
+ * copy-on-write after fork, swap, migration, the OOM killer. Nothing is
+ * pinned; instead every shadow entry goes before the page it maps does.
+ *
+ * A fault that looks up a page while an invalidation is under way, or before
+ * one that has ended since, may hold a page that is already gone: it compares
+ * &lg_mmu.seq from before the look-up and starts over.
+ */
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/sched.h>
+
+#include "../compat.h"
+#include "../cpu.h"
+#include "../lg.h"
+
+static struct lguest *guest_of(struct mmu_notifier *notifier)
+{
+	return container_of(notifier, struct lguest, mmu.notifier);
+}
+
+/* Cut a range of Launcher addresses to the guest's frames. */
+static bool frames_of(struct lguest *lg, unsigned long start,
+		      unsigned long end, u32 *first, u32 *last)
+{
+	unsigned long top = lg->base + ((u64)lg->pfn_limit << PAGE_SHIFT);
+
+	start = max(start, lg->base);
+	end = min(end, top);
+	if (start >= end)
+		return false;
+	*first = (start - lg->base) >> PAGE_SHIFT;
+	*last = (end - 1 - lg->base) >> PAGE_SHIFT;
+	return true;
+}
+
+/**
+ * lg_mmu_settled() - whether a page may be looked up now
+ * @mmu: the guest's shadow tables
+ * @seq: for lg_mmu_unsettled(), afterwards
+ *
+ * Context: &lg_mmu.lock not held.
+ * Return: false if an invalidation is under way.
+ */
+bool lg_mmu_settled(struct lg_mmu *mmu, unsigned long *seq)
+{
+	bool settled;
+
+	spin_lock(&mmu->lock);
+	*seq = mmu->seq;
+	settled = !mmu->invalidations;
+	spin_unlock(&mmu->lock);
+	return settled;
+}
+
+/**
+ * lg_mmu_unsettled() - whether a page looked up may be gone by now
+ * @mmu: the guest's shadow tables
+ * @seq: from lg_mmu_settled(), before the page was looked up
+ *
+ * Context: &lg_mmu.lock held.
+ * Return: true if the look-up must be done again.
+ */
+bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq)
+{
+	return mmu->invalidations || mmu->seq != seq;
+}
+
+/*
+ * With the lock dropped in between, the vCPU's task may run meanwhile, but what it
+ * does to these frames is to zap entries as well: with an invalidation under way
+ * none is filled.
+ */
+static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
+{
+	struct lg_mmu *mmu = &lg->mmu;
+	bool zapped = false, done;
+
+	do {
+		spin_lock(&mmu->lock);
+		done = lg_zap_frames(mmu, &first, last, &zapped);
+		spin_unlock(&mmu->lock);
+		if (may_sleep)
+			cond_resched();
+	} while (!done);
+	/*
+	 * What another change has dropped, our caller counts on not being used
+	 * either; and the guest may not be out yet for that.
+	 */
+	if (zapped || READ_ONCE(mmu->invalidations) > 1)
+		lg_vcpu_kick_and_wait(lg);
+}
+
+static int invalidate_range_start(struct mmu_notifier *notifier,
+				  const struct mmu_notifier_range *range)
+{
+	struct lguest *lg = guest_of(notifier);
+	u32 first, last;
+
+	if (!frames_of(lg, range->start, range->end, &first, &last))
+		return 0;
+	spin_lock(&lg->mmu.lock);
+	lg->mmu.invalidations++;
+	spin_unlock(&lg->mmu.lock);
+	zap(lg, first, last, mmu_notifier_range_blockable(range));
+	return 0;
+}
+
+static void invalidate_range_end(struct mmu_notifier *notifier,
+				 const struct mmu_notifier_range *range)
+{
+	struct lguest *lg = guest_of(notifier);
+	bool settled;
+	u32 first, last;
+
+	if (!frames_of(lg, range->start, range->end, &first, &last))
+		return;
+	spin_lock(&lg->mmu.lock);
+	lg->mmu.seq++;
+	settled = !--lg->mmu.invalidations;
+	spin_unlock(&lg->mmu.lock);
+	if (settled)
+		wake_up_all(&lg->mmu.settled);
+}
+
+static bool age(struct mmu_notifier *notifier, unsigned long start,
+		unsigned long end, bool clear)
+{
+	struct lguest *lg = guest_of(notifier);
+	u32 first, last;
+	bool young;
+
+	if (!frames_of(lg, start, end, &first, &last))
+		return false;
+	spin_lock(&lg->mmu.lock);
+	young = lg_age_frames(&lg->mmu, first, last, clear);
+	spin_unlock(&lg->mmu.lock);
+	return young;
+}
+
+static mmu_notifier_young_t clear_flush_young(struct mmu_notifier *notifier,
+					      struct mm_struct *mm,
+					      unsigned long start,
+					      unsigned long end)
+{
+	struct lguest *lg = guest_of(notifier);
+	bool young = age(notifier, start, end, true);
+
+	if (young) {
+		lg_outdate_tlbs(&lg->mmu);
+		lg_vcpu_kick_and_wait(lg);
+	}
+	return young;
+}
+
+static mmu_notifier_young_t clear_young(struct mmu_notifier *notifier,
+					struct mm_struct *mm,
+					unsigned long start, unsigned long end)
+{
+	return age(notifier, start, end, true);
+}
+
+static mmu_notifier_young_t test_young(struct mmu_notifier *notifier,
+				       struct mm_struct *mm,
+				       unsigned long address)
+{
+	return age(notifier, address, address + PAGE_SIZE, false);
+}
+
+/*
+ * The address space ends: by exit, exec, or with the last file closed. Nobody is in
+ * it any more to fill an entry, and there is time: SRCU is what keeps us here.
+ */
+static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	struct lguest *lg = guest_of(notifier);
+
+	zap(lg, 0, lg->pfn_limit - 1, true);
+}
+
+const struct mmu_notifier_ops lg_mmu_notifier_ops = {
+	.release = release,
+	.invalidate_range_start = invalidate_range_start,
+	.invalidate_range_end = invalidate_range_end,
+	.clear_flush_young = clear_flush_young,
+	.clear_young = clear_young,
+	.test_young = test_young,
+};

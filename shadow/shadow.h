@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The shadow page tables: what the CPU walks in place of the guest's own. */
+#ifndef LG_SHADOW_H
+#define LG_SHADOW_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/bits.h>
+#include <linux/hashtable.h>
+#include <linux/idr.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mmu_notifier.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+/* Intel SDM volume 3, section 4.5: bits of a 4-level paging entry. */
+#define LG_PTE_PRESENT		BIT_ULL(0)
+#define LG_PTE_WRITE		BIT_ULL(1)
+#define LG_PTE_USER		BIT_ULL(2)
+#define LG_PTE_ACCESSED		BIT_ULL(5)
+#define LG_PTE_DIRTY		BIT_ULL(6)
+#define LG_PTE_PSE		BIT_ULL(7)
+#define LG_PTE_NX		BIT_ULL(63)
+#define LG_PTE_PFN		GENMASK_ULL(51, 12)
+
+/* Same section 4.7: the error code of a page fault. */
+#define LG_PF_PRESENT		BIT(0)
+#define LG_PF_WRITE		BIT(1)
+#define LG_PF_USER		BIT(2)
+#define LG_PF_RESERVED		BIT(3)
+#define LG_PF_FETCH		BIT(4)
+
+#define LG_TABLE_ENTRIES	512
+#define LG_DIRECTORIES		4
+#define LG_LEAF_SPAN		BIT(21)
+#define LG_DIRECTORY_SHIFT	30
+#define LG_DIRECTORY_MASK	(~0U << LG_DIRECTORY_SHIFT)
+#define LG_FOUND		16
+#define LG_IDENTITY		U32_MAX	/* root of a guest without tables */
+
+/* Entries, and frames without any, that are zapped or aged with the lock held */
+#define LG_ZAP_BATCH		512
+#define LG_AGE_BATCH		1024
+
+struct lguest;
+
+/**
+ * struct lg_rmap_link - membership of a shadow entry in its frame's list
+ * @next: slot of the next entry that maps @gfn, or 0
+ * @prev: slot of the one before, or 0 for the first
+ *
+ * A slot names a leaf entry of this guest: (leaf id << 9) + index. Leaf ids
+ * start at 1, so that no slot is 0.
+ */
+struct lg_rmap_link {
+	u32 next;
+	u32 prev;
+};
+
+/**
+ * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
+ * @entries: the table that the CPU walks
+ * @id: where it is in &lg_mmu.leaves
+ * @rights: of the guest's directory entry, as of all entries; if they differ in
+ *	that, one that no entry has
+ * @filled: which entries are present
+ * @ptes: for those, the lower half of the guest's entry when last compared; it has
+ *	the frame, as a guest has less than 4 GiB. For others, what may have been
+ *	there
+ * @link: one reverse-map link beside each entry
+ */
+struct lg_leaf {
+	u64 *entries;
+	u32 id;
+	u64 rights;
+	DECLARE_BITMAP(filled, LG_TABLE_ENTRIES);
+	u32 ptes[LG_TABLE_ENTRIES];
+	struct lg_rmap_link link[LG_TABLE_ENTRIES];
+};
+
+/**
+ * struct lg_noted - from which of a PAE guest's directories one of ours is filled
+ * @gpa: that one, or 0
+ * @root: whose directory ours is
+ * @node: in &lg_mmu.noted, if @gpa is not 0
+ */
+struct lg_noted {
+	u32 gpa;
+	struct lg_root *root;
+	struct hlist_node node;
+};
+
+/**
+ * struct lg_root - the shadow of one guest top-level table
+ * @id: no other root of this guest ever had it, nor 0
+ * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
+ * @list: in &lg_mmu.roots
+ * @used: &lg_mmu.uses when it last came into use
+ * @pdpt: the four directories below 4 GiB; the rest is never used
+ * @pd: of these, those that no other root shares
+ * @links: for each of these, the leaves that the CPU finds there
+ * @noted: for each of these, the guest's
+ * @flushes: &lg_mmu.flushes when it was last in use
+ * @top: the tables above @pdpt, from the one that cr3 holds down
+ * @levels: how many of @top there are
+ * @cr3: what the CPU has in CR3 while this root is in use
+ */
+struct lg_root {
+	u64 id;
+	u32 gpa;
+	struct list_head list;
+	unsigned long used;
+	u64 *pdpt;
+	u64 *pd[LG_DIRECTORIES];
+	DECLARE_BITMAP(links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
+	struct lg_noted noted[LG_DIRECTORIES];
+	unsigned long flushes;
+	u64 *top[2];
+	unsigned int levels;
+	u64 cr3;
+};
+
+/**
+ * struct lg_mmu - shadow paging of one guest
+ * @notifier: follows the Launcher's mappings
+ * @lock: leaf entries, which are filled, links, and @seq; the vCPU alone makes and
+ *	frees tables
+ * @seq: grows at the end of each invalidation
+ * @invalidations: those between their start and their end
+ * @settled: woken when @invalidations returns to 0
+ * @leaf_ids: those in use
+ * @leaves: pages of 512 leaf tables, by id / 512; NULL where none ever was
+ * @leaf_pages: how many there are at most
+ * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024; NULL
+ *	where none ever was mapped
+ * @head_pages: how many there are at most
+ * @generation: see lg_outdate_tlbs()
+ * @roots: shadows of top-level tables
+ * @ids: how many there ever were
+ * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
+ * @found: of these, some that were looked for lately
+ * @uses: how often a root came into use
+ * @root: the one in use
+ * @boot_table: gpa of the table that the guest found at LGUEST_INIT, or 0
+ * @pae: the guest's tables have PAE's format
+ * @flushes: how often the guest flushed everything
+ * @kernel_pd: directories wholly above kernel_address, shared by all roots
+ * @kernel_pd_gpa: for these, what &lg_root.noted is for others
+ * @noted: of all roots', by &lg_noted.gpa
+ * @kernel_links: for each of those, the leaves that the CPU finds there
+ * @tables: pages and leaves in use
+ * @limit: how many there may be
+ * @executes_user: ring 1 has executed a page that ring 3 may execute too
+ */
+struct lg_mmu {
+	struct mmu_notifier notifier;
+	spinlock_t lock;	/* leaf entries, links, seq */
+	unsigned long seq;
+	unsigned int invalidations;
+	wait_queue_head_t settled;
+	struct ida leaf_ids;
+	struct lg_leaf ***leaves;
+	unsigned int leaf_pages;
+	u32 **heads;
+	unsigned int head_pages;
+	atomic_long_t generation;
+	struct list_head roots;
+	u64 ids;
+	struct xarray by_gpa;
+	struct lg_root *found[LG_FOUND];
+	unsigned long uses;
+	struct lg_root *root;
+	u32 boot_table;
+	bool pae;
+	unsigned long flushes;
+	u64 *kernel_pd[LG_DIRECTORIES];
+	u32 kernel_pd_gpa[LG_DIRECTORIES];
+	DECLARE_HASHTABLE(noted, 8);
+	DECLARE_BITMAP(kernel_links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
+	unsigned int tables;
+	unsigned int limit;
+	bool executes_user;
+};
+
+/**
+ * lg_outdate_tlbs() - CPUs must not go by what they know of a guest's tables
+ * @mmu: the guest's shadow tables
+ *
+ * To be called whenever the tables have lost something that a CPU may have read
+ * there: an entry that was present, or a right that it gave. What has only come
+ * to them, no CPU knows otherwise: it does not keep that something is not there,
+ * and before it faults for a right it looks again.
+ *
+ * The next entry to the guest starts with none of its translations cached then. A
+ * guest that is in must come out for that: see lg_vcpu_kick_and_wait().
+ *
+ * Context: any.
+ */
+static inline void lg_outdate_tlbs(struct lg_mmu *mmu)
+{
+	/* Whoever sees this sees what has become of the tables. */
+	smp_mb__before_atomic();
+	atomic_long_inc(&mmu->generation);
+}
+
+/**
+ * enum lg_fault - what became of a page fault
+ * @LG_FAULT_FIXED: the shadow was behind; run the instruction again
+ * @LG_FAULT_GUEST: the guest's own, to be reflected
+ * @LG_FAULT_RETRY: a signal came first, the guest is dead, or it is up to the
+ *	Launcher
+ */
+enum lg_fault {
+	LG_FAULT_FIXED,
+	LG_FAULT_GUEST,
+	LG_FAULT_RETRY,
+};
+
+/**
+ * struct lg_mapping - what the guest's own tables say of an address
+ * @gfn: guest frame
+ * @pd_gpa: the directory, if it is a PAE guest's
+ * @pde_gpa: where the directory entry lies
+ * @has_table: that leads to a page table
+ * @pte_gpa: where the entry of that lies
+ * @pde: the directory entry
+ * @pte: the table entry
+ * @present: whether both are
+ */
+struct lg_mapping {
+	u32 gfn;
+	u32 pd_gpa, pde_gpa, pte_gpa;
+	bool has_table;
+	u64 pde, pte;
+	bool present;
+};
+
+/* What a mapping allows: of both levels, the less. Bits as in an entry */
+static inline u64 lg_mapping_rights(const struct lg_mapping *map)
+{
+	return (map->pde & map->pte & (LG_PTE_WRITE | LG_PTE_USER)) |
+	       ((map->pde | map->pte) & LG_PTE_NX);
+}
+
+/* page_tables.c */
+int lg_mmu_init(struct lguest *lg);
+void lg_mmu_free(struct lguest *lg);
+enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code);
+bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
+		       unsigned int count);
+void lg_set_kernel_address(struct lguest *lg, u32 address);
+void lg_new_page_table(struct lguest *lg, u32 cr3);
+void lg_flush_tlb(struct lguest *lg, bool all);
+void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte);
+void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index);
+bool lg_learn_pae(struct lguest *lg);
+void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
+bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
+		  const struct lg_mapping *map);
+u32 lg_error_code_bits(struct lguest *lg);
+
+/* shadow/direct_map.c: what the switcher finds of the guest's tables */
+bool lg_linear_maps(struct lguest *lg, u32 gpa);
+bool lg_linear_knows(struct lguest *lg, u32 gpa);
+void lg_linear_note(struct lguest *lg, const struct lg_mapping *map);
+void lg_linear_forget(struct lguest *lg, u32 gva);
+
+/* shadow/tables.c: what the entries are in */
+void lg_note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
+		       u32 pd_gpa);
+void lg_unlink_noted(struct lguest *lg, u32 pd_gpa, unsigned int index);
+struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
+struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
+			     const struct lg_mapping *map, u32 gva);
+void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
+void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
+			 unsigned int i);
+void lg_unlink_private(struct lguest *lg, struct lg_root *root);
+void lg_refresh_private(struct lguest *lg, struct lg_root *root);
+void lg_refresh_shared(struct lguest *lg);
+void lg_drop_private(struct lguest *lg, struct lg_root *root);
+void lg_drop_shared(struct lguest *lg);
+struct lg_root *lg_find_root(struct lguest *lg, u32 gpa);
+struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa);
+void lg_free_root(struct lguest *lg, struct lg_root *root);
+void lg_make_room(struct lguest *lg);
+void lg_free_tables(struct lguest *lg);
+
+/* guest/tables.c: the guest's own tables */
+bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
+bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map);
+bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
+bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
+		  unsigned int first, unsigned long wanted, u64 *ptes);
+bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
+		     struct lg_leaf *leaf, unsigned int first,
+		     unsigned long *wanted);
+void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte);
+bool lg_check_top(struct lguest *lg, u32 cr3);
+bool lg_find_format(struct lguest *lg, u32 cr3);
+bool lg_make_boot_table(struct lguest *lg);
+
+/* shadow/rmap.c: from a guest frame to the shadow entries that map it */
+int lg_rmap_init(struct lg_mmu *mmu, u32 frames);
+int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
+void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
+int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
+bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
+bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped);
+bool lg_age_frames(struct lg_mmu *mmu, u32 first, u32 last, bool clear);
+void lg_rmap_free(struct lg_mmu *mmu);
+
+/* shadow/notifier.c: the Launcher's memory changes under a running guest */
+extern const struct mmu_notifier_ops lg_mmu_notifier_ops;
+bool lg_mmu_settled(struct lg_mmu *mmu, unsigned long *seq);
+bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq);
+
+#endif /* LG_SHADOW_H */

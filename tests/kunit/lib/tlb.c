@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The worst TLB that the architecture allows: whatever can be cached is, of each
+ * root and of each level of its tables, as soon as it is there; and nothing is
+ * dropped before it must be. No emulator's keeps anything.
+ */
+#include <linux/io.h>
+
+#include "../../../cpu.h"
+#include "guest.h"
+
+/* By what an entry is cached: its root, its level, and where it is in that */
+#define LEVEL_SHIFT	20
+#define ROOT_SHIFT	22
+
+/* Fits into an XArray's value, as each that is cached is present. */
+static void *pack(u64 entry)
+{
+	return xa_mk_value(entry >> 1);
+}
+
+static u64 unpack(void *value)
+{
+	return (u64)xa_to_value(value) << 1 | LG_PTE_PRESENT;
+}
+
+static unsigned long key(struct lg_root *root, unsigned int level, u32 gva)
+{
+	return root->id << ROOT_SHIFT | (unsigned long)level << LEVEL_SHIFT |
+	       gva >> (PAGE_SHIFT + 9 * level);
+}
+
+static u64 *table_of(u64 entry)
+{
+	return phys_to_virt(entry & LG_PTE_PFN & ~lg_pte_encryption);
+}
+
+static void expect_still(struct guest *g, struct lg_root *root,
+			 unsigned int level, u32 gva, u64 cached, u64 now)
+{
+	/* That of leaves may be forgotten without notice: see lg_age_frames(). */
+	u64 kept = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER |
+		   (level ? LG_PTE_ACCESSED : 0);
+
+	if ((cached ^ now) & LG_PTE_PFN || cached & ~now & kept ||
+	    now & ~cached & lg_pte_nx)
+		KUNIT_FAIL(g->test,
+			   "TLB has %#llx for %#x, level %u, of %#x; now %#llx",
+			   cached, gva, level, root->gpa, now);
+}
+
+/* One entry: what was cached of it, and now is */
+static void look(struct guest *g, struct lg_root *root, unsigned int level,
+		 u32 gva, u64 now)
+{
+	unsigned long at = key(root, level, gva);
+	void *cached = xa_load(&g->cached, at);
+
+	if (cached)
+		expect_still(g, root, level, gva, unpack(cached), now);
+	if (now & LG_PTE_PRESENT)
+		xa_store(&g->cached, at, pack(now), GFP_KERNEL | __GFP_NOFAIL);
+	else if (cached)
+		xa_erase(&g->cached, at);
+}
+
+/* Of what an entry that is not there has led to, nothing may be cached. */
+static void look_at_nothing(struct guest *g, struct lg_root *root,
+			    unsigned int level, u32 gva)
+{
+	unsigned long entries = LG_TABLE_ENTRIES;
+
+	for (;; entries *= LG_TABLE_ENTRIES) {
+		unsigned long first = key(root, level, gva), at;
+		void *cached;
+
+		xa_for_each_range(&g->cached, at, cached, first,
+				  first + entries - 1)
+			expect_still(g, root, level, gva, unpack(cached), 0);
+		if (!level--)
+			break;
+	}
+}
+
+static void look_below(struct guest *g, struct lg_root *root,
+		       unsigned int level, u32 gva, u64 entry)
+{
+	u64 *table = table_of(entry);
+	unsigned int i;
+
+	if (!(entry & LG_PTE_PRESENT)) {
+		look_at_nothing(g, root, level, gva);
+		return;
+	}
+	for (i = 0; i < LG_TABLE_ENTRIES; i++) {
+		u32 at = gva + (i << (PAGE_SHIFT + 9 * level));
+
+		look(g, root, level, at, table[i]);
+		if (level)
+			look_below(g, root, level - 1, at, table[i]);
+	}
+}
+
+void guest_walk_all(struct guest *g)
+{
+	struct lg_mmu *mmu = &g->lg->mmu;
+	long generation = atomic_long_read(&mmu->generation);
+	struct lg_root *root;
+	unsigned int i;
+
+	if (!g->lg->initialized || lg_is_dead(g->lg))
+		return;
+	if (generation != g->generation)
+		xa_destroy(&g->cached);
+	g->generation = generation;
+	list_for_each_entry(root, &mmu->roots, list) {
+		for (i = 0; i < LG_DIRECTORIES; i++) {
+			u32 gva = i << LG_DIRECTORY_SHIFT;
+
+			look(g, root, 2, gva, root->pdpt[i]);
+			look_below(g, root, 1, gva, root->pdpt[i]);
+		}
+	}
+}

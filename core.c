@@ -4,67 +4,16 @@
  *
  * Documentation/overview.rst leads through the whole host in order.
  */
-#include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/tick.h>
 #include <linux/vtime.h>
+#include <linux/wait.h>
 
 #include "compat.h"
 #include "cpu.h"
 #include "lg.h"
-
-static void die(struct lguest *lg, int how)
-{
-	/* Pairs with lg_is_dead(): who sees it dead sees the reason. */
-	smp_store_release(&lg->dead, how);
-}
-
-/**
- * lg_kill() - end a guest, with a reason that its owner reads
- * @lg: the guest; its own task calls
- * @fmt: the reason; of several the first counts
- *
- * Context: any.
- */
-void lg_kill(struct lguest *lg, const char *fmt, ...)
-{
-	va_list args;
-
-	if (lg->dead)
-		return;
-	va_start(args, fmt);
-	vscnprintf(lg->reason, sizeof(lg->reason), fmt, args);
-	va_end(args);
-	die(lg, -ENOENT);
-}
-
-/**
- * lg_restart() - end a guest that asks to be started again
- * @lg: the guest; its own task calls
- *
- * Context: any.
- */
-void lg_restart(struct lguest *lg)
-{
-	if (!lg->dead)
-		die(lg, -ERESTART);
-}
-
-/**
- * lg_wake() - make a guest look at its interrupts
- * @lg: the guest
- *
- * Out of its HALT if it is in one, out of guest mode if it runs.
- *
- * Context: any.
- */
-void lg_wake(struct lguest *lg)
-{
-	wake_up(&lg->wait);
-	kick_process(lg->task);
-}
 
 /*
  * Work that waits for a return to user mode must not wait for a guest's end:

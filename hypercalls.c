@@ -67,12 +67,18 @@ static u64 pte_of(struct lguest *lg, u32 low, u32 high)
 	return low | (lg->mmu.pae ? (u64)high << 32 : 0);
 }
 
-static void do_first_hypercall(struct lguest *lg, u32 nr, u32 arg1)
+static noinline void do_first_hypercall(struct lguest *lg, u32 nr, u32 arg1)
 {
-	if (nr == LHCALL_LGUEST_INIT)
-		lg_data_init(lg, arg1);
-	else
+	u32 kernel_address;
+
+	if (nr != LHCALL_LGUEST_INIT) {
 		lg_kill(lg, "hypercall %u before LGUEST_INIT", nr);
+		return;
+	}
+	if (lg_data_init(lg, arg1, &kernel_address)) {
+		lg_set_kernel_address(lg, kernel_address);
+		lg_data_answer(lg, lg_cpu_tsc_khz());
+	}
 }
 
 static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
@@ -127,7 +133,8 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 		lg_set_pgd(lg, arg1, arg2);
 		break;
 	case LHCALL_LOAD_TLS:
-		lg_load_tls(lg, arg1);
+		if (lg_load_tls(lg, arg1))
+			lg_vcpu_update_handlers(lg);
 		break;
 	case LHCALL_NOTIFY:
 		if (!lg_signal_eventfd(lg, arg1)) {
@@ -138,6 +145,7 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 		break;
 	case LHCALL_LOAD_GDT_ENTRY:
 		lg_load_gdt_entry(lg, arg1, arg2, arg3);
+		lg_vcpu_update_handlers(lg);
 		break;
 	default:
 		lg_kill(lg, "bad hypercall %u", nr);

@@ -15,6 +15,7 @@
 
 #include "compat.h"
 #include "cpu.h"
+#include "guest/gates.h"
 #include "lg.h"
 
 /* Intel SDM volume 3, table 6-1. */
@@ -35,13 +36,6 @@
 /* SDM 6.13: in an error code, the index is of the IDT. */
 #define ERROR_CODE_IDT	BIT(1)
 
-/* SDM volume 3, section 6.11: an interrupt or trap gate's high word. */
-#define GATE_TYPE	GENMASK(12, 8)
-#define GATE_INTERRUPT	(0xe << 8)
-#define GATE_TRAP	(0xf << 8)
-#define GATE_DPL_SHIFT	13
-#define GATE_PRESENT	BIT(15)
-
 #define FLAGS_TF	BIT(8)
 #define FLAGS_IF	BIT(9)
 #define FLAGS_NT	BIT(14)
@@ -55,34 +49,6 @@
  * again (ABI.md section 5). Look again after this long at the latest.
  */
 #define IRQ_WINDOW_NS	(250 * NSEC_PER_USEC)
-
-/**
- * lg_gate_handler() - where a gate leads
- * @gate: an entry of the guest's IDT
- * @eip: the handler
- * @masks_irqs: whether entering it clears the interrupt flag
- *
- * Return: true; false if there is no handler.
- */
-bool lg_gate_handler(const struct lg_desc *gate, u32 *eip, bool *masks_irqs)
-{
-	if (!(gate->high & GATE_PRESENT))
-		return false;
-	*eip = (gate->low & 0xffff) | (gate->high & 0xffff0000);
-	*masks_irqs = (gate->high & GATE_TYPE) == GATE_INTERRUPT;
-	return true;
-}
-
-/**
- * lg_gate_dpl() - from which rings `int n` may use a gate
- * @gate: an entry of the guest's IDT
- *
- * Return: the highest ring.
- */
-unsigned int lg_gate_dpl(const struct lg_desc *gate)
-{
-	return gate->high >> GATE_DPL_SHIFT & 3;
-}
 
 static unsigned int cpl(struct lguest *lg)
 {
@@ -189,13 +155,18 @@ static bool software_interrupt(struct lguest *lg)
 
 static void general_protection(struct lguest *lg, u32 error_code)
 {
+	u64 tsc;
+
 	if (error_code & ERROR_CODE_IDT && software_interrupt(lg))
 		return;
 	if (!error_code && cpl(lg) == LG_KERNEL_RPL &&
 	    (lg_defer_port_access(lg) || lg_emulate_insn(lg)))
 		return;
-	if (!error_code && !lg_is_dead(lg) && lg_emulate_rdtsc(lg))
+	if (!error_code && !lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) &&
+	    lg_is_rdtsc(lg)) {
+		lg_emulate_rdtsc(lg, tsc);
 		return;
+	}
 	if (!lg_is_dead(lg))
 		reflect(lg, TRAP_GP, error_code);
 }
@@ -203,7 +174,7 @@ static void general_protection(struct lguest *lg, u32 error_code)
 /* It came to us for want of something that can be found out. */
 static void switcher_takes_next(struct lguest *lg)
 {
-	lg_data_find_address(lg);
+	lg_direct_map_find_data(lg);
 	if (lg->data_gva)
 		lg_vcpu_update_handlers(lg);
 }
@@ -211,12 +182,18 @@ static void switcher_takes_next(struct lguest *lg)
 static void page_fault(struct lguest *lg)
 {
 	u32 error_code = lg->regs->error_code;
+	u32 gva = lg->regs->cr2;
+	enum lg_fault fault = lg_page_fault(lg, gva, &error_code);
 
-	if (lg_page_fault(lg, lg->regs->cr2, &error_code) != LG_FAULT_GUEST)
+	if (likely(fault <= LG_FAULT_RETRY))
 		return;
+	if (fault == LG_FAULT_DEVICE) {
+		lg_defer_device_access(lg, gva, error_code);
+		return;
+	}
 	if (!lg->data_gva)
 		switcher_takes_next(lg);
-	if (lg_data_set_cr2(lg, lg->regs->cr2))
+	if (lg_data_set_cr2(lg, gva))
 		reflect(lg, TRAP_PF, error_code);
 }
 
@@ -333,7 +310,7 @@ int lg_inject_trap(struct lguest *lg, unsigned long vector)
 	if (vector >= TRAPS)
 		return -EINVAL;
 	vector = array_index_nospec(vector, TRAPS);
-	if (!(lg->idt[vector].high & GATE_PRESENT))
+	if (!(lg->idt[vector].high & LG_GATE_PRESENT))
 		return -EINVAL;
 	if (vector != TRAP_PF)
 		reflect(lg, vector, 0);
@@ -348,7 +325,7 @@ static bool held_back(struct lguest *lg)
 	       lg->regs->eip < lg->noirq_end;
 }
 
-static void note_pending(struct lguest *lg, bool pending)
+static void set_irq_pending(struct lguest *lg, bool pending)
 {
 	/* The guest may have cleared it itself; that it never sets. */
 	if ((pending || lg->told_pending) &&
@@ -384,7 +361,7 @@ static bool deliver_irq(struct lguest *lg)
 			break;
 	}
 	if (irq >= LG_IRQS) {
-		note_pending(lg, false);
+		set_irq_pending(lg, false);
 		/*
 		 * A guest unblocks one without a word. A tick brings it out, but
 		 * where there may be none.
@@ -400,12 +377,12 @@ static bool deliver_irq(struct lguest *lg)
 	}
 	if (held_back(lg)) {
 		/* Not for want of irq_enabled, so the guest need not ask. */
-		note_pending(lg, false);
+		set_irq_pending(lg, false);
 		await_irq_window(lg, IRQ_WINDOW_NS);
 		return false;
 	}
 	if (!lg_data_irq_enabled(lg, &enabled) || !enabled) {
-		note_pending(lg, true);
+		set_irq_pending(lg, true);
 		await_irq_window(lg, IRQ_WINDOW_NS);
 		return false;
 	}
@@ -458,7 +435,7 @@ void lg_set_irq(struct lguest *lg, unsigned int irq)
  */
 void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 {
-	u32 type = high & GATE_TYPE;
+	u32 type = high & LG_GATE_TYPE;
 
 	if (nr >= LG_IDT_ENTRIES) {
 		lg_kill(lg, "bad IDT entry %u", nr);
@@ -469,10 +446,10 @@ void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 	if (nr == 2 || nr == TRAP_DF || nr == TRAP_SPURIOUS ||
 	    nr == LG_VECTOR_HYPERCALL)
 		return;
-	if (!(high & GATE_PRESENT)) {
+	if (!(high & LG_GATE_PRESENT)) {
 		low = 0;
 		high = 0;
-	} else if (type != GATE_INTERRUPT && type != GATE_TRAP) {
+	} else if (type != LG_GATE_INTERRUPT && type != LG_GATE_TRAP) {
 		lg_kill(lg, "bad IDT gate type %#x for vector %u", type >> 8,
 			nr);
 		return;

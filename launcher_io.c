@@ -15,6 +15,7 @@
 #include <linux/stddef.h>
 #include <linux/string.h>
 
+#include "guest/tables.h"
 #include "lg.h"
 
 /*
@@ -96,7 +97,7 @@ int lg_set_reg(struct lguest *lg, unsigned long offset, u32 value)
 }
 
 /* As much of the instruction at EIP as there is, up to the end of its page. */
-static void fetch(struct lguest *lg, u8 *insn, u32 size)
+static void fetch_insn(struct lguest *lg, u8 *insn, u32 size)
 {
 	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
 	u32 len = min_t(u32, size, PAGE_SIZE - offset_in_page(at));
@@ -132,7 +133,7 @@ bool lg_defer_port_access(struct lguest *lg)
 {
 	if (!lg->wants_records)
 		return false;
-	fetch(lg, lg->pending.insn, sizeof(lg->pending.insn));
+	fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
 	if (lg_is_dead(lg) || !is_port_access(lg->pending.insn))
 		return false;
 	make_record(lg, LG_TRAP_GP, 0);
@@ -142,21 +143,28 @@ bool lg_defer_port_access(struct lguest *lg)
 /**
  * lg_defer_device_access() - let the Launcher emulate access to a device page
  * @lg: the guest, at an instruction that faulted; its own task calls
- * @gpa: what it touched
+ * @gva: what it touched
  * @error_code: of the page fault that it is if the Launcher refuses
  *
  * Leaves a record in &lguest.pending, or the guest dead.
  *
  * Context: may sleep.
  */
-void lg_defer_device_access(struct lguest *lg, u32 gpa, u32 error_code)
+void lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code)
 {
+	struct lg_mapping map;
+	u32 gpa;
+
+	/* If the guest's tables have changed meanwhile, it faults again. */
+	if (!lg_walk(lg, gva, &map) || !map.present || map.gfn < lg->pfn_limit)
+		return;
+	gpa = map.gfn << PAGE_SHIFT | offset_in_page(gva);
 	if (!lg->wants_records) {
 		lg_kill(lg, "touched device page at %#x, but the Launcher reads no records",
 			gpa);
 		return;
 	}
-	fetch(lg, lg->pending.insn, sizeof(lg->pending.insn));
+	fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
 	lg->pf_error_code = error_code;
 	make_record(lg, LG_TRAP_PF, gpa);
 }

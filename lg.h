@@ -30,7 +30,7 @@
 #define LG_DATA_CR2		8
 
 /* Pages that are remembered of those which the guest's kernel has mapped */
-#define LG_LINEAR		64
+#define LG_DIRECT_MAP_PAGES		64
 
 /* Traps that Launchers are told of, by their numbers. */
 #define LG_TRAP_GP		13
@@ -115,7 +115,7 @@ struct lguest {
 	bool ts;			/* the guest's cr0.TS */
 	bool halted;
 	struct lg_vcpu *vcpu;		/* the CPU's side of it */
-	u32 *linear;			/* what its switcher knows, see shadow/direct_map.c */
+	u32 *direct_map;		/* what its switcher knows of that */
 
 	/* struct lguest_data, in the guest's memory. */
 	u32 data;			/* gpa */
@@ -142,8 +142,10 @@ struct lguest {
 	struct hrtimer irq_window;
 };
 
-/* core.c: the run loop, and the end of a guest */
+/* core.c: the run loop */
 int lg_run(struct lguest *lg);
+
+/* guest/life.c: the end of a guest */
 __printf(2, 3) void lg_kill(struct lguest *lg, const char *fmt, ...);
 void lg_restart(struct lguest *lg);
 void lg_wake(struct lguest *lg);
@@ -208,8 +210,8 @@ static inline void __user *lg_user_address(struct lguest *lg, u32 gpa)
 void lg_memory_gone(struct lguest *lg, u32 gpa);
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
 bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len);
-bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, u32 *low,
-			const u64 *nx, unsigned long *wanted);
+bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, u32 *seen,
+			const u64 *sptes, unsigned long *changed);
 bool lg_read_entries(struct lguest *lg, u32 gpa, u32 size, unsigned long wanted,
 		     u64 *entries);
 bool lg_write(struct lguest *lg, u32 gpa, const void *from, u32 len);
@@ -219,12 +221,14 @@ bool lg_put_words(struct lguest *lg, u32 gpa, const u32 *words,
 		  unsigned int count);
 bool lg_get_u32(struct lguest *lg, u32 gpa, u32 *val);
 bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val);
+
+/* guest/linear.c: the same by linear address */
 bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len);
 bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len);
 
 /* guest/data.c: the page the guest shares with us */
-bool lg_data_init(struct lguest *lg, u32 gpa);
-void lg_data_find_address(struct lguest *lg);
+bool lg_data_init(struct lguest *lg, u32 gpa, u32 *kernel_address);
+bool lg_data_answer(struct lguest *lg, u32 tsc_khz);
 bool lg_data_irq_enabled(struct lguest *lg, u32 *flags);
 bool lg_data_set_irq_enabled(struct lguest *lg, bool on);
 bool lg_data_swap_irq_enabled(struct lguest *lg, bool clear, u32 *flags);
@@ -243,7 +247,7 @@ void lg_do_hypercalls(struct lguest *lg);
 bool lg_sanitize_descriptor(struct lg_desc *desc);
 void lg_init_gdt(struct lguest *lg);
 void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high);
-void lg_load_tls(struct lguest *lg, u32 gpa);
+bool lg_load_tls(struct lguest *lg, u32 gpa);
 bool lg_segment_is_flat(struct lguest *lg, u32 selector);
 u32 lg_segment_base(struct lguest *lg, u32 selector);
 u32 lg_stack_mask(struct lguest *lg, u32 selector);
@@ -259,22 +263,21 @@ void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages);
 void lg_set_clockevent(struct lguest *lg, u32 ns);
 void lg_init_interrupts(struct lguest *lg);
 void lg_stop_timers(struct lguest *lg);
-bool lg_gate_handler(const struct lg_desc *gate, u32 *eip, bool *masks_irqs);
-unsigned int lg_gate_dpl(const struct lg_desc *gate);
 
 /* guest/emulate.c: the few instructions that fault for want of privilege */
 bool lg_emulate_insn(struct lguest *lg);
-bool lg_emulate_rdtsc(struct lguest *lg);
+bool lg_is_rdtsc(struct lguest *lg);
+void lg_emulate_rdtsc(struct lguest *lg, u64 tsc);
 bool lg_is_vmcall(struct lguest *lg);
 
 /* launcher_io.c: ports and device pages that the Launcher emulates */
 int lg_get_reg(struct lguest *lg, unsigned long offset);
 int lg_set_reg(struct lguest *lg, unsigned long offset, u32 value);
 bool lg_defer_port_access(struct lguest *lg);
-void lg_defer_device_access(struct lguest *lg, u32 gpa, u32 error_code);
+void lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code);
 
 /* notify.c: eventfds in place of returns to the Launcher */
-int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd);
+int lg_assign_eventfd(struct lguest *lg, unsigned long address, int fd);
 bool lg_signal_eventfd(struct lguest *lg, u32 address);
 void lg_free_eventfds(struct lguest *lg);
 

@@ -170,7 +170,7 @@ static ssize_t tie_eventfd(struct lguest *lg, const char __user *buf,
 	/* Cut to an int, it might be a file of the caller's after all. */
 	if (words[1] > INT_MAX)
 		return -EBADF;
-	return lg_tie_eventfd(lg, words[0], words[1]);
+	return lg_assign_eventfd(lg, words[0], words[1]);
 }
 
 /* The guest's task alone may touch the vCPU, and while it is out. */

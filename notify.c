@@ -17,8 +17,8 @@
 #define EVENTFDS_MAX	4096
 
 /* 0 with what was there before in *old, or a negative error. */
-static int store(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
-		 struct eventfd_ctx **old)
+static int store_eventfd(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
+			 struct eventfd_ctx **old)
 {
 	int err = 0;
 
@@ -38,7 +38,7 @@ static int store(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
 }
 
 /**
- * lg_tie_eventfd() - LHREQ_EVENTFD
+ * lg_assign_eventfd() - LHREQ_EVENTFD
  * @lg: the guest
  * @address: what the guest will notify
  * @fd: an eventfd of the calling process
@@ -50,7 +50,7 @@ static int store(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
  * Return: 0, -EINVAL for address 0 or one no guest could have or an @fd that
  * is no eventfd, -EBADF, or -ENOMEM.
  */
-int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd)
+int lg_assign_eventfd(struct lguest *lg, unsigned long address, int fd)
 {
 	struct eventfd_ctx *ctx, *old;
 	int err;
@@ -60,7 +60,7 @@ int lg_tie_eventfd(struct lguest *lg, unsigned long address, int fd)
 	ctx = eventfd_ctx_fdget(fd);
 	if (IS_ERR(ctx))
 		return PTR_ERR(ctx);
-	err = store(lg, address, ctx, &old);
+	err = store_eventfd(lg, address, ctx, &old);
 	if (err) {
 		eventfd_ctx_put(ctx);
 		return err;

@@ -9,7 +9,7 @@
  *
  * This file is what those entries say; shadow/tables.c is the tables that they
  * are in. Nothing here flushes a TLB: what may have become wrong there is counted
- * by lg_outdate_tlbs(), and entering the guest goes by that.
+ * by lg_inc_tlb_gen(), and entering the guest goes by that.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -17,17 +17,19 @@
 
 #include "cpu.h"
 #include "lg.h"
+#include "guest/tables.h"
 #include "shadow/lookup.h"
+#include "shadow/spte.h"
 
 /* How much a fill is worth: the page as it is, or a fault of the host's. */
 enum effort {
-	FILL_IF_THERE,
+	FILL_PREFETCH,
 	FILL_FOR_READ,
 	FILL_FOR_WRITE,
 };
 
 /* How many pages of the kernel's map are filled with one that is missed */
-#define AROUND		32
+#define PREFETCH_PAGES		32
 
 static void out_of_memory(struct lguest *lg)
 {
@@ -35,7 +37,7 @@ static void out_of_memory(struct lguest *lg)
 }
 
 /* A shadow entry lets the guest write to it, and nobody will see. */
-static void make_dirty(struct page *page)
+static void make_page_dirty(struct page *page)
 {
 	if (!PageDirty(page))
 		set_page_dirty_lock(page);
@@ -56,7 +58,7 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 		got = get_user_pages_fast_only(addr, 1, FOLL_WRITE, &page);
 	if (!got) {
 		*writable = effort == FILL_FOR_WRITE;
-		if (effort == FILL_IF_THERE)
+		if (effort == FILL_PREFETCH)
 			got = get_user_pages_fast_only(addr, 1, 0, &page);
 		else
 			got = get_user_pages_fast(addr, 1,
@@ -66,99 +68,8 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 	if (got != 1)
 		return ERR_PTR(got < 0 ? got : -EFAULT);
 	if (*writable)
-		make_dirty(page);
+		make_page_dirty(page);
 	return page;
-}
-
-/* The bits that a shadow entry takes over from the guest's. */
-static u64 shadow_bits(const struct lg_mapping *map)
-{
-	return lg_mapping_rights(map) & (LG_PTE_USER | lg_pte_nx);
-}
-
-/*
- * A page that the guest has not written yet stays read-only, so that its first
- * write shows and can be noted in the guest's dirty bit.
- */
-static bool may_write(const struct lg_mapping *map)
-{
-	return lg_mapping_rights(map) & LG_PTE_WRITE && map->pte & LG_PTE_DIRTY;
-}
-
-/* Would the entry have been filled like this, or with less, from the guest's? */
-static bool borne_out(const struct lg_leaf *leaf, unsigned int index,
-		      const struct lg_mapping *map)
-{
-	u64 entry = READ_ONCE(leaf->entries[index]);
-
-	return map->pte & LG_PTE_ACCESSED &&
-	       lg_maps_frame(map->pte, leaf->ptes[index] >> PAGE_SHIFT) &&
-	       (entry & (LG_PTE_USER | lg_pte_nx)) == shadow_bits(map) &&
-	       (!(entry & LG_PTE_WRITE) || may_write(map));
-}
-
-#define RIGHTS_DIFFER	U64_MAX
-
-static u64 directory_rights(const struct lg_mapping *map)
-{
-	return map->pde & (LG_PTE_WRITE | LG_PTE_USER | LG_PTE_NX);
-}
-
-/* Of 64 entries from @first on, those in which the guest's have changed */
-static noinline bool sync_entries(struct lguest *lg, struct lg_leaf *leaf,
-				  const struct lg_mapping *map,
-				  unsigned int first, unsigned long changed)
-{
-	struct lg_mmu *mmu = &lg->mmu;
-	struct lg_mapping now = *map;
-	u64 ptes[BITS_PER_LONG];
-	unsigned int i;
-
-	if (!lg_read_ptes(lg, map, first, changed, ptes))
-		return false;
-	spin_lock(&mmu->lock);
-	/* What has gone meanwhile is not there to be dropped. */
-	for_each_set_bit(i, &changed, BITS_PER_LONG) {
-		unsigned int index = first + i;
-
-		now.pte = ptes[i];
-		if (borne_out(leaf, index, &now))
-			leaf->ptes[index] = ptes[i];
-		else
-			lg_zap_entry(mmu, leaf, index);
-	}
-	spin_unlock(&mmu->lock);
-	return true;
-}
-
-/**
- * lg_sync_leaf() - drop the entries that the guest's tables don't bear out
- * @lg: the guest; its own task calls
- * @leaf: the leaf
- * @map: what the guest's tables say of an address in it, but for the page table's
- *	entry itself
- *
- * Context: may sleep.
- * Return: true; false with the guest dead.
- */
-bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
-		  const struct lg_mapping *map)
-{
-	u64 rights = directory_rights(map);
-	unsigned int first;
-
-	for (first = 0; first < LG_TABLE_ENTRIES; first += BITS_PER_LONG) {
-		unsigned long changed;
-
-		changed = READ_ONCE(leaf->filled[BIT_WORD(first)]);
-		if (changed && rights == leaf->rights &&
-		    !lg_compare_ptes(lg, map, leaf, first, &changed))
-			return false;
-		if (changed && !sync_entries(lg, leaf, map, first, changed))
-			return false;
-	}
-	leaf->rights = rights;
-	return true;
 }
 
 /**
@@ -183,7 +94,7 @@ bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
 		return false;
 	/* As long as the entry is there, so is the page. */
 	spin_lock(&lg->mmu.lock);
-	entry = leaf->entries[lg_pte_index(gva)];
+	entry = leaf->sptes[lg_pte_index(gva)];
 	if (entry & LG_PTE_WRITE) {
 		to = phys_to_virt((entry & LG_PTE_PFN & ~lg_pte_encryption) +
 				  offset_in_page(gva));
@@ -198,42 +109,41 @@ bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
 static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 		      const struct lg_mapping *map, enum effort effort)
 {
-	u64 entry = READ_ONCE(leaf->entries[index]);
+	u64 entry = READ_ONCE(leaf->sptes[index]);
 
 	return entry & LG_PTE_PRESENT &&
 	       (entry & LG_PTE_WRITE || effort != FILL_FOR_WRITE) &&
-	       borne_out(leaf, index, map);
+	       lg_spte_in_sync(leaf, index, map);
 }
 
 /* Whether a CPU that knows @was would allow what @is does not. */
-static bool lessens(u64 was, u64 is)
+static bool loses_rights(u64 was, u64 is)
 {
 	return ((was & ~is) & (LG_PTE_WRITE | LG_PTE_USER)) |
 	       ((is & ~was) & LG_PTE_NX);
 }
 
 /* With the lock held: the host's page for @map is that in @entry. */
-static __always_inline void set_entry(struct lg_mmu *mmu, struct lg_leaf *leaf,
-				      unsigned int index,
+static __always_inline void set_spte(struct lg_mmu *mmu, struct lg_leaf *leaf,
+				     unsigned int index,
 				      const struct lg_mapping *map, u64 entry)
 {
 	u32 pte = map->gfn << PAGE_SHIFT | offset_in_page(map->pte);
 
-	entry |= shadow_bits(map);
-	/* Of entries that differ in that, none is compared. */
-	if (directory_rights(map) != leaf->rights)
-		leaf->rights = RIGHTS_DIFFER;
-	if (leaf->entries[index] & LG_PTE_PRESENT &&
+	entry |= lg_shadow_bits(map);
+	if (lg_pde_rights(map) != leaf->rights)
+		leaf->rights = LG_RIGHTS_DIFFER;
+	if (leaf->sptes[index] & LG_PTE_PRESENT &&
 	    leaf->ptes[index] >> PAGE_SHIFT == map->gfn) {
 		leaf->ptes[index] = pte;
-		if (lessens(leaf->entries[index], entry))
-			lg_outdate_tlbs(mmu);
+		if (loses_rights(leaf->sptes[index], entry))
+			lg_inc_tlb_gen(mmu);
 	} else {
-		if (leaf->entries[index] & LG_PTE_PRESENT)
-			lg_zap_entry(mmu, leaf, index);
+		if (leaf->sptes[index] & LG_PTE_PRESENT)
+			lg_zap_spte(mmu, leaf, index);
 		lg_rmap_add(mmu, leaf, index, pte);
 	}
-	WRITE_ONCE(leaf->entries[index], entry);
+	WRITE_ONCE(leaf->sptes[index], entry);
 }
 
 static bool is_kernel(struct lguest *lg, u32 gva)
@@ -242,20 +152,20 @@ static bool is_kernel(struct lguest *lg, u32 gva)
 }
 
 /* Where the guest's kernel has its memory mapped, page for page */
-static bool is_linear(struct lguest *lg, u32 gva, u32 gfn)
+static bool in_direct_map(struct lguest *lg, u32 gva, u32 gfn)
 {
 	return is_kernel(lg, gva) &&
 	       (gva - lg->kernel_address) >> PAGE_SHIFT == gfn;
 }
 
 /* What the switcher knows of the guest's memory is about to become wrong. */
-static void check_linear(struct lguest *lg, u32 gva, u32 gfn)
+static void check_direct_map(struct lguest *lg, u32 gva, u32 gfn)
 {
-	if (is_kernel(lg, gva) && !is_linear(lg, gva, gfn))
-		lg_linear_forget(lg, gva);
+	if (is_kernel(lg, gva) && !in_direct_map(lg, gva, gfn))
+		lg_direct_map_forget(lg, gva);
 }
 
-static u64 make_entry(u64 address, bool writable)
+static u64 make_spte(u64 address, bool writable)
 {
 	return address | LG_PTE_PRESENT | LG_PTE_ACCESSED |
 	       (writable ? LG_PTE_WRITE | LG_PTE_DIRTY : 0);
@@ -266,12 +176,12 @@ static u64 make_entry(u64 address, bool writable)
  * just prepared for a process, has its page there, and nobody need be asked.
  * One that may become writable must be so there.
  */
-static __always_inline bool fill_from_known(struct lg_mmu *mmu,
-					    struct lg_leaf *leaf,
+static __always_inline bool fill_from_rmap(struct lg_mmu *mmu,
+					   struct lg_leaf *leaf,
 					    unsigned int index,
 					    const struct lg_mapping *map)
 {
-	bool writable = may_write(map);
+	bool writable = lg_may_write(map);
 	u64 known;
 
 	spin_lock(&mmu->lock);
@@ -279,11 +189,11 @@ static __always_inline bool fill_from_known(struct lg_mmu *mmu,
 	 * Whoever takes entries from a frame may let go of the lock before the
 	 * last: there must not be more of them meanwhile.
 	 */
-	known = mmu->invalidations ? 0 :
-				     lg_rmap_entry(mmu, map->gfn, writable);
+	known = mmu->invalidate_in_progress ? 0 :
+				     lg_rmap_spte(mmu, map->gfn, writable);
 	if (known)
-		set_entry(mmu, leaf, index, map,
-			  make_entry(known & LG_PTE_PFN, writable));
+		set_spte(mmu, leaf, index, map,
+			 make_spte(known & LG_PTE_PFN, writable));
 	spin_unlock(&mmu->lock);
 	return known;
 }
@@ -313,28 +223,28 @@ static int try_from_host(struct lguest *lg, struct lg_leaf *leaf,
 			 unsigned int index, const struct lg_mapping *map,
 			 enum effort effort)
 {
-	bool writable = may_write(map);
+	bool writable = lg_may_write(map);
 	struct lg_mmu *mmu = &lg->mmu;
 	struct page *page;
 	unsigned long seq;
 	bool done;
 
-	if (!lg_mmu_settled(mmu, &seq))
+	if (!lg_invalidate_seq(mmu, &seq))
 		return -EAGAIN;
 	page = get_page_of(lg, map->gfn, effort, &writable);
 	if (IS_ERR(page)) {
-		if (effort == FILL_IF_THERE)
+		if (effort == FILL_PREFETCH)
 			return 0;
 		no_page(lg, map->gfn, PTR_ERR(page));
 		return -EINTR;
 	}
 
 	spin_lock(&mmu->lock);
-	done = !lg_mmu_unsettled(mmu, seq);
+	done = !lg_invalidate_retry(mmu, seq);
 	if (done)
-		set_entry(mmu, leaf, index, map,
-			  make_entry(page_to_phys(page) | lg_pte_encryption,
-				     writable));
+		set_spte(mmu, leaf, index, map,
+			 make_spte(page_to_phys(page) | lg_pte_encryption,
+				   writable));
 	spin_unlock(&mmu->lock);
 	put_page(page);
 	return done ? 0 : -EAGAIN;
@@ -351,11 +261,11 @@ static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
 		err = try_from_host(lg, leaf, index, map, effort);
 		if (likely(err != -EAGAIN))
 			return err;
-		if (effort == FILL_IF_THERE)
+		if (effort == FILL_PREFETCH)
 			return 0;
 		/* The Launcher may go on with that for as long as it likes. */
-		err = wait_event_interruptible(mmu->settled,
-					       !READ_ONCE(mmu->invalidations));
+		err = wait_event_interruptible(mmu->invalidate_wait,
+					       !READ_ONCE(mmu->invalidate_in_progress));
 		if (err || signal_pending(current))
 			return -EINTR;
 		cond_resched();
@@ -373,7 +283,7 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 	struct lg_mmu *mmu = &lg->mmu;
 	struct lg_leaf *leaf;
 
-	lg_note_directory(lg, root, gva, map->pd_gpa);
+	lg_set_guest_pd(lg, root, gva, map->pd_gpa);
 	leaf = lg_link_leaf(lg, root, map, gva);
 	if (!leaf || lg_rmap_prepare(mmu, map->gfn)) {
 		out_of_memory(lg);
@@ -381,28 +291,14 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 	}
 	if (is_filled(leaf, index, map, effort))
 		return 0;
-	check_linear(lg, gva, map->gfn);
-	if (fill_from_known(mmu, leaf, index, map))
+	check_direct_map(lg, gva, map->gfn);
+	if (fill_from_rmap(mmu, leaf, index, map))
 		return 0;
 	return fill_from_host(lg, leaf, index, map, effort);
 }
 
-/**
- * lg_error_code_bits() - what the error code of a page fault takes from the CPU's
- * @lg: the guest; its own task calls
- *
- * Return: the bits that say what was done, which are the same for the guest's
- * tables and ours. %LG_PF_PRESENT is not.
- */
-u32 lg_error_code_bits(struct lguest *lg)
-{
-	/* Without NX there is no bit for a fetch either. */
-	return LG_PF_WRITE | LG_PF_USER |
-	       (lg->mmu.pae && lg_pte_nx ? LG_PF_FETCH : 0);
-}
-
 /* Did the guest's kernel use the page before, which it has for good as a rule? */
-static bool was_used(const struct lg_mapping *map)
+static bool was_accessed(const struct lg_mapping *map)
 {
 	return map->pte & LG_PTE_ACCESSED && lg_maps_frame(map->pte, map->gfn);
 }
@@ -411,47 +307,47 @@ static bool was_used(const struct lg_mapping *map)
  * A kernel that comes to a page of its memory, as to clear it, soon comes to those
  * around it. What of these the host has at hand is mapped along.
  */
-static noinline void fill_around(struct lguest *lg, u32 gva,
-				 const struct lg_mapping *map)
+static noinline void prefetch_around(struct lguest *lg, u32 gva,
+				     const struct lg_mapping *map)
 {
 	struct lg_leaf *leaf = lg_find_linked(lg, lg->mmu.root, gva);
 	unsigned int index = lg_pte_index(gva);
-	unsigned int first = round_down(index, AROUND);
+	unsigned int first = round_down(index, PREFETCH_PAGES);
 	unsigned int bit = first % BITS_PER_LONG;
 	u32 gfn = map->gfn - (index - first);
 	struct lg_mapping now = *map;
 	struct lg_mmu *mmu = &lg->mmu;
-	struct page *pages[AROUND];
+	struct page *pages[PREFETCH_PAGES];
 	u64 ptes[BITS_PER_LONG];
 	unsigned long wanted, seq;
 	int i, got;
 
-	if (!leaf || map->gfn < index - first || gfn + AROUND > lg->pfn_limit)
+	if (!leaf || map->gfn < index - first || gfn + PREFETCH_PAGES > lg->pfn_limit)
 		return;
 	wanted = ~READ_ONCE(leaf->filled[BIT_WORD(first)]) &
-		 GENMASK(bit + AROUND - 1, bit);
+		 GENMASK(bit + PREFETCH_PAGES - 1, bit);
 	if (!wanted || lg_rmap_prepare(mmu, gfn) ||
-	    lg_rmap_prepare(mmu, gfn + AROUND - 1) ||
+	    lg_rmap_prepare(mmu, gfn + PREFETCH_PAGES - 1) ||
 	    !lg_read_ptes(lg, map, first - bit, wanted, ptes))
 		return;
 
-	if (!lg_mmu_settled(mmu, &seq))
+	if (!lg_invalidate_seq(mmu, &seq))
 		return;
 	got = get_user_pages_fast_only(lg->base + ((u64)gfn << PAGE_SHIFT),
-				       AROUND, FOLL_WRITE, pages);
+				       PREFETCH_PAGES, FOLL_WRITE, pages);
 	for (i = 0; i < got; i++)
-		make_dirty(pages[i]);
+		make_page_dirty(pages[i]);
 
 	spin_lock(&mmu->lock);
-	for (i = 0; i < got && !lg_mmu_unsettled(mmu, seq); i++) {
+	for (i = 0; i < got && !lg_invalidate_retry(mmu, seq); i++) {
 		u64 entry = page_to_phys(pages[i]) | lg_pte_encryption;
 
 		now.gfn = gfn + i;
 		now.pte = ptes[bit + i];
 		/* The CPU is to note whether it uses the entry. */
-		if (wanted & BIT(bit + i) && was_used(&now))
-			set_entry(mmu, leaf, first + i, &now,
-				  make_entry(entry, may_write(&now)) &
+		if (wanted & BIT(bit + i) && was_accessed(&now))
+			set_spte(mmu, leaf, first + i, &now,
+				 make_spte(entry, lg_may_write(&now)) &
 				  ~LG_PTE_ACCESSED);
 	}
 	spin_unlock(&mmu->lock);
@@ -471,8 +367,8 @@ static u32 guest_error_code(struct lguest *lg, u32 error_code,
  * lg_page_fault() - find out what a page fault in the guest means
  * @lg: the guest; its own task calls
  * @gva: faulting address (cr2)
- * @error_code: as the CPU pushed it for our tables; if the fault is the
- *	guest's own, as it would have for the guest's
+ * @error_code: as the CPU pushed it for our tables; if the fault is the guest's own
+ *	or the Launcher's, as it would have for the guest's
  *
  * Context: may sleep.
  * Return: what to do, see &enum lg_fault.
@@ -498,26 +394,24 @@ enum lg_fault lg_page_fault(struct lguest *lg, u32 gva, u32 *error_code)
 	    (fetch && rights & lg_pte_nx)) {
 		*error_code = guest_error_code(lg, *error_code, &map);
 		if (user)
-			lg_linear_note(lg, &map);
+			lg_direct_map_learn(lg, &map);
 		return LG_FAULT_GUEST;
 	}
 	if (fetch && !user && rights & LG_PTE_USER)
 		lg->mmu.executes_user = true;
 
-	if (!lg_mark_used(lg, &map, write))
+	if (!lg_set_accessed_dirty(lg, &map, write))
 		return LG_FAULT_RETRY;
 	if (map.gfn >= lg->pfn_limit) {
-		lg_defer_device_access(lg, map.gfn << PAGE_SHIFT |
-				       offset_in_page(gva),
-				       guest_error_code(lg, *error_code, &map));
-		return LG_FAULT_RETRY;
+		*error_code = guest_error_code(lg, *error_code, &map);
+		return LG_FAULT_DEVICE;
 	}
 	lg_make_room(lg);
 	if (fill(lg, lg->mmu.root, gva, &map,
 		 write ? FILL_FOR_WRITE : FILL_FOR_READ))
 		return LG_FAULT_RETRY;
-	if (is_linear(lg, gva, map.gfn))
-		fill_around(lg, gva, &map);
+	if (in_direct_map(lg, gva, map.gfn))
+		prefetch_around(lg, gva, &map);
 	return LG_FAULT_FIXED;
 }
 
@@ -540,7 +434,7 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 		if (!lg_find_format(lg, cr3))
 			return;
 		identity = mmu->root;
-	} else if (!lg_check_top(lg, cr3)) {
+	} else if (!lg_check_cr3(lg, cr3)) {
 		return;
 	}
 
@@ -562,7 +456,7 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 	root->flushes = mmu->flushes;
 	if (identity) {
 		lg_free_root(lg, identity);
-		lg_drop_shared(lg);
+		lg_free_shared(lg);
 	}
 }
 
@@ -578,9 +472,9 @@ void lg_flush_tlb(struct lguest *lg, bool all)
 	if (all) {
 		/* The other roots when they are next used */
 		mmu->root->flushes = ++mmu->flushes;
-		lg_refresh_shared(lg);
+		lg_sync_shared(lg);
 	}
-	lg_refresh_private(lg, mmu->root);
+	lg_sync_private(lg, mmu->root);
 }
 
 /*
@@ -609,8 +503,8 @@ static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
  * Let a linked leaf say at once what the guest's table does now, if that takes
  * neither the table nor the host.
  */
-static __always_inline bool renew(struct lguest *lg, struct lg_leaf *leaf,
-				  u32 gva, u64 pte)
+static __always_inline bool update_spte(struct lguest *lg, struct lg_leaf *leaf,
+					u32 gva, u64 pte)
 {
 	struct lg_mapping map = {
 		.gfn = (pte & LG_PTE_PFN) >> PAGE_SHIFT,
@@ -618,15 +512,15 @@ static __always_inline bool renew(struct lguest *lg, struct lg_leaf *leaf,
 		.pte = pte,
 	};
 
-	if (leaf->rights == RIGHTS_DIFFER || map.gfn >= lg->pfn_limit)
+	if (leaf->rights == LG_RIGHTS_DIFFER || map.gfn >= lg->pfn_limit)
 		return false;
-	check_linear(lg, gva, map.gfn);
-	return fill_from_known(&lg->mmu, leaf,
+	check_direct_map(lg, gva, map.gfn);
+	return fill_from_rmap(&lg->mmu, leaf,
 			       lg_pte_index(gva), &map);
 }
 
 /* The same, where the guest's tables must be asked, or the host for the page */
-static noinline void fill_as_told(struct lguest *lg, u32 gva, u64 pte)
+static noinline void prefetch_pte(struct lguest *lg, u32 gva, u64 pte)
 {
 	struct lg_mapping map;
 
@@ -634,7 +528,7 @@ static noinline void fill_as_told(struct lguest *lg, u32 gva, u64 pte)
 	    map.gfn >= lg->pfn_limit)
 		return;
 	lg_make_room(lg);
-	fill(lg, lg->mmu.root, gva, &map, FILL_IF_THERE);
+	fill(lg, lg->mmu.root, gva, &map, FILL_PREFETCH);
 }
 
 /*
@@ -648,10 +542,10 @@ static __always_inline bool set_in_root(struct lguest *lg, struct lg_root *root,
 
 	if (!leaf)
 		return false;
-	if (useful && renew(lg, leaf, gva, pte))
+	if (useful && update_spte(lg, leaf, gva, pte))
 		return true;
 	spin_lock(&lg->mmu.lock);
-	lg_zap_entry(&lg->mmu, leaf, lg_pte_index(gva));
+	lg_zap_spte(&lg->mmu, leaf, lg_pte_index(gva));
 	spin_unlock(&lg->mmu.lock);
 	return false;
 }
@@ -670,7 +564,7 @@ static noinline void set_kernel_pte(struct lguest *lg, u32 gva, u64 pte,
 			done = true;
 	}
 	if (useful && !done)
-		fill_as_told(lg, gva, pte);
+		prefetch_pte(lg, gva, pte);
 }
 
 /**
@@ -702,7 +596,7 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 		useful = false;
 	}
 	if (root && !set_in_root(lg, root, gva, pte, useful) && useful)
-		fill_as_told(lg, gva, pte);
+		prefetch_pte(lg, gva, pte);
 }
 
 /* An entry of a 2-level guest's directory: it covers two of our leaves. */
@@ -763,8 +657,8 @@ bool lg_learn_pae(struct lguest *lg)
 
 	if (!mmu->pae && mmu->root->gpa == LG_IDENTITY && mmu->boot_table) {
 		mmu->pae = true;
-		lg_drop_private(lg, mmu->root);
-		lg_drop_shared(lg);
+		lg_free_private(lg, mmu->root);
+		lg_free_shared(lg);
 	}
 	return mmu->pae;
 }
@@ -780,7 +674,7 @@ bool lg_learn_pae(struct lguest *lg)
 void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
 {
 	if (index < LG_TABLE_ENTRIES)
-		lg_unlink_noted(lg, pd_gpa, index);
+		lg_unlink_guest_pd(lg, pd_gpa, index);
 	else
 		lg_kill(lg, "page middle directory entry %u does not exist",
 			index);
@@ -796,7 +690,7 @@ void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
 void lg_set_kernel_address(struct lguest *lg, u32 address)
 {
 	/* What was private may be shared from now on. */
-	lg_drop_private(lg, lg->mmu.root);
+	lg_free_private(lg, lg->mmu.root);
 	lg->kernel_address = address;
 }
 
@@ -815,7 +709,7 @@ int lg_mmu_init(struct lguest *lg)
 	int err;
 
 	spin_lock_init(&mmu->lock);
-	init_waitqueue_head(&mmu->settled);
+	init_waitqueue_head(&mmu->invalidate_wait);
 	ida_init(&mmu->leaf_ids);
 	xa_init_flags(&mmu->by_gpa, XA_FLAGS_ACCOUNT);
 	INIT_LIST_HEAD(&mmu->roots);

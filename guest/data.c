@@ -11,8 +11,8 @@
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
 
-#include "../cpu.h"
 #include "../lg.h"
+#include "tables.h"
 
 /* The part that never moved. */
 #define DATA_BLOCKED		4
@@ -75,12 +75,14 @@ const struct lg_data_layout *lg_data_find_layout(const u32 *words)
  * lg_data_init() - take LGUEST_INIT's struct lguest_data into use
  * @lg: the guest; its own task calls
  * @gpa: where it lies
+ * @kernel_address: what it says of that
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
  */
-bool lg_data_init(struct lguest *lg, u32 gpa)
+bool lg_data_init(struct lguest *lg, u32 gpa, u32 *kernel_address)
 {
+	const struct lg_data_layout *layout;
 	u32 words[DATA_TAIL_WORDS];
 
 	if (!lg_in_memory(lg, gpa, DATA_TAIL + sizeof(words))) {
@@ -89,18 +91,34 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
 	}
 	if (!lg_get_words(lg, gpa + DATA_TAIL, words, ARRAY_SIZE(words)))
 		return false;
-	lg->layout = lg_data_find_layout(words);
-	if (!lg->layout) {
+	layout = lg_data_find_layout(words);
+	if (!layout) {
 		lg_kill(lg, "struct lguest_data at %#x has no layout we know",
 			gpa);
 		return false;
 	}
-	lg->noirq_start = words[lg->layout->noirq_start];
-	lg->noirq_end = words[lg->layout->noirq_end];
-	if (lg->layout->noirq_start == lg->layout->noirq_end)
-		lg->noirq_end++;
-	lg_set_kernel_address(lg, words[lg->layout->kernel_address]);
+	lg->layout = layout;
 	lg->data = gpa;
+	lg->noirq_start = words[layout->noirq_start];
+	lg->noirq_end = words[layout->noirq_end];
+	if (layout->noirq_start == layout->noirq_end)
+		lg->noirq_end++;
+	*kernel_address = words[layout->kernel_address];
+	return true;
+}
+
+/**
+ * lg_data_answer() - write what the guest wants to know at LGUEST_INIT
+ * @lg: the guest, with its kernel_address known; its own task calls
+ * @tsc_khz: what the TSC counts in a millisecond, or 0 if the guest is not to use it
+ *
+ * Context: may sleep.
+ * Return: true; false with the guest dead.
+ */
+bool lg_data_answer(struct lguest *lg, u32 tsc_khz)
+{
+	u32 gpa = lg->data;
+
 	if (lg->layout->pgdir &&
 	    !(lg_make_boot_table(lg) &&
 	      lg_put_u32(lg, gpa + DATA_TAIL, lg->mmu.boot_table)))
@@ -108,26 +126,8 @@ bool lg_data_init(struct lguest *lg, u32 gpa)
 
 	/* The host needs nothing of the guest's addresses: its own are above. */
 	return lg_put_u32(lg, gpa + DATA_RESERVE_MEM, 0) &&
-	       lg_put_u32(lg, gpa + DATA_TSC_KHZ, lg_cpu_tsc_khz()) &&
+	       lg_put_u32(lg, gpa + DATA_TSC_KHZ, tsc_khz) &&
 	       lg_data_set_wallclock(lg);
-}
-
-/**
- * lg_data_find_address() - by which address the guest's kernel has it
- * @lg: the guest; its own task calls
- *
- * The answer is in &lguest.data_gva, 0 if it is not known, and holds until
- * something else is mapped there: see shadow/direct_map.c.
- */
-void lg_data_find_address(struct lguest *lg)
-{
-	lg->data_gva = 0;
-	/* The switcher wants the words up to cr2, and looks at one page. */
-	if (!lg_data_ready(lg) || lg->mmu.root->gpa == LG_IDENTITY ||
-	    offset_in_page(lg->data) + LG_DATA_CR2 + sizeof(u32) > PAGE_SIZE ||
-	    !lg_linear_maps(lg, lg->data))
-		return;
-	lg->data_gva = lg->kernel_address + lg->data;
 }
 
 /**

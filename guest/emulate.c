@@ -9,10 +9,10 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
-#include "../cpu.h"
 #include "../lg.h"
 
 #define INSN_MAX	15		/* SDM volume 2, section 2.3.11 */
+#define RDTSC_LEN	2
 #define FLAGS_DF	BIT(10)
 
 /* Prefixes and what they change, then the opcode. */
@@ -22,7 +22,7 @@ struct insn {
 	u8 len;
 };
 
-static bool fetch(struct lguest *lg, struct insn *insn)
+static bool fetch_insn(struct lguest *lg, struct insn *insn)
 {
 	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
 
@@ -144,7 +144,7 @@ bool lg_emulate_insn(struct lguest *lg)
 	bool again = false;
 	u32 size;
 
-	if (!fetch(lg, &insn))
+	if (!fetch_insn(lg, &insn))
 		return false;
 	/* Even opcodes move bytes, odd ones words. */
 	size = insn.opcode & 1 ? (insn.operand16 ? 2 : 4) : 1;
@@ -179,28 +179,41 @@ bool lg_emulate_insn(struct lguest *lg)
 	return true;
 }
 
+/* Are these bytes what is at EIP? */
+static bool insn_is(struct lguest *lg, const u8 *bytes, u32 len)
+{
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
+	u8 insn[3];
+
+	return lg_read_linear(lg, at, insn, len) && !memcmp(insn, bytes, len);
+}
+
 /**
- * lg_emulate_rdtsc() - the time stamp counter, where the CPU's has gone back
+ * lg_is_rdtsc() - whether the guest is at an rdtsc
  * @lg: the guest, at an instruction that faulted; its own task calls
  *
  * Context: may sleep.
- * Return: true if it was that; false if it is not for us, or with the guest dead.
+ * Return: true if it is.
  */
-bool lg_emulate_rdtsc(struct lguest *lg)
+bool lg_is_rdtsc(struct lguest *lg)
+{
+	static const u8 rdtsc[2] = { 0x0f, 0x31 };
+
+	return insn_is(lg, rdtsc, sizeof(rdtsc));
+}
+
+/**
+ * lg_emulate_rdtsc() - the time stamp counter, where the CPU's has gone back
+ * @lg: the guest, at an rdtsc; its own task calls
+ * @tsc: what it is to the guest
+ */
+void lg_emulate_rdtsc(struct lguest *lg, u64 tsc)
 {
 	struct lg_regs *regs = lg->regs;
-	u32 at = lg_segment_base(lg, regs->cs) + regs->eip;
-	u8 insn[2];
-	u64 tsc;
 
-	if (!lg_vcpu_read_tsc(lg, &tsc) ||
-	    !lg_read_linear(lg, at, insn, sizeof(insn)) ||
-	    insn[0] != 0x0f || insn[1] != 0x31)
-		return false;
 	regs->eax = lower_32_bits(tsc);
 	regs->edx = upper_32_bits(tsc);
-	regs->eip = (u32)(regs->eip + sizeof(insn));
-	return true;
+	regs->eip = (u32)(regs->eip + RDTSC_LEN);
 }
 
 /**
@@ -217,9 +230,6 @@ bool lg_emulate_rdtsc(struct lguest *lg)
 bool lg_is_vmcall(struct lguest *lg)
 {
 	static const u8 vmcall[3] = { 0x0f, 0x01, 0xc1 };
-	u8 insn[sizeof(vmcall)];
 
-	return lg_read_linear(lg, lg_segment_base(lg, lg->regs->cs) +
-			      lg->regs->eip, insn, sizeof(insn)) &&
-	       !memcmp(insn, vmcall, sizeof(insn));
+	return insn_is(lg, vmcall, sizeof(vmcall));
 }

@@ -111,16 +111,16 @@ gone:
 }
 
 /*
- * Whether 64 entries of 4 bytes differ from @low anywhere. -EFAULT if they can't be
+ * Whether any of 64 entries of 4 bytes differs from @seen. -EFAULT if they can't be
  * read.
  */
-static int compare_all(const u64 __user *from, const u32 *low)
+static int compare_all(const u64 __user *from, const u32 *seen)
 {
-	const u64 *pair = (const u64 *)low;
+	const u64 *pair = (const u64 *)seen;
 	const u64 *end = pair + BITS_PER_LONG / 2;
 	u64 differ = 0;
 
-	if (!user_read_access_begin(from, BITS_PER_LONG * sizeof(*low)))
+	if (!user_read_access_begin(from, BITS_PER_LONG * sizeof(*seen)))
 		return -EFAULT;
 	while (pair < end) {
 		u64 a, b, c, d;
@@ -147,30 +147,30 @@ fault:
  * @lg: the guest; its own task calls
  * @gpa: guest-physical address of the first, a multiple of all their size
  * @size: of each, 4 or 8 bytes
- * @low: the lower four bytes that each had, aligned to 8. Of those that are not
- *	wanted, what it may be; if it is that, all are compared faster. So what is
- *	found there instead is left there for the next time
- * @nx: the upper four: NX, if this has it, and nothing else
- * @wanted: which to compare, a bit for each; those that differ, when this returns
+ * @seen: the lower half of each as it was last seen, aligned to 8 bytes. Entries
+ *	that are not compared are guesses: right ones make it faster to compare all,
+ *	wrong ones are corrected
+ * @sptes: the shadow's entry for each, whose NX bit is the upper half as last seen
+ * @changed: which to compare, a bit for each; when this returns, which have changed
  *
  * Context: may sleep.
  * Return: true, or false with the guest dead.
  */
-bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, u32 *low,
-			const u64 *nx, unsigned long *wanted)
+bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, u32 *seen,
+			const u64 *sptes, unsigned long *changed)
 {
 	void __user *from = lg_user_address(lg, gpa);
-	unsigned long left = *wanted, others = 0;
+	unsigned long left = *changed, others = 0;
 
 	if (bad_address(lg, gpa, BITS_PER_LONG * size))
 		return false;
-	if (size == sizeof(*low) && hweight_long(left) >= WORTH_ALL) {
-		int differ = compare_all(from, low);
+	if (size == sizeof(*seen) && hweight_long(left) >= WORTH_ALL) {
+		int differ = compare_all(from, seen);
 
 		if (differ < 0)
 			goto gone;
 		if (!differ) {
-			*wanted = 0;
+			*changed = 0;
 			return true;
 		}
 		others = ~left;
@@ -182,20 +182,20 @@ bool lg_compare_entries(struct lguest *lg, u32 gpa, u32 size, u32 *low,
 		u32 entry, upper;
 
 		unsafe_get_user(entry, (u32 __user *)(from + i * size), fault);
-		if (entry != low[i])
+		if (entry != seen[i])
 			continue;
 		if (size == sizeof(u64)) {
 			unsafe_get_user(upper, (u32 __user *)from + 2 * i + 1,
 					fault);
-			if (upper != upper_32_bits(nx[i] & lg_pte_nx))
+			if (upper != upper_32_bits(sptes[i] & lg_pte_nx))
 				continue;
 		}
-		*wanted &= ~BIT(i);
+		*changed &= ~BIT(i);
 	}
 	for (; others; others &= others - 1) {
 		unsigned int i = __ffs(others);
 
-		unsafe_get_user(low[i], (u32 __user *)from + i, fault);
+		unsafe_get_user(seen[i], (u32 __user *)from + i, fault);
 	}
 	user_read_access_end();
 	return true;
@@ -365,76 +365,4 @@ bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val)
 		return true;
 	lg_memory_gone(lg, gpa);
 	return false;
-}
-
-/* The physical address behind one page's part of a linear range. */
-static bool translate(struct lguest *lg, u32 gva, bool write, u32 *gpa)
-{
-	struct lg_mapping map;
-
-	if (!lg_walk(lg, gva, &map) || !map.present ||
-	    map.gfn >= lg->pfn_limit)
-		return false;
-	if (write && !(map.pde & map.pte & LG_PTE_WRITE))
-		return false;
-	if (!lg_mark_used(lg, &map, write))
-		return false;
-	*gpa = (map.gfn << PAGE_SHIFT) | offset_in_page(gva);
-	return true;
-}
-
-/**
- * lg_read_linear() - copy from an address as the guest's kernel sees it
- * @lg: the guest; its own task calls
- * @gva: guest linear address; wraps at 4 GiB as the CPU's would
- * @to: where to
- * @len: bytes
- *
- * Context: may sleep.
- * Return: true; false if the guest's tables do not map all of it, or with the
- * guest dead.
- */
-bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len)
-{
-	while (len) {
-		u32 part = min_t(u32, len, PAGE_SIZE - offset_in_page(gva));
-		u32 gpa;
-
-		if (!translate(lg, gva, false, &gpa) ||
-		    !lg_read(lg, gpa, to, part))
-			return false;
-		gva += part;
-		to += part;
-		len -= part;
-	}
-	return true;
-}
-
-/**
- * lg_write_linear() - copy to an address as the guest's kernel sees it
- * @lg: the guest; its own task calls
- * @gva: guest linear address; wraps at 4 GiB as the CPU's would
- * @from: where from
- * @len: bytes
- *
- * Accessed and dirty bits are kept as if the guest had written.
- *
- * Context: may sleep.
- * Return: true; false if the guest's tables do not map all of it writable, or
- * with the guest dead.
- */
-bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len)
-{
-	while (len) {
-		u32 part = min_t(u32, len, PAGE_SIZE - offset_in_page(gva));
-		u32 gpa;
-
-		if (!translate(lg, gva, true, &gpa) ||
-		    !lg_write(lg, gpa, from, part))
-			return false;
-		gva += part;
-		from += part;
-		len -= part;
-	}
-	return true;
 }

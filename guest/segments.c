@@ -9,7 +9,6 @@
 #include <linux/nospec.h>
 #include <linux/string.h>
 
-#include "../cpu.h"
 #include "../lg.h"
 
 /* Intel SDM volume 3, section 3.4.5, bits of a descriptor's high word. */
@@ -108,7 +107,6 @@ void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 	nr = array_index_nospec(nr, LG_GDT_ENTRIES);
 	if (nr && !is_host_entry(nr))
 		set_entry(lg, nr, desc);
-	lg_vcpu_update_handlers(lg);
 }
 
 /**
@@ -117,19 +115,19 @@ void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
  * @gpa: where the three descriptors are
  *
  * Context: may sleep.
+ * Return: true if the kernel's stack segment is one of them.
  */
-void lg_load_tls(struct lguest *lg, u32 gpa)
+bool lg_load_tls(struct lguest *lg, u32 gpa)
 {
 	struct lg_desc tls[TLS_ENTRIES];
 	unsigned int i;
 
 	if (!lg_get_words(lg, gpa, &tls[0].low, TLS_ENTRIES * 2))
-		return;
+		return false;
 	for (i = 0; i < TLS_ENTRIES; i++)
 		set_entry(lg, FIRST_TLS_ENTRY + i, tls[i]);
-	/* Hardly ever is the kernel's stack in one of these. */
-	if (is_tls((lg->kernel_ss & 0xffff) / sizeof(struct lg_desc)))
-		lg_vcpu_update_handlers(lg);
+	/* Hardly ever is it. */
+	return is_tls((lg->kernel_ss & 0xffff) / sizeof(struct lg_desc));
 }
 
 static const struct lg_desc *descriptor_of(struct lguest *lg, u32 selector)

@@ -19,9 +19,8 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "../cpu.h"
 #include "../lg.h"
-#include "../shadow/lookup.h"
+#include "tables.h"
 
 #define PDE_SHIFT_2LEVEL	22
 #define PDPTE_SHIFT		30
@@ -45,7 +44,7 @@ static void kill_for_entry(struct lguest *lg, const char *what, u32 gva,
 /* Of present entries, those kill that no host could honour. */
 static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
 {
-	if (!(entry & LG_PTE_PRESENT) || lg_is_sane(entry, lg->pfn_limit))
+	if (!(entry & LG_PTE_PRESENT) || lg_pte_is_valid(entry, lg->pfn_limit))
 		return true;
 	kill_for_entry(lg, what, gva, entry);
 	return false;
@@ -65,7 +64,7 @@ void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte)
 /* Does an entry of a directory lead to a table that the guest can have? */
 static __always_inline bool leads_on(struct lguest *lg, u64 entry)
 {
-	return entry & LG_PTE_PRESENT && lg_is_sane(entry, lg->pfn_limit);
+	return entry & LG_PTE_PRESENT && lg_pte_is_valid(entry, lg->pfn_limit);
 }
 
 static u32 entry_size(struct lguest *lg)
@@ -88,24 +87,24 @@ static u32 table_of(struct lguest *lg, const struct lg_mapping *map)
  * lg_compare_ptes() - which of 64 entries in a row of a guest's table have changed
  * @lg: the guest; its own task calls
  * @map: the mapping of an address that @leaf covers, from lg_walk()
- * @leaf: what they were
+ * @leaf: what they were when last seen
  * @first: index of the first entry, a multiple of 64
- * @wanted: which of the 64; when this returns those that differ, of a guest
- *	without tables all
+ * @changed: which of the 64 to compare; when this returns, which have changed. All
+ *	have in a guest without tables
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
  */
 bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
 		     struct lg_leaf *leaf, unsigned int first,
-		     unsigned long *wanted)
+		     unsigned long *changed)
 {
 	u32 size = entry_size(lg);
 
 	return !map->has_table ||
 	       lg_compare_entries(lg, table_of(lg, map) + first * size, size,
-				  leaf->ptes + first, leaf->entries + first,
-				  wanted);
+				  leaf->ptes + first, leaf->sptes + first,
+				  changed);
 }
 
 /**
@@ -302,7 +301,7 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
 }
 
 /**
- * lg_mark_used() - set accessed and dirty bits in the guest's entries
+ * lg_set_accessed_dirty() - set accessed and dirty bits in the guest's entries
  * @lg: the guest; its own task calls
  * @map: a present mapping from lg_walk(); its bits are updated too
  * @write: dirty, not only accessed
@@ -310,7 +309,7 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
  * Context: may sleep.
  * Return: true; false with the guest dead.
  */
-bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write)
+bool lg_set_accessed_dirty(struct lguest *lg, struct lg_mapping *map, bool write)
 {
 	u64 pde = map->pde | LG_PTE_ACCESSED;
 	u64 pte = map->pte | LG_PTE_ACCESSED | (write ? LG_PTE_DIRTY : 0);
@@ -326,13 +325,27 @@ bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write)
 }
 
 /**
- * lg_check_top() - whether an address can be that of a top-level table
+ * lg_error_code_bits() - what the error code of a page fault takes from the CPU's
+ * @lg: the guest; its own task calls
+ *
+ * Return: the bits that say what was done, which are the same for the guest's
+ * tables and ours. %LG_PF_PRESENT is not.
+ */
+u32 lg_error_code_bits(struct lguest *lg)
+{
+	/* Without NX there is no bit for a fetch either. */
+	return LG_PF_WRITE | LG_PF_USER |
+	       (lg->mmu.pae && lg_pte_nx ? LG_PF_FETCH : 0);
+}
+
+/**
+ * lg_check_cr3() - whether an address can be that of a top-level table
  * @lg: the guest; its own task calls
  * @cr3: what the guest hands over
  *
  * Return: true; false with the guest dead.
  */
-bool lg_check_top(struct lguest *lg, u32 cr3)
+bool lg_check_cr3(struct lguest *lg, u32 cr3)
 {
 	u32 size = lg->mmu.pae ? PDPT_SIZE : PAGE_SIZE;
 
@@ -368,17 +381,17 @@ bool lg_find_format(struct lguest *lg, u32 cr3)
 		if (!read_entry(lg, cr3 + (kernel >> PDE_SHIFT_2LEVEL) *
 				entry_size(lg), &entry))
 			return false;
-		if (entry & LG_PTE_PRESENT && lg_is_sane(entry, lg->pfn_limit))
+		if (entry & LG_PTE_PRESENT && lg_pte_is_valid(entry, lg->pfn_limit))
 			return true;
 	}
 
 	lg->mmu.pae = true;
-	if (!lg_check_top(lg, cr3) ||
+	if (!lg_check_cr3(lg, cr3) ||
 	    !read_entry(lg, cr3 + (kernel >> PDPTE_SHIFT) * entry_size(lg),
 			&entry))
 		return false;
 	if (entry & LG_PTE_PRESENT && !(entry & PDPTE_RESERVED) &&
-	    lg_is_sane(entry, lg->pfn_limit))
+	    lg_pte_is_valid(entry, lg->pfn_limit))
 		return true;
 	lg_kill(lg, "page table at %#x does not map the kernel's address %#x",
 		cr3, kernel);

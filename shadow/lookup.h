@@ -11,46 +11,6 @@
 #include "../cpu.h"
 #include "../lg.h"
 
-/* SDM volume 3, tables 4-9 to 4-11: beyond any physical address. */
-#define LG_PAE_RESERVED	GENMASK_ULL(62, 52)
-
-/* Of a guest's entry that is present: whether it can be honoured at all */
-static __always_inline bool lg_is_sane(u64 entry, u32 limit)
-{
-	return !(entry & (LG_PTE_PSE | LG_PAE_RESERVED)) &&
-	       (entry & LG_PTE_PFN) >> PAGE_SHIFT < limit;
-}
-
-/**
- * lg_maps_frame() - whether an entry of the guest's maps a frame
- * @pte: the entry, as it may be
- * @gfn: the frame
- *
- * Return: true if it is present, one that lg_check_pte() lets pass, and does.
- */
-static inline bool lg_maps_frame(u64 pte, u32 gfn)
-{
-	return pte & LG_PTE_PRESENT && lg_is_sane(pte, gfn + 1) &&
-	       (pte & LG_PTE_PFN) >> PAGE_SHIFT == gfn;
-}
-
-/**
- * lg_check_pte() - whether an entry for a page is one that we can honour
- * @lg: the guest; its own task calls
- * @gva: the address it maps
- * @pte: the entry
- *
- * Return: true; false with the guest dead, if it is present and has PSE set or
- * maps what is neither memory nor a device page.
- */
-static inline bool lg_check_pte(struct lguest *lg, u32 gva, u64 pte)
-{
-	if (likely(!(pte & LG_PTE_PRESENT) || lg_is_sane(pte, lg->device_limit)))
-		return true;
-	lg_kill_for_pte(lg, gva, pte);
-	return false;
-}
-
 static inline u64 lg_address_of(u64 entry)
 {
 	return entry & LG_PTE_PFN & ~lg_pte_encryption;
@@ -158,7 +118,7 @@ static inline void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf,
 }
 
 /**
- * lg_rmap_entry() - a shadow entry that maps a frame, if one is near
+ * lg_rmap_spte() - a shadow entry that maps a frame, if one is near
  * @mmu: the guest's shadow tables
  * @gfn: the frame
  * @write: it must be writable
@@ -168,7 +128,7 @@ static inline void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf,
  * Context: &lg_mmu.lock held.
  * Return: the entry, or 0.
  */
-static inline u64 lg_rmap_entry(struct lg_mmu *mmu, u32 gfn, bool write)
+static inline u64 lg_rmap_spte(struct lg_mmu *mmu, u32 gfn, bool write)
 {
 	u64 wanted = LG_PTE_PRESENT | (write ? LG_PTE_WRITE : 0);
 	u32 *head = lg_head_of(mmu, gfn);
@@ -179,11 +139,34 @@ static inline u64 lg_rmap_entry(struct lg_mmu *mmu, u32 gfn, bool write)
 	for (i = 0; slot && i < LG_LOOKS; i++, slot = lg_link_of(mmu, slot)->next) {
 		u64 entry;
 
-		entry = lg_leaf_of(mmu, slot)->entries[slot % LG_TABLE_ENTRIES];
+		entry = lg_leaf_of(mmu, slot)->sptes[slot % LG_TABLE_ENTRIES];
 		if ((entry & wanted) == wanted)
 			return entry;
 	}
 	return 0;
+}
+
+/* What the switcher compares with: a directory's entry for a table there */
+static inline u32 lg_direct_map_entry(u32 gpa)
+{
+	return (gpa & PAGE_MASK) | LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER;
+}
+
+static inline u32 *lg_direct_map_slot(struct lguest *lg, u32 gpa)
+{
+	return &lg->direct_map[(gpa >> PAGE_SHIFT) % LG_DIRECT_MAP_PAGES];
+}
+
+/**
+ * lg_direct_map_known() - whether the switcher may go by a page
+ * @lg: the guest; its own task calls
+ * @gpa: an address in the page
+ *
+ * Return: true if so.
+ */
+static inline bool lg_direct_map_known(struct lguest *lg, u32 gpa)
+{
+	return *lg_direct_map_slot(lg, gpa) == lg_direct_map_entry(gpa);
 }
 
 #endif /* LG_LOOKUP_H */

@@ -6,7 +6,7 @@
  *
  * A fault that looks up a page while an invalidation is under way, or before
  * one that has ended since, may hold a page that is already gone: it compares
- * &lg_mmu.seq from before the look-up and starts over.
+ * &lg_mmu.invalidate_seq from before the look-up and starts over.
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -37,35 +37,35 @@ static bool frames_of(struct lguest *lg, unsigned long start,
 }
 
 /**
- * lg_mmu_settled() - whether a page may be looked up now
+ * lg_invalidate_seq() - whether a page may be looked up now
  * @mmu: the guest's shadow tables
- * @seq: for lg_mmu_unsettled(), afterwards
+ * @seq: for lg_invalidate_retry(), afterwards
  *
  * Context: &lg_mmu.lock not held.
  * Return: false if an invalidation is under way.
  */
-bool lg_mmu_settled(struct lg_mmu *mmu, unsigned long *seq)
+bool lg_invalidate_seq(struct lg_mmu *mmu, unsigned long *seq)
 {
-	bool settled;
+	bool idle;
 
 	spin_lock(&mmu->lock);
-	*seq = mmu->seq;
-	settled = !mmu->invalidations;
+	*seq = mmu->invalidate_seq;
+	idle = !mmu->invalidate_in_progress;
 	spin_unlock(&mmu->lock);
-	return settled;
+	return idle;
 }
 
 /**
- * lg_mmu_unsettled() - whether a page looked up may be gone by now
+ * lg_invalidate_retry() - whether a page looked up may be gone by now
  * @mmu: the guest's shadow tables
- * @seq: from lg_mmu_settled(), before the page was looked up
+ * @seq: from lg_invalidate_seq(), before the page was looked up
  *
  * Context: &lg_mmu.lock held.
  * Return: true if the look-up must be done again.
  */
-bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq)
+bool lg_invalidate_retry(struct lg_mmu *mmu, unsigned long seq)
 {
-	return mmu->invalidations || mmu->seq != seq;
+	return mmu->invalidate_in_progress || mmu->invalidate_seq != seq;
 }
 
 /*
@@ -89,7 +89,7 @@ static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
 	 * What another change has dropped, our caller counts on not being used
 	 * either; and the guest may not be out yet for that.
 	 */
-	if (zapped || READ_ONCE(mmu->invalidations) > 1)
+	if (zapped || READ_ONCE(mmu->invalidate_in_progress) > 1)
 		lg_vcpu_kick_and_wait(lg);
 }
 
@@ -102,7 +102,7 @@ static int invalidate_range_start(struct mmu_notifier *notifier,
 	if (!frames_of(lg, range->start, range->end, &first, &last))
 		return 0;
 	spin_lock(&lg->mmu.lock);
-	lg->mmu.invalidations++;
+	lg->mmu.invalidate_in_progress++;
 	spin_unlock(&lg->mmu.lock);
 	zap(lg, first, last, mmu_notifier_range_blockable(range));
 	return 0;
@@ -112,17 +112,17 @@ static void invalidate_range_end(struct mmu_notifier *notifier,
 				 const struct mmu_notifier_range *range)
 {
 	struct lguest *lg = guest_of(notifier);
-	bool settled;
+	bool last_one;
 	u32 first, last;
 
 	if (!frames_of(lg, range->start, range->end, &first, &last))
 		return;
 	spin_lock(&lg->mmu.lock);
-	lg->mmu.seq++;
-	settled = !--lg->mmu.invalidations;
+	lg->mmu.invalidate_seq++;
+	last_one = !--lg->mmu.invalidate_in_progress;
 	spin_unlock(&lg->mmu.lock);
-	if (settled)
-		wake_up_all(&lg->mmu.settled);
+	if (last_one)
+		wake_up_all(&lg->mmu.invalidate_wait);
 }
 
 static bool age(struct mmu_notifier *notifier, unsigned long start,
@@ -149,7 +149,7 @@ static mmu_notifier_young_t clear_flush_young(struct mmu_notifier *notifier,
 	bool young = age(notifier, start, end, true);
 
 	if (young) {
-		lg_outdate_tlbs(&lg->mmu);
+		lg_inc_tlb_gen(&lg->mmu);
 		lg_vcpu_kick_and_wait(lg);
 	}
 	return young;

@@ -3,7 +3,7 @@
  * PCIDs for shadow roots. The CPU marks what it caches with the PCID that CR3
  * holds, and so may keep it while others run. Which is to say that it may have
  * become wrong meanwhile, in one of three ways: another root has that PCID now;
- * the tables have lost something (lg_outdate_tlbs()); or another guest, whose
+ * the tables have lost something (lg_inc_tlb_gen()); or another guest, whose
  * PCIDs are the same, had the CPU. Each time a PCID comes into use it is
  * decided here whether it starts empty.
  */
@@ -11,7 +11,7 @@
 
 #include "pcid.h"
 
-static bool find(struct lg_pcids *pcids, u64 root)
+static bool find_pcid(struct lg_pcids *pcids, u64 root)
 {
 	unsigned int i, oldest = 0;
 
@@ -31,30 +31,30 @@ static bool find(struct lg_pcids *pcids, u64 root)
  * lg_pcid_choose() - the PCID for a root that comes into use
  * @pcids: the guest's
  * @root: the root's id; no other root ever had it, or will
- * @generation: that of the tables, read before the CPU may walk them
+ * @tlb_gen: that of the tables, read before the CPU may walk them
  *
  * Who calls this is to load CR3 with it: what is not kept then is as of
- * @generation from there on.
+ * @tlb_gen from there on.
  *
  * Return: the lowest 12 bits of CR3, and %LG_CR3_NOFLUSH if the CPU may keep what
  * it has cached under that PCID.
  */
-u64 lg_pcid_choose(struct lg_pcids *pcids, u64 root, u64 generation)
+u64 lg_pcid_choose(struct lg_pcids *pcids, u64 root, u64 tlb_gen)
 {
 	struct lg_pcid *pcid = &pcids->pcid[pcids->last];
 	bool known = pcid->root == root;
 	u64 cr3;
 
 	if (!known) {
-		known = find(pcids, root);
+		known = find_pcid(pcids, root);
 		pcid = &pcids->pcid[pcids->last];
 		pcid->used = ++pcids->uses;
 	}
 	cr3 = LG_PCID_FIRST + pcids->last;
-	if (known && pcid->generation == generation)
+	if (known && pcid->tlb_gen == tlb_gen)
 		return cr3 | LG_CR3_NOFLUSH;
 	pcid->root = root;
-	pcid->generation = generation;
+	pcid->tlb_gen = tlb_gen;
 	return cr3;
 }
 

@@ -20,12 +20,12 @@
 /**
  * struct lg_pcid - what the TLB has under one of them
  * @root: translations of this root, by its id; or 0 if that is not known
- * @generation: as of this generation of the tables
+ * @tlb_gen: as of this tlb_gen of the tables
  * @used: &lg_pcids.uses when it last was
  */
 struct lg_pcid {
 	u64 root;
-	u64 generation;
+	u64 tlb_gen;
 	u64 used;
 };
 
@@ -41,7 +41,7 @@ struct lg_pcids {
 	u64 uses;
 };
 
-u64 lg_pcid_choose(struct lg_pcids *pcids, u64 root, u64 generation);
+u64 lg_pcid_choose(struct lg_pcids *pcids, u64 root, u64 tlb_gen);
 void lg_pcid_forget(struct lg_pcids *pcids);
 
 #endif /* LG_PCID_H */

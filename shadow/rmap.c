@@ -104,7 +104,7 @@ int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
 }
 
 /**
- * lg_zap_entry() - clear a shadow entry and take it out of its frame's list
+ * lg_zap_spte() - clear a shadow entry and take it out of its frame's list
  * @mmu: the guest's shadow tables
  * @leaf: the entry's table
  * @index: the entry
@@ -115,14 +115,14 @@ int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
  * Context: &lg_mmu.lock held.
  * Return: true if the entry was present.
  */
-bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
+bool lg_zap_spte(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 {
 	struct lg_rmap_link *link = &leaf->link[index];
 
-	if (!(leaf->entries[index] & LG_PTE_PRESENT))
+	if (!(leaf->sptes[index] & LG_PTE_PRESENT))
 		return false;
-	WRITE_ONCE(leaf->entries[index], 0);
-	lg_outdate_tlbs(mmu);
+	WRITE_ONCE(leaf->sptes[index], 0);
+	lg_inc_tlb_gen(mmu);
 	__clear_bit(index, leaf->filled);
 	if (link->next)
 		lg_link_of(mmu, link->next)->prev = link->prev;
@@ -160,7 +160,7 @@ bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped)
 			*first = round_down(*first, LG_HEADS_PER_PAGE) +
 				 LG_HEADS_PER_PAGE;
 		else if (*head)
-			*zapped |= lg_zap_entry(mmu, lg_leaf_of(mmu, *head),
+			*zapped |= lg_zap_spte(mmu, lg_leaf_of(mmu, *head),
 						*head % LG_TABLE_ENTRIES);
 		else
 			++*first;
@@ -177,7 +177,7 @@ bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped)
  *
  * The CPU sets the accessed bit of shadow entries while the guest runs. A
  * translation that it holds may hide a use; the answer steers page reclaim only,
- * and who wants it to be exact calls lg_outdate_tlbs().
+ * and who wants it to be exact calls lg_inc_tlb_gen().
  *
  * Nor is it exact if there is much to look at: who asks may hold a lock of the
  * host's, and how many entries map a frame is up to the guest. So a thousand
@@ -200,7 +200,7 @@ bool lg_age_frames(struct lg_mmu *mmu, u32 first, u32 last, bool clear)
 
 		for (; slot && looks < LG_AGE_BATCH; looks++) {
 			struct lg_leaf *leaf = lg_leaf_of(mmu, slot);
-			u64 *entry = &leaf->entries[slot % LG_TABLE_ENTRIES];
+			u64 *entry = &leaf->sptes[slot % LG_TABLE_ENTRIES];
 
 			slot = leaf->link[slot % LG_TABLE_ENTRIES].next;
 			if (!(READ_ONCE(*entry) & LG_PTE_ACCESSED))

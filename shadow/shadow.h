@@ -25,6 +25,7 @@
 #define LG_PTE_PSE		BIT_ULL(7)
 #define LG_PTE_NX		BIT_ULL(63)
 #define LG_PTE_PFN		GENMASK_ULL(51, 12)
+#define LG_PTE_RIGHTS		(LG_PTE_WRITE | LG_PTE_USER | LG_PTE_NX)
 
 /* Same section 4.7: the error code of a page fault. */
 #define LG_PF_PRESENT		BIT(0)
@@ -38,13 +39,14 @@
 #define LG_LEAF_SPAN		BIT(21)
 #define LG_DIRECTORY_SHIFT	30
 #define LG_DIRECTORY_MASK	(~0U << LG_DIRECTORY_SHIFT)
-#define LG_FOUND		16
+#define LG_ROOT_CACHE		16
 #define LG_IDENTITY		U32_MAX	/* root of a guest without tables */
 
 /* Entries, and frames without any, that are zapped or aged with the lock held */
 #define LG_ZAP_BATCH		512
 #define LG_AGE_BATCH		1024
 
+struct lg_mapping;
 struct lguest;
 
 /**
@@ -62,18 +64,29 @@ struct lg_rmap_link {
 
 /**
  * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
- * @entries: the table that the CPU walks
+ * @sptes: the table that the CPU walks
  * @id: where it is in &lg_mmu.leaves
- * @rights: of the guest's directory entry, as of all entries; if they differ in
- *	that, one that no entry has
+ * @rights: what of %LG_PTE_RIGHTS the guest's directory entry had when the entries
+ *	were filled, or %LG_RIGHTS_DIFFER
  * @filled: which entries are present
- * @ptes: for those, the lower half of the guest's entry when last compared; it has
- *	the frame, as a guest has less than 4 GiB. For others, what may have been
- *	there
+ * @ptes: the lower half of each of the guest's entries, as last seen. It has the
+ *	frame, as a guest has less than 4 GiB
  * @link: one reverse-map link beside each entry
+ *
+ * With &lg_mmu.lock held these are true of each entry; lg_prove_leaf() looks:
+ *
+ * - It is present if, and only if, its bit in @filled is set, and it is in the list
+ *   of the frame that its @ptes has.
+ * - It is writable only if its @ptes has WRITE and DIRTY, and @rights have WRITE.
+ * - It is the user's if, and only if, its @ptes and @rights are. It has NX if @rights
+ *   have that.
+ *
+ * @rights are one value for 512 entries. So if entries were filled under different
+ * ones they become %LG_RIGHTS_DIFFER, of which the last two say nothing; and the next
+ * lg_sync_leaf() reads all of the guest's entries instead of comparing them.
  */
 struct lg_leaf {
-	u64 *entries;
+	u64 *sptes;
 	u32 id;
 	u64 rights;
 	DECLARE_BITMAP(filled, LG_TABLE_ENTRIES);
@@ -81,13 +94,16 @@ struct lg_leaf {
 	struct lg_rmap_link link[LG_TABLE_ENTRIES];
 };
 
+/* No guest's directory entry has these. */
+#define LG_RIGHTS_DIFFER	U64_MAX
+
 /**
- * struct lg_noted - from which of a PAE guest's directories one of ours is filled
+ * struct lg_guest_pd - the PAE guest's directory that one of ours shadows
  * @gpa: that one, or 0
  * @root: whose directory ours is
- * @node: in &lg_mmu.noted, if @gpa is not 0
+ * @node: in &lg_mmu.guest_pds, if @gpa is not 0
  */
-struct lg_noted {
+struct lg_guest_pd {
 	u32 gpa;
 	struct lg_root *root;
 	struct hlist_node node;
@@ -102,7 +118,7 @@ struct lg_noted {
  * @pdpt: the four directories below 4 GiB; the rest is never used
  * @pd: of these, those that no other root shares
  * @links: for each of these, the leaves that the CPU finds there
- * @noted: for each of these, the guest's
+ * @guest_pd: for each of these, the guest's directory that it shadows
  * @flushes: &lg_mmu.flushes when it was last in use
  * @top: the tables above @pdpt, from the one that cr3 holds down
  * @levels: how many of @top there are
@@ -116,7 +132,7 @@ struct lg_root {
 	u64 *pdpt;
 	u64 *pd[LG_DIRECTORIES];
 	DECLARE_BITMAP(links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
-	struct lg_noted noted[LG_DIRECTORIES];
+	struct lg_guest_pd guest_pd[LG_DIRECTORIES];
 	unsigned long flushes;
 	u64 *top[2];
 	unsigned int levels;
@@ -126,30 +142,30 @@ struct lg_root {
 /**
  * struct lg_mmu - shadow paging of one guest
  * @notifier: follows the Launcher's mappings
- * @lock: leaf entries, which are filled, links, and @seq; the vCPU alone makes and
- *	frees tables
- * @seq: grows at the end of each invalidation
- * @invalidations: those between their start and their end
- * @settled: woken when @invalidations returns to 0
+ * @lock: leaf entries, which are filled, links, and @invalidate_seq; the vCPU alone
+ *	makes and frees tables
+ * @invalidate_seq: grows at the end of each invalidation
+ * @invalidate_in_progress: invalidations that have begun and not ended
+ * @invalidate_wait: woken when @invalidate_in_progress returns to 0
  * @leaf_ids: those in use
  * @leaves: pages of 512 leaf tables, by id / 512; NULL where none ever was
  * @leaf_pages: how many there are at most
  * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024; NULL
  *	where none ever was mapped
  * @head_pages: how many there are at most
- * @generation: see lg_outdate_tlbs()
+ * @tlb_gen: see lg_inc_tlb_gen()
  * @roots: shadows of top-level tables
  * @ids: how many there ever were
  * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
- * @found: of these, some that were looked for lately
+ * @root_cache: of these, some that were looked up lately
  * @uses: how often a root came into use
  * @root: the one in use
  * @boot_table: gpa of the table that the guest found at LGUEST_INIT, or 0
  * @pae: the guest's tables have PAE's format
  * @flushes: how often the guest flushed everything
  * @kernel_pd: directories wholly above kernel_address, shared by all roots
- * @kernel_pd_gpa: for these, what &lg_root.noted is for others
- * @noted: of all roots', by &lg_noted.gpa
+ * @kernel_pd_gpa: for these, what &lg_root.guest_pd is for others
+ * @guest_pds: those of all roots, by &lg_guest_pd.gpa
  * @kernel_links: for each of those, the leaves that the CPU finds there
  * @tables: pages and leaves in use
  * @limit: how many there may be
@@ -157,20 +173,20 @@ struct lg_root {
  */
 struct lg_mmu {
 	struct mmu_notifier notifier;
-	spinlock_t lock;	/* leaf entries, links, seq */
-	unsigned long seq;
-	unsigned int invalidations;
-	wait_queue_head_t settled;
+	spinlock_t lock;	/* leaf entries, links, invalidate_seq */
+	unsigned long invalidate_seq;
+	unsigned int invalidate_in_progress;
+	wait_queue_head_t invalidate_wait;
 	struct ida leaf_ids;
 	struct lg_leaf ***leaves;
 	unsigned int leaf_pages;
 	u32 **heads;
 	unsigned int head_pages;
-	atomic_long_t generation;
+	atomic_long_t tlb_gen;
 	struct list_head roots;
 	u64 ids;
 	struct xarray by_gpa;
-	struct lg_root *found[LG_FOUND];
+	struct lg_root *root_cache[LG_ROOT_CACHE];
 	unsigned long uses;
 	struct lg_root *root;
 	u32 boot_table;
@@ -178,7 +194,7 @@ struct lg_mmu {
 	unsigned long flushes;
 	u64 *kernel_pd[LG_DIRECTORIES];
 	u32 kernel_pd_gpa[LG_DIRECTORIES];
-	DECLARE_HASHTABLE(noted, 8);
+	DECLARE_HASHTABLE(guest_pds, 8);
 	DECLARE_BITMAP(kernel_links[LG_DIRECTORIES], LG_TABLE_ENTRIES);
 	unsigned int tables;
 	unsigned int limit;
@@ -186,7 +202,7 @@ struct lg_mmu {
 };
 
 /**
- * lg_outdate_tlbs() - CPUs must not go by what they know of a guest's tables
+ * lg_inc_tlb_gen() - CPUs must not go by what they know of a guest's tables
  * @mmu: the guest's shadow tables
  *
  * To be called whenever the tables have lost something that a CPU may have read
@@ -199,51 +215,26 @@ struct lg_mmu {
  *
  * Context: any.
  */
-static inline void lg_outdate_tlbs(struct lg_mmu *mmu)
+static inline void lg_inc_tlb_gen(struct lg_mmu *mmu)
 {
 	/* Whoever sees this sees what has become of the tables. */
 	smp_mb__before_atomic();
-	atomic_long_inc(&mmu->generation);
+	atomic_long_inc(&mmu->tlb_gen);
 }
 
 /**
  * enum lg_fault - what became of a page fault
  * @LG_FAULT_FIXED: the shadow was behind; run the instruction again
+ * @LG_FAULT_RETRY: a signal came first, or the guest is dead
  * @LG_FAULT_GUEST: the guest's own, to be reflected
- * @LG_FAULT_RETRY: a signal came first, the guest is dead, or it is up to the
- *	Launcher
+ * @LG_FAULT_DEVICE: of a device page, which is up to the Launcher
  */
 enum lg_fault {
 	LG_FAULT_FIXED,
-	LG_FAULT_GUEST,
 	LG_FAULT_RETRY,
+	LG_FAULT_GUEST,
+	LG_FAULT_DEVICE,
 };
-
-/**
- * struct lg_mapping - what the guest's own tables say of an address
- * @gfn: guest frame
- * @pd_gpa: the directory, if it is a PAE guest's
- * @pde_gpa: where the directory entry lies
- * @has_table: that leads to a page table
- * @pte_gpa: where the entry of that lies
- * @pde: the directory entry
- * @pte: the table entry
- * @present: whether both are
- */
-struct lg_mapping {
-	u32 gfn;
-	u32 pd_gpa, pde_gpa, pte_gpa;
-	bool has_table;
-	u64 pde, pte;
-	bool present;
-};
-
-/* What a mapping allows: of both levels, the less. Bits as in an entry */
-static inline u64 lg_mapping_rights(const struct lg_mapping *map)
-{
-	return (map->pde & map->pte & (LG_PTE_WRITE | LG_PTE_USER)) |
-	       ((map->pde | map->pte) & LG_PTE_NX);
-}
 
 /* page_tables.c */
 int lg_mmu_init(struct lguest *lg);
@@ -258,20 +249,17 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte);
 void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index);
 bool lg_learn_pae(struct lguest *lg);
 void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
-bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
-		  const struct lg_mapping *map);
-u32 lg_error_code_bits(struct lguest *lg);
 
 /* shadow/direct_map.c: what the switcher finds of the guest's tables */
-bool lg_linear_maps(struct lguest *lg, u32 gpa);
-bool lg_linear_knows(struct lguest *lg, u32 gpa);
-void lg_linear_note(struct lguest *lg, const struct lg_mapping *map);
-void lg_linear_forget(struct lguest *lg, u32 gva);
+bool lg_direct_map_shadowed(struct lguest *lg, u32 gpa);
+void lg_direct_map_find_data(struct lguest *lg);
+void lg_direct_map_learn(struct lguest *lg, const struct lg_mapping *map);
+void lg_direct_map_forget(struct lguest *lg, u32 gva);
 
 /* shadow/tables.c: what the entries are in */
-void lg_note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
-		       u32 pd_gpa);
-void lg_unlink_noted(struct lguest *lg, u32 pd_gpa, unsigned int index);
+void lg_set_guest_pd(struct lguest *lg, struct lg_root *root, u32 gva,
+		     u32 pd_gpa);
+void lg_unlink_guest_pd(struct lguest *lg, u32 pd_gpa, unsigned int index);
 struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
 struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 			     const struct lg_mapping *map, u32 gva);
@@ -279,43 +267,33 @@ void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva);
 void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 			 unsigned int i);
 void lg_unlink_private(struct lguest *lg, struct lg_root *root);
-void lg_refresh_private(struct lguest *lg, struct lg_root *root);
-void lg_refresh_shared(struct lguest *lg);
-void lg_drop_private(struct lguest *lg, struct lg_root *root);
-void lg_drop_shared(struct lguest *lg);
+void lg_sync_private(struct lguest *lg, struct lg_root *root);
+void lg_sync_shared(struct lguest *lg);
+void lg_free_private(struct lguest *lg, struct lg_root *root);
+void lg_free_shared(struct lguest *lg);
 struct lg_root *lg_find_root(struct lguest *lg, u32 gpa);
 struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa);
 void lg_free_root(struct lguest *lg, struct lg_root *root);
 void lg_make_room(struct lguest *lg);
 void lg_free_tables(struct lguest *lg);
 
-/* guest/tables.c: the guest's own tables */
-bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map);
-bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map);
-bool lg_mark_used(struct lguest *lg, struct lg_mapping *map, bool write);
-bool lg_read_ptes(struct lguest *lg, const struct lg_mapping *map,
-		  unsigned int first, unsigned long wanted, u64 *ptes);
-bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
-		     struct lg_leaf *leaf, unsigned int first,
-		     unsigned long *wanted);
-void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte);
-bool lg_check_top(struct lguest *lg, u32 cr3);
-bool lg_find_format(struct lguest *lg, u32 cr3);
-bool lg_make_boot_table(struct lguest *lg);
+/* shadow/sync.c: whether the entries still say what the guest's do */
+bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
+		  const struct lg_mapping *map);
 
 /* shadow/rmap.c: from a guest frame to the shadow entries that map it */
 int lg_rmap_init(struct lg_mmu *mmu, u32 frames);
 int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn);
-bool lg_zap_entry(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
+bool lg_zap_spte(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index);
 bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped);
 bool lg_age_frames(struct lg_mmu *mmu, u32 first, u32 last, bool clear);
 void lg_rmap_free(struct lg_mmu *mmu);
 
 /* shadow/notifier.c: the Launcher's memory changes under a running guest */
 extern const struct mmu_notifier_ops lg_mmu_notifier_ops;
-bool lg_mmu_settled(struct lg_mmu *mmu, unsigned long *seq);
-bool lg_mmu_unsettled(struct lg_mmu *mmu, unsigned long seq);
+bool lg_invalidate_seq(struct lg_mmu *mmu, unsigned long *seq);
+bool lg_invalidate_retry(struct lg_mmu *mmu, unsigned long seq);
 
 #endif /* LG_SHADOW_H */

@@ -25,6 +25,7 @@
 #include <linux/slab.h>
 
 #include "../cpu.h"
+#include "../guest/tables.h"
 #include "../lg.h"
 #include "lookup.h"
 
@@ -72,11 +73,11 @@ static void free_table(struct lguest *lg, u64 *table)
 }
 
 /* From which of the guest's directories one is filled; 0 without PAE tables */
-static u32 directory_noted(struct lguest *lg, struct lg_root *root,
-			   unsigned int i)
+static u32 guest_pd_of(struct lguest *lg, struct lg_root *root,
+		       unsigned int i)
 {
 	return lg_is_shared_directory(lg, i) ? lg->mmu.kernel_pd_gpa[i] :
-					       root->noted[i].gpa;
+					       root->guest_pd[i].gpa;
 }
 
 static unsigned long *links_of(struct lguest *lg, struct lg_root *root,
@@ -102,12 +103,12 @@ static void free_leaf(struct lguest *lg, struct lg_leaf *leaf)
 
 	spin_lock(&mmu->lock);
 	for_each_set_bit(i, leaf->filled, LG_TABLE_ENTRIES)
-		lg_zap_entry(mmu, leaf, i);
+		lg_zap_spte(mmu, leaf, i);
 	spin_unlock(&mmu->lock);
 
 	lg_rmap_remove_leaf(mmu, leaf);
-	set_page_private(virt_to_page(leaf->entries), 0);
-	free_table(lg, leaf->entries);
+	set_page_private(virt_to_page(leaf->sptes), 0);
+	free_table(lg, leaf->sptes);
 	kvfree(leaf);
 }
 
@@ -118,16 +119,16 @@ static struct lg_leaf *alloc_leaf(struct lguest *lg)
 	leaf = kvzalloc(sizeof(*leaf), GFP_KERNEL_ACCOUNT);
 	if (!leaf)
 		return NULL;
-	leaf->entries = alloc_table(lg);
-	if (!leaf->entries)
+	leaf->sptes = alloc_table(lg);
+	if (!leaf->sptes)
 		goto free_struct;
 	if (lg_rmap_add_leaf(&lg->mmu, leaf))
 		goto free_entries;
-	set_page_private(virt_to_page(leaf->entries), (unsigned long)leaf);
+	set_page_private(virt_to_page(leaf->sptes), (unsigned long)leaf);
 	return leaf;
 
 free_entries:
-	free_table(lg, leaf->entries);
+	free_table(lg, leaf->sptes);
 free_struct:
 	kvfree(leaf);
 	return NULL;
@@ -200,11 +201,11 @@ struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 		leaf = alloc_leaf(lg);
 		if (!leaf)
 			return NULL;
-		*pde = unlinked(entry_of(leaf->entries));
+		*pde = unlinked(entry_of(leaf->sptes));
 	}
 	if (!lg_sync_leaf(lg, leaf, map))
 		return NULL;
-	WRITE_ONCE(*pde, entry_of(leaf->entries));
+	WRITE_ONCE(*pde, entry_of(leaf->sptes));
 	__set_bit(lg_pde_index(gva), links_of(lg, root, i));
 	return leaf;
 }
@@ -225,7 +226,7 @@ void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 		return;
 	WRITE_ONCE(pd[index], unlinked(pd[index]));
 	__clear_bit(index, links_of(lg, root, i));
-	lg_outdate_tlbs(&lg->mmu);
+	lg_inc_tlb_gen(&lg->mmu);
 }
 
 /**
@@ -246,20 +247,20 @@ void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 	for_each_set_bit(index, links, LG_TABLE_ENTRIES)
 		WRITE_ONCE(pd[index], unlinked(pd[index]));
 	bitmap_zero(links, LG_TABLE_ENTRIES);
-	lg_outdate_tlbs(&lg->mmu);
+	lg_inc_tlb_gen(&lg->mmu);
 }
 
-static void note(struct lg_mmu *mmu, struct lg_noted *noted, u32 pd_gpa)
+static void set_guest_pd(struct lg_mmu *mmu, struct lg_guest_pd *tracked, u32 pd_gpa)
 {
-	if (noted->gpa)
-		hash_del(&noted->node);
-	noted->gpa = pd_gpa;
+	if (tracked->gpa)
+		hash_del(&tracked->node);
+	tracked->gpa = pd_gpa;
 	if (pd_gpa)
-		hash_add(mmu->noted, &noted->node, pd_gpa);
+		hash_add(mmu->guest_pds, &tracked->node, pd_gpa);
 }
 
 /**
- * lg_note_directory() - from which of the guest's directories one is filled
+ * lg_set_guest_pd() - from which of the guest's directories one is filled
  * @lg: the guest; its own task calls
  * @root: a root of its
  * @gva: an address in our directory
@@ -269,40 +270,40 @@ static void note(struct lg_mmu *mmu, struct lg_noted *noted, u32 pd_gpa)
  * kept beside ours, as SET_PMD names a directory, not the root that it hangs off; and
  * a shared one outlives the root by which it was filled.
  */
-void lg_note_directory(struct lguest *lg, struct lg_root *root, u32 gva,
-		       u32 pd_gpa)
+void lg_set_guest_pd(struct lguest *lg, struct lg_root *root, u32 gva,
+		     u32 pd_gpa)
 {
 	unsigned int i = gva >> LG_DIRECTORY_SHIFT;
 
-	if (directory_noted(lg, root, i) == pd_gpa)
+	if (guest_pd_of(lg, root, i) == pd_gpa)
 		return;
 	lg_unlink_directory(lg, root, i);
 	if (lg_is_shared_directory(lg, i))
 		lg->mmu.kernel_pd_gpa[i] = pd_gpa;
 	else
-		note(&lg->mmu, &root->noted[i], pd_gpa);
+		set_guest_pd(&lg->mmu, &root->guest_pd[i], pd_gpa);
 }
 
 /**
- * lg_unlink_noted() - unlink what one entry of a guest's directory leads to
+ * lg_unlink_guest_pd() - unlink what one entry of a guest's directory leads to
  * @lg: a guest with PAE tables; its own task calls
  * @pd_gpa: the directory
  * @index: the entry
  *
  * Several roots may have that directory, at several places.
  */
-void lg_unlink_noted(struct lguest *lg, u32 pd_gpa, unsigned int index)
+void lg_unlink_guest_pd(struct lguest *lg, u32 pd_gpa, unsigned int index)
 {
 	struct lg_mmu *mmu = &lg->mmu;
 	u32 offset = index * LG_LEAF_SPAN;
-	struct lg_noted *noted;
+	struct lg_guest_pd *tracked;
 	unsigned int i;
 
-	hash_for_each_possible(mmu->noted, noted, node, pd_gpa) {
+	hash_for_each_possible(mmu->guest_pds, tracked, node, pd_gpa) {
 		cond_resched();
-		i = noted - noted->root->noted;
-		if (noted->gpa == pd_gpa)
-			lg_unlink_leaf(lg, noted->root,
+		i = tracked - tracked->root->guest_pd;
+		if (tracked->gpa == pd_gpa)
+			lg_unlink_leaf(lg, tracked->root,
 				       (i << LG_DIRECTORY_SHIFT) + offset);
 	}
 	for (i = 0; i < LG_DIRECTORIES; i++) {
@@ -334,8 +335,8 @@ void lg_unlink_private(struct lguest *lg, struct lg_root *root)
  * The guest has flushed this part of its TLB. The CPU notes by which entries of
  * a directory it went.
  */
-static void refresh_directory(struct lguest *lg, struct lg_root *root,
-			      unsigned int i)
+static void sync_directory(struct lguest *lg, struct lg_root *root,
+			   unsigned int i)
 {
 	unsigned long *links = links_of(lg, root, i);
 	u64 *pd = lg_find_directory(lg, root, i);
@@ -350,7 +351,7 @@ static void refresh_directory(struct lguest *lg, struct lg_root *root,
 
 		if (pde & LG_PTE_ACCESSED &&
 		    lg_find_table(lg, root->gpa, gva, &map) &&
-		    map.pd_gpa == directory_noted(lg, root, i) &&
+		    map.pd_gpa == guest_pd_of(lg, root, i) &&
 		    lg_sync_leaf(lg, leaf_at(pde), &map)) {
 			WRITE_ONCE(pd[index], pde & ~LG_PTE_ACCESSED);
 		} else {
@@ -360,43 +361,43 @@ static void refresh_directory(struct lguest *lg, struct lg_root *root,
 		cond_resched();
 	}
 	/* Nor does it note anew what it need not look up anew. */
-	lg_outdate_tlbs(&lg->mmu);
+	lg_inc_tlb_gen(&lg->mmu);
 }
 
 /**
- * lg_refresh_private() - the guest has flushed what a root has for itself
+ * lg_sync_private() - the guest has flushed what a root has for itself
  * @lg: the guest; its own task calls
  * @root: the root in use
  *
  * Context: may sleep.
  */
-void lg_refresh_private(struct lguest *lg, struct lg_root *root)
+void lg_sync_private(struct lguest *lg, struct lg_root *root)
 {
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
 		if (!lg_is_shared_directory(lg, i))
-			refresh_directory(lg, root, i);
+			sync_directory(lg, root, i);
 	}
 }
 
 /**
- * lg_refresh_shared() - the guest has flushed what all roots share
+ * lg_sync_shared() - the guest has flushed what all roots share
  * @lg: the guest; its own task calls
  *
  * Context: may sleep.
  */
-void lg_refresh_shared(struct lguest *lg)
+void lg_sync_shared(struct lguest *lg)
 {
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
 		if (lg_is_shared_directory(lg, i))
-			refresh_directory(lg, lg->mmu.root, i);
+			sync_directory(lg, lg->mmu.root, i);
 	}
 }
 
-static void drop_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
+static void free_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
 {
 	unsigned int i;
 
@@ -411,17 +412,17 @@ static void drop_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
 		cond_resched();
 	}
 	/* Of a leaf without entries, too, the CPU may know where it was. */
-	lg_outdate_tlbs(&lg->mmu);
+	lg_inc_tlb_gen(&lg->mmu);
 }
 
 /**
- * lg_drop_private() - free the tables that a root has for itself
+ * lg_free_private() - free the tables that a root has for itself
  * @lg: the guest; its own task calls
  * @root: a root of its
  *
  * Context: may sleep.
  */
-void lg_drop_private(struct lguest *lg, struct lg_root *root)
+void lg_free_private(struct lguest *lg, struct lg_root *root)
 {
 	unsigned int i;
 
@@ -430,7 +431,7 @@ void lg_drop_private(struct lguest *lg, struct lg_root *root)
 
 		if (!pd)
 			continue;
-		drop_leaves(lg, pd, root->links[i]);
+		free_leaves(lg, pd, root->links[i]);
 		root->pd[i] = NULL;
 		root->pdpt[i] = 0;
 		free_table(lg, pd);
@@ -438,26 +439,26 @@ void lg_drop_private(struct lguest *lg, struct lg_root *root)
 }
 
 /**
- * lg_drop_shared() - free the leaves that all roots share
+ * lg_free_shared() - free the leaves that all roots share
  * @lg: the guest; its own task calls
  *
  * Context: may sleep.
  */
-void lg_drop_shared(struct lguest *lg)
+void lg_free_shared(struct lguest *lg)
 {
 	unsigned int i;
 
 	for (i = 0; i < LG_DIRECTORIES; i++) {
 		if (lg->mmu.kernel_pd[i])
-			drop_leaves(lg, lg->mmu.kernel_pd[i],
+			free_leaves(lg, lg->mmu.kernel_pd[i],
 				    lg->mmu.kernel_links[i]);
 	}
 }
 
 /* Where a root is if it was looked for lately. A PAE guest has 128 to a page. */
-static struct lg_root **place_of(struct lguest *lg, u32 gpa)
+static struct lg_root **root_cache_slot(struct lguest *lg, u32 gpa)
 {
-	return &lg->mmu.found[(gpa / 32 ^ gpa >> PAGE_SHIFT) % LG_FOUND];
+	return &lg->mmu.root_cache[(gpa / 32 ^ gpa >> PAGE_SHIFT) % LG_ROOT_CACHE];
 }
 
 /**
@@ -469,16 +470,16 @@ static struct lg_root **place_of(struct lguest *lg, u32 gpa)
  */
 struct lg_root *lg_find_root(struct lguest *lg, u32 gpa)
 {
-	struct lg_root **found = place_of(lg, gpa);
+	struct lg_root **cached = root_cache_slot(lg, gpa);
 
-	if (!*found || (*found)->gpa != gpa) {
+	if (!*cached || (*cached)->gpa != gpa) {
 		struct lg_root *root = xa_load(&lg->mmu.by_gpa, gpa / 32);
 
 		if (!root || root->gpa != gpa)
 			return NULL;
-		*found = root;
+		*cached = root;
 	}
-	return *found;
+	return *cached;
 }
 
 /**
@@ -508,7 +509,7 @@ struct lg_root *lg_alloc_root(struct lguest *lg, u32 gpa)
 	if (xa_insert(&lg->mmu.by_gpa, gpa / 32, root, GFP_KERNEL_ACCOUNT))
 		goto unmap;
 	for (i = 0; i < LG_DIRECTORIES; i++) {
-		root->noted[i].root = root;
+		root->guest_pd[i].root = root;
 		if (lg->mmu.kernel_pd[i])
 			root->pdpt[i] = entry_of(lg->mmu.kernel_pd[i]);
 	}
@@ -536,12 +537,12 @@ void lg_free_root(struct lguest *lg, struct lg_root *root)
 {
 	unsigned int i;
 
-	lg_drop_private(lg, root);
+	lg_free_private(lg, root);
 	for (i = 0; i < LG_DIRECTORIES; i++)
-		note(&lg->mmu, &root->noted[i], 0);
+		set_guest_pd(&lg->mmu, &root->guest_pd[i], 0);
 	xa_erase(&lg->mmu.by_gpa, root->gpa / 32);
-	if (*place_of(lg, root->gpa) == root)
-		*place_of(lg, root->gpa) = NULL;
+	if (*root_cache_slot(lg, root->gpa) == root)
+		*root_cache_slot(lg, root->gpa) = NULL;
 	list_del(&root->list);
 	lg_root_unmap_upper(root);
 	lg->mmu.tables -= root->levels;
@@ -579,8 +580,8 @@ void lg_make_room(struct lguest *lg)
 	       !list_is_singular(&mmu->roots))
 		lg_free_root(lg, least_used(mmu));
 	if (mmu->tables + FILL_MAX > mmu->limit) {
-		lg_drop_private(lg, mmu->root);
-		lg_drop_shared(lg);
+		lg_free_private(lg, mmu->root);
+		lg_free_shared(lg);
 	}
 }
 
@@ -598,7 +599,7 @@ void lg_free_tables(struct lguest *lg)
 
 	list_for_each_entry_safe(root, next, &mmu->roots, list)
 		lg_free_root(lg, root);
-	lg_drop_shared(lg);
+	lg_free_shared(lg);
 	for (i = 0; i < LG_DIRECTORIES; i++)
 		free_table(lg, mmu->kernel_pd[i]);
 	WARN_ON_ONCE(mmu->tables);

@@ -120,8 +120,8 @@
 .macro follow_entry
 	mov	%ebx, %ecx
 	shrl	$12, %ecx
-	andl	$SW_LINEAR_COUNT - 1, %ecx
-	movl	SW(LINEAR)(, %rcx, 4), %ecx
+	andl	$SW_DIRECT_MAP_PAGES - 1, %ecx
+	movl	SW(DIRECT_MAP)(, %rcx, 4), %ecx
 	cmp	%rcx, %rbx
 	jne	.Lreflect_not
 	andl	$~0xfff, %ebx

@@ -51,7 +51,7 @@
  * @walk_offset: address of gpa 0, likewise
  * @walk_limit: the frames that an entry may lead to end before this one
  * @walk_pae: it has PAE tables
- * @linear: pages that are at @walk_offset and their gpa, see shadow/direct_map.c
+ * @direct_map: pages that are at @walk_offset and their gpa, see shadow/direct_map.c
  * @fault_vector: what ring 0 faulted with
  * @fault_error_code: and its error code
  * @nmi_pending: an NMI waits for the host, and none comes before an IRET: where
@@ -90,7 +90,7 @@ struct lg_switch {
 	u32 page_fault_eip, page_fault_if_keep, page_fault_bits;
 	u32 walk_top, walk_offset, walk_limit;
 	u8 walk_pae;
-	u32 linear[LG_LINEAR];
+	u32 direct_map[LG_DIRECT_MAP_PAGES];
 	u32 fault_vector, fault_error_code;
 	union {
 		struct {

@@ -29,6 +29,9 @@
 
 #include "../compat.h"
 #include "../cpu.h"
+#include "../guest/gates.h"
+#include "../guest/tables.h"
+#include "../shadow/lookup.h"
 #include "x86.h"
 
 /*
@@ -243,9 +246,9 @@ static void choose_control_registers(struct lguest *lg, struct lg_vcpu *vcpu,
 static u64 choose_pcid(struct lguest *lg)
 {
 	struct lg_mmu *mmu = &lg->mmu;
-	u64 generation = atomic_long_read(&mmu->generation);
+	u64 tlb_gen = atomic_long_read(&mmu->tlb_gen);
 
-	return lg_pcid_choose(&lg->vcpu->pcids, mmu->root->id, generation) &
+	return lg_pcid_choose(&lg->vcpu->pcids, mmu->root->id, tlb_gen) &
 	       pcid_mask;
 }
 
@@ -369,7 +372,7 @@ void lg_vcpu_enter(struct lguest *lg)
 	if (unlikely(breakpoints))
 		set_debugreg(0UL, 7);
 
-	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its generation. */
+	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tlb_gen. */
 	smp_store_mb(vcpu->cpu, smp_processor_id());
 	if (keeps_pcids)
 		sw->guest_cr3 |= choose_pcid(lg);
@@ -391,9 +394,9 @@ static void came_out(void *unused)
 
 /**
  * lg_vcpu_kick_and_wait() - the guest no longer uses what the TLB held
- * @lg: the guest, of whose shadow entries some are gone; lg_outdate_tlbs() was called
+ * @lg: the guest, of whose shadow entries some are gone; lg_inc_tlb_gen() was called
  *
- * Its next entry finds by the tables' generation, as lg_outdate_tlbs() left it,
+ * Its next entry finds by the tables' generation, as lg_inc_tlb_gen() left it,
  * that the TLB must forget. So all it takes is that the guest comes out if it is in.
  *
  * Context: interrupts on; does not sleep.
@@ -419,7 +422,7 @@ void lg_vcpu_update_walk(struct lguest *lg)
 	struct lg_switch *sw = lg->vcpu->sw;
 	u32 top = lg->mmu.root->gpa;
 
-	sw->walk_top = sw->page_fault_eip && lg_linear_knows(lg, top) ?
+	sw->walk_top = sw->page_fault_eip && lg_direct_map_known(lg, top) ?
 		       lg->kernel_address + top : 0;
 }
 
@@ -526,7 +529,7 @@ static bool leaks_buffers(void)
  * lg_vcpu_init() - the CPU's side of a new guest
  * @lg: the guest
  *
- * Sets &lguest.vcpu, .regs, .gdt and .linear.
+ * Sets &lguest.vcpu, .regs, .gdt and .direct_map.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -573,7 +576,7 @@ int lg_vcpu_init(struct lguest *lg)
 	lg->vcpu = vcpu;
 	lg->regs = &sw->regs;
 	lg->gdt = (struct lg_desc *)sw->gdt;
-	lg->linear = sw->linear;
+	lg->direct_map = sw->direct_map;
 	return 0;
 
 free_switch:

@@ -86,7 +86,7 @@ static void count_zapped(spinlock_t *lock)
 
 	if (lock != &mmu->lock)
 		return;
-	now = atomic_long_read(&mmu->generation);
+	now = atomic_long_read(&mmu->tlb_gen);
 	most = max(most, now - before);
 	before = now;
 	holds++;
@@ -96,7 +96,7 @@ static void count_from_here(void)
 {
 	most = 0;
 	holds = 0;
-	before = atomic_long_read(&mmu->generation);
+	before = atomic_long_read(&mmu->tlb_gen);
 	fake_host.rescheds = 0;
 	fake_host.unlocking = count_zapped;
 }
@@ -358,7 +358,7 @@ static void change_of_a_directory(struct kunit *test)
 	paging_start(g, true);
 	make_roots(g);
 	list_for_each_entry(root, &g->lg->mmu.roots, list)
-		lg_note_directory(g->lg, root, 0, USER_PD);
+		lg_set_guest_pd(g->lg, root, 0, USER_PD);
 	fake_host.rescheds = 0;
 	lg_set_pmd(g->lg, USER_PD, 0);
 	KUNIT_EXPECT_GE(test, fake_host.rescheds, ROOTS);

@@ -297,7 +297,6 @@ static void rdtsc(struct kunit *test)
 	struct lg_regs *regs = g->lg->regs;
 
 	put_code(g, code, sizeof(code));
-	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg));
 	g->lg->vcpu->tsc = 0x123456789abcdef0;
 	guest_trap(g, 13, 0);
 	KUNIT_EXPECT_EQ(test, regs->eax, 0x9abcdef0);
@@ -305,11 +304,16 @@ static void rdtsc(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + 2);
 
 	put_code(g, other, sizeof(other));
-	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg));
+	KUNIT_EXPECT_FALSE(test, lg_is_rdtsc(g->lg));
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE);
 	regs->eip = 0x10;
-	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg));
+	KUNIT_EXPECT_FALSE(test, lg_is_rdtsc(g->lg));
 	EXPECT_ALIVE(g);
+
+	put_code(g, code, sizeof(code));
+	g->lg->vcpu->tsc = 0;
+	guest_trap(g, 13, 0);
+	EXPECT_REASON(g, "unhandled trap 13 at 0xc0007000 (error code 0x0)");
 }
 
 static struct kunit_case emulate_cases[] = {

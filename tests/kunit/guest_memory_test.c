@@ -93,28 +93,28 @@ static void entries(struct kunit *test)
 static void entries_compared(struct kunit *test)
 {
 	const unsigned long all = BIT(0) | BIT(1) | BIT(62) | BIT(63);
-	u32 low[BITS_PER_LONG] = { [0] = 1, [1] = 2, [62] = 3, [63] = 4 };
-	const u64 nx[BITS_PER_LONG] = { [1] = LG_PTE_NX | 0x123400000000 };
+	u32 seen[BITS_PER_LONG] = { [0] = 1, [1] = 2, [62] = 3, [63] = 4 };
+	const u64 sptes[BITS_PER_LONG] = { [1] = LG_PTE_NX | 0x123400000000 };
 	struct guest *g = test->priv;
-	unsigned long wanted = all;
+	unsigned long changed = all;
 
 	guest_put32(g, PAGE, 1);
 	guest_put32(g, PAGE + 4, 0x102);
 	guest_put32(g, PAGE + 63 * 4, 4);
-	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
-						   &wanted));
-	KUNIT_EXPECT_EQ(test, wanted, BIT(1) | BIT(62));
+	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, seen, sptes,
+						   &changed));
+	KUNIT_EXPECT_EQ(test, changed, BIT(1) | BIT(62));
 
-	wanted = all;
+	changed = all;
 	guest_put32(g, PAGE + 4, NX >> 32);
 	guest_put32(g, PAGE + 8, 2);
 	guest_put32(g, PAGE + 12, NX >> 32);
 	guest_put32(g, PAGE + 62 * 8, 3);
 	guest_put32(g, PAGE + 63 * 8, 4);
 	guest_put32(g, PAGE + 63 * 8 + 4, 1);
-	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 8, low, nx,
-						   &wanted));
-	KUNIT_EXPECT_EQ(test, wanted, BIT(0) | BIT(63));
+	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 8, seen, sptes,
+						   &changed));
+	KUNIT_EXPECT_EQ(test, changed, BIT(0) | BIT(63));
 	EXPECT_ALIVE(g);
 }
 
@@ -122,30 +122,30 @@ static void entries_compared(struct kunit *test)
 static void all_entries_compared(struct kunit *test)
 {
 	const unsigned long all = ~(BIT(5) | BIT(62));
-	u32 low[BITS_PER_LONG] __aligned(8);
-	const u64 nx[BITS_PER_LONG] = {};
+	u32 seen[BITS_PER_LONG] __aligned(8);
+	const u64 sptes[BITS_PER_LONG] = {};
 	struct guest *g = test->priv;
-	unsigned int i, changed;
-	unsigned long wanted;
+	unsigned int i, at;
+	unsigned long changed;
 
 	for (i = 0; i < BITS_PER_LONG; i++) {
-		low[i] = 0x1000 + i;
-		guest_put32(g, PAGE + i * 4, low[i]);
+		seen[i] = 0x1000 + i;
+		guest_put32(g, PAGE + i * 4, seen[i]);
 	}
-	wanted = all;
-	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
-						   &wanted));
-	KUNIT_EXPECT_EQ(test, wanted, 0);
+	changed = all;
+	KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, seen, sptes,
+						   &changed));
+	KUNIT_EXPECT_EQ(test, changed, 0);
 
-	for (changed = 0; changed < BITS_PER_LONG; changed++) {
-		guest_put32(g, PAGE + changed * 4, 0x2000);
-		wanted = all;
-		KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, low,
-							   nx, &wanted));
-		KUNIT_EXPECT_EQ(test, wanted, all & BIT(changed));
-		KUNIT_EXPECT_EQ(test, low[changed], all & BIT(changed) ?
-				0x1000 + changed : 0x2000);
-		guest_put32(g, PAGE + changed * 4, 0x1000 + changed);
+	for (at = 0; at < BITS_PER_LONG; at++) {
+		guest_put32(g, PAGE + at * 4, 0x2000);
+		changed = all;
+		KUNIT_EXPECT_TRUE(test, lg_compare_entries(g->lg, PAGE, 4, seen,
+							   sptes, &changed));
+		KUNIT_EXPECT_EQ(test, changed, all & BIT(at));
+		KUNIT_EXPECT_EQ(test, seen[at], all & BIT(at) ?
+				0x1000 + at : 0x2000);
+		guest_put32(g, PAGE + at * 4, 0x1000 + at);
 	}
 	EXPECT_ALIVE(g);
 }
@@ -153,19 +153,19 @@ static void all_entries_compared(struct kunit *test)
 static void compared_entries_are_gone(struct kunit *test)
 {
 	struct guest *g = test->priv;
-	const u64 nx[BITS_PER_LONG] = {};
-	u32 low[BITS_PER_LONG] __aligned(8) = {};
-	unsigned long wanted = 1;
+	const u64 sptes[BITS_PER_LONG] = {};
+	u32 seen[BITS_PER_LONG] __aligned(8) = {};
+	unsigned long changed = 1;
 
 	vm_munmap(g->memory + PAGE, PAGE_SIZE);
-	KUNIT_EXPECT_FALSE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
-						    &wanted));
+	KUNIT_EXPECT_FALSE(test, lg_compare_entries(g->lg, PAGE, 4, seen, sptes,
+						    &changed));
 	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
 	memset(g->lg->reason, 0, sizeof(g->lg->reason));
 	g->lg->dead = 0;
-	wanted = ~0UL;
-	KUNIT_EXPECT_FALSE(test, lg_compare_entries(g->lg, PAGE, 4, low, nx,
-						    &wanted));
+	changed = ~0UL;
+	KUNIT_EXPECT_FALSE(test, lg_compare_entries(g->lg, PAGE, 4, seen, sptes,
+						    &changed));
 	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
 }
 

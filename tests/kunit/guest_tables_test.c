@@ -4,6 +4,7 @@
 #include <linux/mman.h>
 #include <linux/syscalls.h>
 
+#include "../../guest/tables.h"
 #include "lib/paging.h"
 
 #define GVA	0x12000U

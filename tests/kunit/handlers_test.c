@@ -6,6 +6,7 @@
 
 #include "../../include/uapi/linux/lguest_launcher.h"
 #include "../../cpu.h"
+#include "../../guest/gates.h"
 #include "lib/paging.h"
 
 #define HANDLER		0xc0101230

@@ -170,11 +170,11 @@ static void no_address_without_tables(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
-	lg_data_find_address(g->lg);
+	lg_direct_map_find_data(g->lg);
 	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
 	put_tail(g, DATA);
 	guest_hypercall(g, LGUEST_INIT, DATA, 0, 0);
-	lg_data_find_address(g->lg);
+	lg_direct_map_find_data(g->lg);
 	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
 	EXPECT_ALIVE(g);
 }

@@ -219,7 +219,7 @@ static void other_memory(struct kunit *test)
 	vm_munmap(at(g, END_PAGE), 4 * PAGE_SIZE);
 	EXPECT_NO_SHADOW(g, KERNEL + END_PAGE);
 	expect_page(g);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 }
 
 /* The host asks which pages were used. */
@@ -309,7 +309,7 @@ static void page_goes_while_it_is_looked_up(struct kunit *test)
 	TOUCH(g, KERNEL + PAGE, 0);
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);
 	KUNIT_EXPECT_NE(test, old, guest_shadow(g, KERNEL + PAGE));
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 }
 
 /* A change under way: from here until the work is done */
@@ -345,16 +345,16 @@ static void change_under_way(struct kunit *test)
 	use_page(g);
 	begin_and_end_change();
 	expect_no_page(g);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);
 	TOUCH(g, KERNEL + PAGE, 0);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);
 
 	/* Begun between the look-up of the page and its use */
 	guest_hypercall(g, FLUSH_TLB, 1, 0, 0);
 	fake_host.looked_up = begin_and_end_change;
 	TOUCH(g, KERNEL + PAGE, 0);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);
 	flush_delayed_work(&end_work);
 }
@@ -370,11 +370,11 @@ static void two_changes_under_way(struct kunit *test)
 	mmu_notifier_range_init(&second, MMU_NOTIFY_CLEAR, 0, NULL, g->mm,
 				at(g, NEXT), at(g, NEXT) + PAGE_SIZE);
 	mmu_notifier_invalidate_range_start(&second);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 2);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 2);
 	mmu_notifier_invalidate_range_end(&second);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);
 	TOUCH(g, KERNEL + PAGE, 0);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 	flush_delayed_work(&end_work);
 }
 
@@ -412,7 +412,7 @@ static void signal_while_waiting(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, paging_touch(g, KERNEL + PAGE, 0),
 			LG_FAULT_RETRY);
 	clear_thread_flag(TIF_SIGPENDING);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);
 	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
 	EXPECT_ALIVE(g);
 	TOUCH(g, KERNEL + PAGE, 0);
@@ -433,7 +433,7 @@ static void told_while_a_change_is_under_way(struct kunit *test)
 	begin_and_end_change();
 	guest_hypercall(g, SET_PTE, OTHER_TOP, GVA, NEXT | P | U | A);
 	guest_hypercall(g, SET_PTE, OTHER_TOP, KERNEL + PAGE, PAGE | P | A);
-	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidations, 1);
+	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);
 	EXPECT_NO_SHADOW(g, GVA);
 	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
 	flush_delayed_work(&end_work);

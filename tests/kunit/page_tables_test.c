@@ -266,15 +266,17 @@ static void device_page(struct kunit *test)
 {
 	const struct format *f = test->param_value;
 	struct guest *g = test->priv;
+	u32 error_code = LG_PF_WRITE;
 
 	g->lg->device_limit = PAGES + 2;
 	g->lg->wants_records = true;
 	paging_start(g, f->pae);
 	paging_map(g, GVA, (END + PAGE_SIZE) | P | W);
-	KUNIT_EXPECT_EQ(test, paging_touch(g, GVA + 0x234, LG_PF_WRITE),
-			LG_FAULT_RETRY);
-	EXPECT_ALIVE(g);
+	KUNIT_EXPECT_EQ(test, lg_page_fault(g->lg, GVA + 0x234, &error_code),
+			LG_FAULT_DEVICE);
 	EXPECT_NO_SHADOW(g, GVA);
+	lg_defer_device_access(g->lg, GVA + 0x234, error_code);
+	EXPECT_ALIVE(g);
 	KUNIT_EXPECT_EQ(test, g->lg->pending.trap, 14);
 	KUNIT_EXPECT_EQ(test, g->lg->pending.addr, END + PAGE_SIZE + 0x234);
 	KUNIT_EXPECT_EQ(test, g->lg->pf_error_code,
@@ -291,6 +293,15 @@ static void device_page(struct kunit *test)
 	EXPECT_NO_SHADOW(g, GVA);
 	EXPECT_ALIVE(g);
 
+	/* If none is there any more, nobody is told. */
+	paging_map(g, GVA, PAGE | P | W);
+	g->lg->pending.trap = 0;
+	lg_defer_device_access(g->lg, GVA, 0);
+	paging_map(g, GVA, 0);
+	lg_defer_device_access(g->lg, GVA, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->pending.trap, 0);
+	EXPECT_ALIVE(g);
+
 	/* There is an end to them. */
 	paging_map(g, GVA, (END + 2 * PAGE_SIZE) | P | W);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, GVA, 0), LG_FAULT_RETRY);
@@ -298,22 +309,22 @@ static void device_page(struct kunit *test)
 }
 
 /*
- * What the guest's kernel has around what it touches, from AROUND on: pages that
+ * What the guest's kernel has around what it touches, from PREFETCH_PAGES on: pages that
  * it has used, one not, one not written; one that the host has yet to find.
  */
-#define AROUND		0x20000
-#define TOUCHED		(AROUND + 0x1000)
-#define NOT_USED	(AROUND + 0x2000)
-#define NOT_WRITTEN	(AROUND + 0x3000)
-#define LAST		(AROUND + 0x4000)
-#define NOT_THERE	(AROUND + 0x5000)
-#define BEHIND		(AROUND + 0x6000)
+#define PREFETCH_PAGES		0x20000
+#define TOUCHED		(PREFETCH_PAGES + 0x1000)
+#define NOT_USED	(PREFETCH_PAGES + 0x2000)
+#define NOT_WRITTEN	(PREFETCH_PAGES + 0x3000)
+#define LAST		(PREFETCH_PAGES + 0x4000)
+#define NOT_THERE	(PREFETCH_PAGES + 0x5000)
+#define BEHIND		(PREFETCH_PAGES + 0x6000)
 
 static void lay_out_around(struct guest *g)
 {
 	u32 gpa;
 
-	for (gpa = AROUND; gpa <= BEHIND; gpa += PAGE_SIZE) {
+	for (gpa = PREFETCH_PAGES; gpa <= BEHIND; gpa += PAGE_SIZE) {
 		paging_map(g, KERNEL + gpa, gpa | P | W | A | D);
 		if (gpa != NOT_THERE)
 			guest_put32(g, gpa, 1);
@@ -334,7 +345,7 @@ static void expect_nothing_around(struct guest *g)
 {
 	u32 gpa;
 
-	for (gpa = AROUND; gpa <= BEHIND; gpa += PAGE_SIZE)
+	for (gpa = PREFETCH_PAGES; gpa <= BEHIND; gpa += PAGE_SIZE)
 		if (gpa != TOUCHED)
 			EXPECT_NO_SHADOW(g, KERNEL + gpa);
 	EXPECT_ALIVE(g);
@@ -349,14 +360,14 @@ static void kernel_comes_to_its_memory(struct kunit *test)
 	lay_out_around(g);
 	TOUCH(g, KERNEL + TOUCHED, LG_PF_WRITE);
 	EXPECT_SHADOW(g, KERNEL + TOUCHED, TOUCHED, WD);
-	expect_in_advance(g, AROUND, WD);
+	expect_in_advance(g, PREFETCH_PAGES, WD);
 	EXPECT_NO_SHADOW(g, KERNEL + NOT_USED);
 	expect_in_advance(g, NOT_WRITTEN, 0);
 	expect_in_advance(g, LAST, WD);
 	EXPECT_NO_SHADOW(g, KERNEL + NOT_THERE);
 	EXPECT_NO_SHADOW(g, KERNEL + BEHIND);
 	/* Nor is the window's end crossed. */
-	EXPECT_NO_SHADOW(g, KERNEL + AROUND - PAGE_SIZE);
+	EXPECT_NO_SHADOW(g, KERNEL + PREFETCH_PAGES - PAGE_SIZE);
 	/* The guest's entries are as they were. */
 	KUNIT_EXPECT_EQ(test, paging_entry(g, KERNEL + NOT_USED),
 			NOT_USED | P | W | D);
@@ -377,10 +388,10 @@ static void others_come_alone(struct kunit *test)
 
 	paging_start(g, false);
 	lay_out_around(g);
-	for (gpa = AROUND; gpa <= BEHIND; gpa += PAGE_SIZE)
+	for (gpa = PREFETCH_PAGES; gpa <= BEHIND; gpa += PAGE_SIZE)
 		paging_map(g, gpa, gpa | P | W | U | A | D);
 	TOUCH(g, TOUCHED, LG_PF_WRITE);
-	EXPECT_NO_SHADOW(g, AROUND);
+	EXPECT_NO_SHADOW(g, PREFETCH_PAGES);
 	expect_nothing_around(g);
 
 	paging_map(g, KERNEL + TOUCHED, PAGE | P | W | A | D);
@@ -395,9 +406,9 @@ static void not_in_a_row(struct kunit *test)
 
 	paging_start(g, false);
 	lay_out_around(g);
-	paging_map(g, KERNEL + AROUND, LAST | P | W | A | D);
+	paging_map(g, KERNEL + PREFETCH_PAGES, LAST | P | W | A | D);
 	TOUCH(g, KERNEL + TOUCHED, LG_PF_WRITE);
-	EXPECT_NO_SHADOW(g, KERNEL + AROUND);
+	EXPECT_NO_SHADOW(g, KERNEL + PREFETCH_PAGES);
 	expect_in_advance(g, LAST, WD);
 }
 
@@ -418,7 +429,7 @@ static struct guest *looking_up;
 
 static void replace_around(void)
 {
-	paging_replace(looking_up, AROUND);
+	paging_replace(looking_up, PREFETCH_PAGES);
 }
 
 /* The first look-up was for what the guest touched. */

@@ -344,7 +344,7 @@ static void unlinked_leads_nowhere(struct kunit *test)
 	KUNIT_EXPECT_NE(test, pd[0], 0);
 	KUNIT_EXPECT_EQ(test, pd[0] & LG_PTE_PRESENT, 0);
 	KUNIT_EXPECT_EQ(test, pd[0] & LG_PTE_PFN,
-			LG_PTE_PFN & ~(virt_to_phys(leaf->entries) |
+			LG_PTE_PFN & ~(virt_to_phys(leaf->sptes) |
 				       lg_pte_encryption));
 }
 

@@ -18,7 +18,7 @@ KUNIT_ARRAY_PARAM(format, formats, describe_format);
 
 static long generation(struct guest *g)
 {
-	return atomic_long_read(&g->lg->mmu.generation);
+	return atomic_long_read(&g->lg->mmu.tlb_gen);
 }
 
 /* Both pages are in use, the first of them by both roots; TOP is in use. */
@@ -210,10 +210,10 @@ static void empty_tables_go(struct kunit *test)
 	map_and_say(g, NEXT, 0);
 	map_and_say(g, KERNEL + PAGE, 0);
 	was = generation(g);
-	lg_drop_private(g->lg, g->lg->mmu.root);
+	lg_free_private(g->lg, g->lg->mmu.root);
 	KUNIT_EXPECT_NE(test, generation(g), was);
 	was = generation(g);
-	lg_drop_shared(g->lg);
+	lg_free_shared(g->lg);
 	KUNIT_EXPECT_NE(test, generation(g), was);
 	EXPECT_ALIVE(g);
 }

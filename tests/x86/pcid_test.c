@@ -44,8 +44,8 @@ static void expect_noted(struct guest *g)
 	struct lg_mmu *mmu = &g->lg->mmu;
 
 	KUNIT_EXPECT_EQ(g->test, pcid->root, mmu->root->id);
-	KUNIT_EXPECT_EQ(g->test, pcid->generation,
-			(u64)atomic_long_read(&mmu->generation));
+	KUNIT_EXPECT_EQ(g->test, pcid->tlb_gen,
+			(u64)atomic_long_read(&mmu->tlb_gen));
 }
 
 static void entries_keep_what_is_good(struct kunit *test)
@@ -59,7 +59,7 @@ static void entries_keep_what_is_good(struct kunit *test)
 	first = enter(g);
 	expect_noted(g);
 	again = enter(g);
-	lg_outdate_tlbs(&g->lg->mmu);
+	lg_inc_tlb_gen(&g->lg->mmu);
 	outdated = enter(g);
 	expect_noted(g);
 	after = enter(g);

@@ -237,7 +237,7 @@ static void start_user(struct guest *g, const struct guest_code *code,
 	g->lg->layout = lg_data_find_layout(words);
 	g->lg->data = FLAG;
 	put_flag(g, X86_EFLAGS_IF);
-	lg_data_find_address(g->lg);
+	lg_direct_map_find_data(g->lg);
 	KUNIT_ASSERT_EQ(g->test, g->lg->data_gva, KERNEL + FLAG);
 
 	guest_start(g, code, 3);
@@ -463,8 +463,8 @@ static void go_on_with_pae(struct guest *g)
 		put64(g, PAE_KERNEL_TABLE + i * sizeof(i),
 		      i << PAGE_SHIFT | P | W);
 	}
-	lg_drop_private(g->lg, g->lg->mmu.root);
-	lg_drop_shared(g->lg);
+	lg_free_private(g->lg, g->lg->mmu.root);
+	lg_free_shared(g->lg);
 	g->lg->mmu.pae = true;
 	lg_new_page_table(g->lg, PAE_TOP);
 }

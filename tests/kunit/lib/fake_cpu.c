@@ -56,7 +56,7 @@ int lg_vcpu_init(struct lguest *lg)
 	lg->vcpu = vcpu;
 	lg->regs = &vcpu->regs;
 	lg->gdt = vcpu->gdt;
-	lg->linear = vcpu->linear;
+	lg->direct_map = vcpu->direct_map;
 	return 0;
 }
 

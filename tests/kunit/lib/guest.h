@@ -70,7 +70,7 @@ enum {
  * @words: a page of the Launcher's own, with nothing behind it
  * @device: its /dev/lguest, if the suite has opened it (device.h)
  * @cached: what a CPU has cached that keeps all it may (tlb.c)
- * @generation: and as of which generation of the tables
+ * @tlb_gen: and as of which &lg_mmu.tlb_gen
  * @data: for a test
  */
 struct guest {
@@ -81,7 +81,7 @@ struct guest {
 	unsigned long words;
 	struct file *device;
 	struct xarray cached;
-	long generation;
+	long tlb_gen;
 	void *data;
 };
 
@@ -91,7 +91,7 @@ struct guest {
  * struct lg_vcpu - the fake CPU's side of a guest
  * @regs: &lguest.regs
  * @gdt: &lguest.gdt
- * @linear: &lguest.linear
+ * @direct_map: &lguest.direct_map
  * @run: what the guest does when it is entered
  * @prepare: what happens beside it shortly before, with irqs delivered already
  * @data: for @run
@@ -110,7 +110,7 @@ struct guest {
 struct lg_vcpu {
 	struct lg_regs regs;
 	struct lg_desc gdt[LG_GDT_ENTRIES];
-	u32 linear[LG_LINEAR];
+	u32 direct_map[LG_DIRECT_MAP_PAGES];
 	void (*run)(struct lguest *lg);
 	void (*prepare)(struct lguest *lg);
 	void *data;

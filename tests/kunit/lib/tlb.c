@@ -104,15 +104,15 @@ static void look_below(struct guest *g, struct lg_root *root,
 void guest_walk_all(struct guest *g)
 {
 	struct lg_mmu *mmu = &g->lg->mmu;
-	long generation = atomic_long_read(&mmu->generation);
+	long tlb_gen = atomic_long_read(&mmu->tlb_gen);
 	struct lg_root *root;
 	unsigned int i;
 
 	if (!g->lg->initialized || lg_is_dead(g->lg))
 		return;
-	if (generation != g->generation)
+	if (tlb_gen != g->tlb_gen)
 		xa_destroy(&g->cached);
-	g->generation = generation;
+	g->tlb_gen = tlb_gen;
 	list_for_each_entry(root, &mmu->roots, list) {
 		for (i = 0; i < LG_DIRECTORIES; i++) {
 			u32 gva = i << LG_DIRECTORY_SHIFT;

@@ -2,6 +2,8 @@
 /* What the switcher may go by: pages that the shadow has at kernel_address. */
 #include <kunit/test.h>
 
+#include "../../guest/tables.h"
+#include "../../shadow/lookup.h"
 #include "lib/paging.h"
 
 #define GVA	0x12000U
@@ -27,7 +29,7 @@ static void expect_known(struct guest *g, bool pae, bool known)
 
 	for (i = 0; i < count; i++)
 		KUNIT_EXPECT_EQ_MSG(g->test, known,
-				    lg_linear_knows(g->lg, tables[i]),
+				    lg_direct_map_known(g->lg, tables[i]),
 				    "%#x", tables[i]);
 }
 
@@ -74,8 +76,8 @@ static void learns_by_a_fault(struct kunit *test)
 	miss(g, LG_PF_USER);
 	expect_known(g, f->pae, true);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->walk_updates, updates + 1);
-	KUNIT_EXPECT_FALSE(test, lg_linear_knows(g->lg, OTHER_TOP));
-	KUNIT_EXPECT_FALSE(test, lg_linear_knows(g->lg, FREE));
+	KUNIT_EXPECT_FALSE(test, lg_direct_map_known(g->lg, OTHER_TOP));
+	KUNIT_EXPECT_FALSE(test, lg_direct_map_known(g->lg, FREE));
 	EXPECT_ALIVE(g);
 }
 
@@ -86,7 +88,7 @@ static void says_what_is_compared(struct kunit *test)
 	struct guest *g = test->priv;
 
 	learn(g, f->pae);
-	KUNIT_EXPECT_EQ(test, g->lg->linear[USER_TABLE >> PAGE_SHIFT],
+	KUNIT_EXPECT_EQ(test, g->lg->direct_map[USER_TABLE >> PAGE_SHIFT],
 			USER_TABLE | P | W | U);
 }
 
@@ -133,7 +135,7 @@ static const struct change_case change_cases[] = {
 	{ "its user's", USER_TABLE, FREE, true },
 	{ "another", KERNEL + FREE, USER_TABLE, true },
 	/* The same place among those that are remembered */
-	{ "one further on", KERNEL + USER_TABLE + LG_LINEAR * PAGE_SIZE, FREE,
+	{ "one further on", KERNEL + USER_TABLE + LG_DIRECT_MAP_PAGES * PAGE_SIZE, FREE,
 	  true },
 };
 
@@ -159,15 +161,15 @@ static void another_page_comes_there(struct kunit *test)
 		guest_hypercall(g, FLUSH_TLB, 1, 0, 0);
 		TOUCH(g, c->gva, 0);
 	}
-	KUNIT_EXPECT_EQ(test, lg_linear_knows(g->lg, USER_TABLE),
+	KUNIT_EXPECT_EQ(test, lg_direct_map_known(g->lg, USER_TABLE),
 			!c->forgotten);
-	KUNIT_EXPECT_TRUE(test, lg_linear_knows(g->lg, TOP));
+	KUNIT_EXPECT_TRUE(test, lg_direct_map_known(g->lg, TOP));
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->walk_updates,
 			updates + c->forgotten);
 
 	/* And it does not come back as long as that is so. */
 	miss(g, LG_PF_USER);
-	KUNIT_EXPECT_EQ(test, lg_linear_knows(g->lg, USER_TABLE),
+	KUNIT_EXPECT_EQ(test, lg_direct_map_known(g->lg, USER_TABLE),
 			!c->forgotten);
 	EXPECT_ALIVE(g);
 }
@@ -178,10 +180,10 @@ static void one_takes_the_place_of_another(struct kunit *test)
 	struct guest *g = test->priv;
 
 	learn(g, false);
-	g->lg->linear[USER_TABLE >> PAGE_SHIFT] += LG_LINEAR * PAGE_SIZE;
-	KUNIT_EXPECT_FALSE(test, lg_linear_knows(g->lg, USER_TABLE));
+	g->lg->direct_map[USER_TABLE >> PAGE_SHIFT] += LG_DIRECT_MAP_PAGES * PAGE_SIZE;
+	KUNIT_EXPECT_FALSE(test, lg_direct_map_known(g->lg, USER_TABLE));
 	miss(g, LG_PF_USER);
-	KUNIT_EXPECT_TRUE(test, lg_linear_knows(g->lg, USER_TABLE));
+	KUNIT_EXPECT_TRUE(test, lg_direct_map_known(g->lg, USER_TABLE));
 }
 
 /* What would be beyond 4 GiB is not at the beginning. */
@@ -192,8 +194,8 @@ static void addresses_end(struct kunit *test)
 	learn(g, false);
 	paging_map(g, FREE, FREE | P | W | U);
 	TOUCH(g, FREE, 0);
-	KUNIT_EXPECT_FALSE(test, lg_linear_maps(g->lg, FREE - KERNEL));
-	KUNIT_EXPECT_TRUE(test, lg_linear_maps(g->lg, TOP));
+	KUNIT_EXPECT_FALSE(test, lg_direct_map_shadowed(g->lg, FREE - KERNEL));
+	KUNIT_EXPECT_TRUE(test, lg_direct_map_shadowed(g->lg, TOP));
 }
 
 /* It is all about the kernel's tables; before there are any, nothing is. */
@@ -202,7 +204,7 @@ static void nothing_without_tables(struct kunit *test)
 	struct guest *g = test->priv;
 	struct lg_mapping map = { .has_table = true, .pte_gpa = USER_TABLE };
 
-	lg_linear_note(g->lg, &map);
+	lg_direct_map_learn(g->lg, &map);
 	expect_known(g, false, false);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->walk_updates, 0);
 }
@@ -214,18 +216,18 @@ static void data_is_in_one_page(struct kunit *test)
 
 	paging_start(g, false);
 	TOUCH(g, KERNEL + DATA, LG_PF_WRITE);
-	lg_data_find_address(g->lg);
+	lg_direct_map_find_data(g->lg);
 	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
 	g->lg->data = DATA + PAGE_SIZE - DATA_CR2 - 4;
-	lg_data_find_address(g->lg);
+	lg_direct_map_find_data(g->lg);
 	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + g->lg->data);
 	g->lg->data += 4;
-	lg_data_find_address(g->lg);
+	lg_direct_map_find_data(g->lg);
 	KUNIT_EXPECT_EQ(test, g->lg->data_gva, 0);
 	EXPECT_ALIVE(g);
 }
 
-static struct kunit_case linear_cases[] = {
+static struct kunit_case direct_map_cases[] = {
 	KUNIT_CASE_PARAM(learns_by_a_fault, format_gen_params),
 	KUNIT_CASE_PARAM(says_what_is_compared, format_gen_params),
 	KUNIT_CASE_PARAM(follows_the_table_in_use, format_gen_params),
@@ -238,11 +240,11 @@ static struct kunit_case linear_cases[] = {
 	{}
 };
 
-static struct kunit_suite linear_suite = {
-	.name = "lguest_linear",
+static struct kunit_suite direct_map_suite = {
+	.name = "lguest_direct_map",
 	.init = guest_create,
 	.exit = guest_free,
-	.test_cases = linear_cases,
+	.test_cases = direct_map_cases,
 };
 
-kunit_test_suite(linear_suite);
+kunit_test_suite(direct_map_suite);

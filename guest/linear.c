@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Access by linear address, as the guest's kernel has it: through the guest's own
+ * page tables (tables.c) to its memory (memory.c).
+ */
+#include <linux/minmax.h>
+#include <linux/mm.h>
+
+#include "../lg.h"
+#include "tables.h"
+
+/* The physical address behind one page's part of a linear range. */
+static bool translate(struct lguest *lg, u32 gva, bool write, u32 *gpa)
+{
+	struct lg_mapping map;
+
+	if (!lg_walk(lg, gva, &map) || !map.present ||
+	    map.gfn >= lg->pfn_limit)
+		return false;
+	if (write && !(map.pde & map.pte & LG_PTE_WRITE))
+		return false;
+	if (!lg_set_accessed_dirty(lg, &map, write))
+		return false;
+	*gpa = (map.gfn << PAGE_SHIFT) | offset_in_page(gva);
+	return true;
+}
+
+/**
+ * lg_read_linear() - copy from an address as the guest's kernel sees it
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address; wraps at 4 GiB as the CPU's would
+ * @to: where to
+ * @len: bytes
+ *
+ * Context: may sleep.
+ * Return: true; false if the guest's tables do not map all of it, or with the
+ * guest dead.
+ */
+bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len)
+{
+	while (len) {
+		u32 part = min_t(u32, len, PAGE_SIZE - offset_in_page(gva));
+		u32 gpa;
+
+		if (!translate(lg, gva, false, &gpa) ||
+		    !lg_read(lg, gpa, to, part))
+			return false;
+		gva += part;
+		to += part;
+		len -= part;
+	}
+	return true;
+}
+
+/**
+ * lg_write_linear() - copy to an address as the guest's kernel sees it
+ * @lg: the guest; its own task calls
+ * @gva: guest linear address; wraps at 4 GiB as the CPU's would
+ * @from: where from
+ * @len: bytes
+ *
+ * Accessed and dirty bits are kept as if the guest had written.
+ *
+ * Context: may sleep.
+ * Return: true; false if the guest's tables do not map all of it writable, or
+ * with the guest dead.
+ */
+bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len)
+{
+	while (len) {
+		u32 part = min_t(u32, len, PAGE_SIZE - offset_in_page(gva));
+		u32 gpa;
+
+		if (!translate(lg, gva, true, &gpa) ||
+		    !lg_write(lg, gpa, from, part))
+			return false;
+		gva += part;
+		from += part;
+		len -= part;
+	}
+	return true;
+}

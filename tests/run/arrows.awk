@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+# awk -f arrows.awk arrows SYMBOLS: SYMBOLS is what nm -A says of the module's object
+# files, from where they lie. Prints the arrows between them, a file that calls
+# another, and those that run up. It fails if one of these is not allowed, if one that
+# is allowed is none, or if a file is missing.
+
+function place(file,	dir)
+{
+	dir = file
+	sub(/\/.*/, "/", dir)
+	return file in rank ? file : dir
+}
+
+NR == FNR {
+	sub(/#.*/, "")
+	if ($1 == "up")
+		allowed[$2 " " $3]
+	else if (NF)
+		rank[$1] = NR
+	next
+}
+
+{
+	file = $1
+	sub(/^\.\//, "", file)
+	sub(/\.o:.*/, "", file)
+	file = place(file)
+	if (!(file in rank)) {
+		if (!unknown[file]++)
+			print "not in the list: " file
+		bad = 1
+		next
+	}
+	seen[file]
+	if ($(NF - 1) == "U") {
+		uses[file " " $NF]
+	} else if ($(NF - 1) ~ /^[A-Z]$/) {
+		owner[$NF] = file
+	}
+}
+
+END {
+	for (file in rank) {
+		if (!(file in seen)) {
+			print "no such file: " file
+			bad = 1
+		}
+	}
+	for (use in uses) {
+		split(use, part, " ")
+		to = owner[part[2]]
+		if (to == "" || to == part[1])
+			continue
+		arrow = part[1] " " to
+		if (!(arrow in drawn))
+			count++
+		drawn[arrow] = drawn[arrow] " " part[2]
+	}
+	for (arrow in drawn) {
+		split(arrow, part, " ")
+		if (rank[part[1]] < rank[part[2]])
+			continue
+		up++
+		if (arrow in allowed) {
+			delete allowed[arrow]
+			continue
+		}
+		print part[1] " calls up, " part[2] ":" drawn[arrow]
+		bad = 1
+	}
+	for (arrow in allowed) {
+		print "allowed, but there is none: " arrow
+		bad = 1
+	}
+	print count + 0 " arrows, " up + 0 " of them up"
+	exit bad
+}

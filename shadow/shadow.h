@@ -73,7 +73,7 @@ struct lg_rmap_link {
  *	frame, as a guest has less than 4 GiB
  * @link: one reverse-map link beside each entry
  *
- * With &lg_mmu.lock held these are true of each entry; lg_prove_leaf() looks:
+ * With &lg_mmu.lock held these are true of each entry (lg_leaf_is_sound() looks):
  *
  * - It is present if, and only if, its bit in @filled is set, and it is in the list
  *   of the frame that its @ptes has.
@@ -280,6 +280,9 @@ void lg_free_tables(struct lguest *lg);
 /* shadow/sync.c: whether the entries still say what the guest's do */
 bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 		  const struct lg_mapping *map);
+
+/* shadow/prove.c, in debug builds: the invariants of struct lg_leaf */
+bool lg_leaf_is_sound(struct lg_mmu *mmu, const struct lg_leaf *leaf);
 
 /* shadow/rmap.c: from a guest frame to the shadow entries that map it */
 int lg_rmap_init(struct lg_mmu *mmu, u32 frames);

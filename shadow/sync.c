@@ -12,6 +12,15 @@
 #include "lookup.h"
 #include "spte.h"
 
+static void prove(struct lg_mmu *mmu, const struct lg_leaf *leaf)
+{
+	if (!IS_ENABLED(CONFIG_LG_PROVE))
+		return;
+	spin_lock(&mmu->lock);
+	WARN_ON_ONCE(!lg_leaf_is_sound(mmu, leaf));
+	spin_unlock(&mmu->lock);
+}
+
 /* Of 64 entries from @first on, those in which the guest's have changed */
 static noinline bool sync_entries(struct lguest *lg, struct lg_leaf *leaf,
 				  const struct lg_mapping *map,
@@ -66,5 +75,6 @@ bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 			return false;
 	}
 	leaf->rights = rights;
+	prove(&lg->mmu, leaf);
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <kunit/test.h>
 #include <linux/mman.h>
 
+#include "../../shadow/lookup.h"
 #include "lib/paging.h"
 
 #define PAGE	(FREE + 0x3000)
@@ -100,9 +101,54 @@ static void many_frames(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* What debug builds look for in a leaf is found, each by itself. */
+static void leaf_is_sound(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_mmu *mmu = &g->lg->mmu;
+	unsigned int i = GVA / PAGE_SIZE % LG_TABLE_ENTRIES;
+	struct lg_leaf *leaf, *was;
+
+	paging_start(g, false);
+	paging_map(g, GVA, PAGE | P | W | U);
+	TOUCH(g, GVA, LG_PF_WRITE);
+	paging_map(g, GVA + PAGE_SIZE, PAGE | P | W | U);
+	TOUCH(g, GVA + PAGE_SIZE, LG_PF_WRITE);
+	leaf = lg_find_leaf(g->lg, mmu->root, GVA);
+	KUNIT_ASSERT_NOT_NULL(test, leaf);
+	was = kunit_kmalloc(test, sizeof(*was), GFP_KERNEL);
+	*was = *leaf;
+	KUNIT_EXPECT_TRUE(test, lg_leaf_is_sound(mmu, leaf));
+
+#define UNSOUND(change) do {						\
+	change;								\
+	KUNIT_EXPECT_FALSE(test, lg_leaf_is_sound(mmu, leaf));		\
+	memcpy(leaf->filled, was->filled, sizeof(was->filled));		\
+	memcpy(leaf->ptes, was->ptes, sizeof(was->ptes));		\
+	memcpy(leaf->link, was->link, sizeof(was->link));		\
+	leaf->rights = was->rights;					\
+} while (0)
+	UNSOUND(__clear_bit(i, leaf->filled));
+	UNSOUND(__set_bit(i + 2, leaf->filled));
+	UNSOUND(leaf->ptes[i] &= ~LG_PTE_WRITE);
+	UNSOUND(leaf->ptes[i] &= ~LG_PTE_DIRTY);
+	UNSOUND(leaf->ptes[i] &= ~LG_PTE_USER);
+	UNSOUND(leaf->ptes[i + 1] = NEXT | P | W | U | A | D);
+	UNSOUND(leaf->rights &= ~LG_PTE_WRITE);
+	UNSOUND(leaf->rights &= ~LG_PTE_USER);
+	UNSOUND(leaf->rights |= LG_PTE_NX);
+	UNSOUND(leaf->link[i].prev = 0);
+	UNSOUND(leaf->link[i].next = lg_slot_of(leaf, i + 1));
+	UNSOUND(leaf->link[i + 1].next = 0);
+#undef UNSOUND
+	KUNIT_EXPECT_TRUE(test, lg_leaf_is_sound(mmu, leaf));
+	EXPECT_ALIVE(g);
+}
+
 static struct kunit_case rmap_cases[] = {
 	KUNIT_CASE(entries_go_one_by_one),
 	KUNIT_CASE(page_of_an_entry_changes),
+	KUNIT_CASE(leaf_is_sound),
 	{}
 };
 

@@ -7,6 +7,7 @@
 #include <linux/io.h>
 
 #include "../../../cpu.h"
+#include "../../../shadow/lookup.h"
 #include "guest.h"
 
 /* By what an entry is cached: its root, its level, and where it is in that */
@@ -92,6 +93,8 @@ static void look_below(struct guest *g, struct lg_root *root,
 		look_at_nothing(g, root, level, gva);
 		return;
 	}
+	if (!level && !lg_leaf_is_sound(&g->lg->mmu, lg_linked_leaf(entry)))
+		KUNIT_FAIL(g->test, "the leaf for %#x is not sound", gva);
 	for (i = 0; i < LG_TABLE_ENTRIES; i++) {
 		u32 at = gva + (i << (PAGE_SHIFT + 9 * level));
 

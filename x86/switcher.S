@@ -15,16 +15,41 @@
  * without a base register. Its stack is the host's entry stack after a trap,
  * and the one in struct lg_switch on the way in, whose top is iretq's frame.
  *
- * The order of the parts matters to the handlers of NMI and machine check,
- * which tell by the address where they struck:
+ * The handlers of NMI and machine check, and .Lring0, tell by an address in which of
+ * these regions something struck. So their order is a protocol. Each goes from its
+ * label to the next; tests/run/switcher-table.awk checks that. The columns: whose CR3,
+ * IDT and stack there are; what an NMI does there, and a machine check, and a fault.
  *
- *	lg_switch_to_guest	host's cr3, our IDT	%rdi = struct lg_switch
- *	.Lin_guest		guest's cr3, not yet in the guest
- *	stubs, reflection	guest's cr3
- *	.Lhandlers		either: as where they struck
- *	.Lexit			guest's cr3, leaving
- *	.Lout_host		host's cr3, our IDT	%rdi = struct lg_switch
- *	.Lout_done		the host
+ * TABLE		CR3	IDT	RSP	NMI	#MC	fault
+ * lg_switch_to_guest	host	ours	host	resume	resume	none
+ * .Lin_guest		guest	ours	frame	exit	exit	exit
+ * .Lin_end		guest	ours	frame	resume	resume	none
+ * lg_switcher_stubs	guest	ours	entry	resume	resume	none
+ * lg_switcher_page_fault	guest	ours	entry	resume	resume	none
+ * .Lreflect_start	guest	ours	entry	resume	giveup	giveup
+ * .Lpage_fault_pushed	guest	ours	entry	resume	resume	none
+ * .Lreflect_syscall	guest	ours	entry	resume	giveup	giveup
+ * .Lreflect_end	guest	ours	entry	resume	resume	none
+ * .Lreflect_check	guest	ours	entry	check	check	none
+ * .Lreflect_iret	guest	ours	entry	check	check	lost
+ * .Lreflect_nmi	guest	ours	entry	resume	resume	none
+ * .Lhandlers		either	ours	own	other	other	none
+ * .Lhandlers_end	guest	ours	entry	resume	resume	none
+ * .Lout_host		host	ours	host	resume	resume	none
+ * .Lout_done		host	host	host	host	host	host
+ * .Lresume_host	host	ours	host	resume	resume	none
+ * END
+ *
+ * resume: it is marked as pending, and where it struck is returned to by a jump; at
+ * .Lout_host itself that region begins anew. check: the same, but returned to is
+ * .Lreflect_check, which finds it. exit: the entry is abandoned, and the guest is out.
+ * giveup: the reflection is given up; C does it, after it has seen to the machine
+ * check. lost: the guest is already in its handler, which can't be entered. other: one
+ * has interrupted the other's handler, and it counts where that one struck. none: no
+ * instruction there can fault. The first lidt, and the last, end and begin what is the
+ * host's alone. RSP "frame" is iretq's in struct lg_switch, "entry" the stack of a trap
+ * from the guest (a fault of the entry itself is still on the frame's), "own" that of
+ * the handler, by IST.
  *
  * A probe in here would be fatal, hence the section: the kernel takes none there.
  */

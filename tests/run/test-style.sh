@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-style: what checkpatch and shellcheck have to say. Sparse and W=1 have
-# their say whenever the module is built.
+# make test-style: what checkpatch and shellcheck have to say, and whether the table
+# in switcher.S is true of its labels. Sparse and W=1 have their say whenever the
+# module is built.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/uml.sh"
@@ -59,6 +60,10 @@ shellcheck_scripts() {
 		tests/bench/*.sh
 }
 
+switcher_table() {
+	awk -f tests/run/switcher-table.awk x86/switcher.S
+}
+
 # try COMMAND: a test that passes if that has nothing to say
 try() {
 	n=$((n + 1))
@@ -82,12 +87,13 @@ n=0
 {
 	echo '# begin style'
 	echo 'KTAP version 1'
-	echo '1..5'
+	echo '1..6'
 	try checkpatch_module
 	try checkpatch_suites
 	try checkpatch_compat
 	try checkpatch_programs
 	try shellcheck_scripts
+	try switcher_table
 	echo '# end style 0'
 	echo '# done'
 } >"$out/style.results"

@@ -182,4 +182,5 @@ static void __exit lg_exit(void)
 module_init(lg_init);
 module_exit(lg_exit);
 MODULE_DESCRIPTION("lguest: paravirtual 32-bit guests without hardware virtualization");
+MODULE_VERSION(LG_VERSION);
 MODULE_LICENSE("GPL");

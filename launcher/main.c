@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LAUNCHER_VERSION	"1.0"
 #define DEFAULT_MEMORY_MB	128
 /* RAM and the device pages above it must stay below 4 GiB. */
 #define MAX_MEMORY_MB		4095
@@ -133,7 +132,7 @@ int main(int argc, char **argv)
 			fputs(usage, stdout);
 			return 0;
 		case 'V':
-			puts("lguest " LAUNCHER_VERSION);
+			puts("lguest " LG_VERSION);
 			return 0;
 		case '?':
 			fputs("Try 'lguest --help'.\n", stderr);

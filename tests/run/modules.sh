@@ -66,9 +66,9 @@ build_in() {
 	_kver=$1 _dir=$2 _line=$3
 	shift 3
 	mkdir -p "$out/$_dir"
-	(cd "$top" && find Kbuild ./*.[ch] guest shadow include x86 "$@" \
-		\( -name Kbuild -o -name '*.[chS]' \) ! -name '*.mod.c' \
-		! -name offsets.h) | copy_changed "$out/$_dir"
+	(cd "$top" && find Kbuild VERSION ./*.[ch] guest shadow include x86 "$@" \
+		\( -name Kbuild -o -name VERSION -o -name '*.[chS]' \) \
+		! -name '*.mod.c' ! -name offsets.h) | copy_changed "$out/$_dir"
 	echo "$_line" >>"$out/$_dir/Kbuild"
 	if ! make_modules "$_kver" "$_dir" </dev/null >"$out/$_dir.log" 2>&1 ||
 	     grep -q warning: "$out/$_dir.log"; then

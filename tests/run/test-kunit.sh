@@ -11,6 +11,7 @@ copy_project() {
 	cd "$top"
 	find ./*.[ch] guest shadow include tests/kunit -name '*.[ch]' \
 		! -name '*.mod.c' | copy_changed "$1"
+	cmp -s VERSION "$1/VERSION" || cp VERSION "$1/VERSION"
 	cmp -s Kbuild "$1/Kbuild.module" || cp Kbuild "$1/Kbuild.module"
 	cmp -s tests/kunit/Kbuild "$1/Kbuild" || cp tests/kunit/Kbuild "$1/Kbuild"
 	# And what is no longer there

@@ -1,18 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # awk -f rows.awk -f macro.awk OPERATIONS NATIVE GUEST CSV: what the two have
 # measured, beside what the historic host took, and what csv.awk has of the last
-# round. With format=csv, as that; with markdown, for the README, only what is to be
-# compared.
+# round. With format=csv, as that.
 
 BEGIN {
 	n = split("exits faults cr3 wrmsr+rdmsr int+iret pages", sum, " ")
 	split("exits,faults,cr3,msr,int iret,pages", head, ",")
 	columns = split("operation,native,instructions,first,ratio,historic," \
 		"its ratio,target,bytes each", first_heads, ",")
-	if (format == "markdown") {
-		n = 0
-		columns -= 1
-	}
 	for (i = 1; i <= columns; i++)
 		cell[1, i] = first_heads[i]
 	for (i = 1; i <= n; i++)
@@ -97,7 +92,7 @@ function print_csv(rows, columns, r, c)
 END {
 	for (i = 1; i <= operations; i++) {
 		o = order[i]
-		if (!(o in guest) || (format == "markdown" && !historic[o]))
+		if (!(o in guest))
 			continue
 		# There is nobody to talk to on a bare machine.
 		if (bytes[o] || o ~ /^net/)
@@ -111,8 +106,7 @@ END {
 		cell[rows, 6] = historic[o]
 		cell[rows, 7] = ratio(historic[o], native_then[o])
 		cell[rows, 8] = target[o]
-		if (format != "markdown")
-			cell[rows, 9] = ratio(bytes[o], guest[o])
+		cell[rows, 9] = ratio(bytes[o], guest[o])
 		for (j = 1; j <= n; j++)
 			cell[rows, columns + j] = added_up(o, sum[j])
 		for (j = 2; j <= columns + n && format != "csv"; j++)

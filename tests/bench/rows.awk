@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # For the scripts that make tables: cell[row, column], the first row being the
-# heads of the columns, as text, markdown or rst, by the variable format.
+# heads of the columns, as text or rst, by the variable format.
 
 function number(n)
 {
@@ -24,23 +24,6 @@ function print_rst(rows, columns, r, c)
 	print ""
 }
 
-function print_markdown(rows, columns, r, c)
-{
-	for (r = 1; r <= rows; r++) {
-		printf "|"
-		for (c = 1; c <= columns; c++)
-			printf " %s |", cell[r, c]
-		print ""
-		if (r > 1)
-			continue
-		printf "|---|"
-		for (c = 2; c <= columns; c++)
-			printf "--:|"
-		print ""
-	}
-	print ""
-}
-
 function print_text(rows, columns, r, c, width)
 {
 	for (r = 1; r <= rows; r++)
@@ -60,8 +43,6 @@ function print_table(rows, columns)
 {
 	if (format == "rst")
 		print_rst(rows, columns)
-	else if (format == "markdown")
-		print_markdown(rows, columns)
 	else
 		print_text(rows, columns)
 }

@@ -8,11 +8,6 @@ BEGIN {
 		"int+iret invlpg+invpcid pages rep", sum, " ")
 	split("instructions,the host's,exits,faults,cr3,msr,gdt idt," \
 		"int iret,invl,pages,rep", head, ",")
-	if (format == "markdown") {
-		# For the README, where they need not be explained
-		n = split("instructions host exits cr3", sum, " ")
-		split("instructions,the host's,exits,CR3 writes", head, ",")
-	}
 	cell[1, 1] = "operation"
 	for (i = 1; i <= n; i++)
 		cell[1, i + 1] = head[i]

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make bench [EXPECT=1] [FUNCTIONS=1]: what everything takes in instructions, as a
-# table, as CSV in build/, and into the README and Documentation/. With EXPECT, it
-# is what test-bench expects from now on. With FUNCTIONS, what each function took
-# of it goes to build/bench.functions.
+# table, as CSV in build/, and into Documentation/bench.rst and bench.svg. With
+# EXPECT, it is what test-bench expects from now on. With FUNCTIONS, what each
+# function took of it goes to build/bench.functions.
 # make bench KERNEL=bzImage [MEM=MB] [OPS="fork exec"]: instead of that, what the
-# programs of a real guest wait for, as a table and as build/macro.csv; and into the
-# README and Documentation/, if it is all of them.
+# programs of a real guest wait for, as a table and as build/macro.csv; and into
+# Documentation/bench.rst, if it is all of them.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -14,6 +14,8 @@
 . "$run/bench-micro.sh"
 . "$run/bench-growth.sh"
 . "$run/bench-macro.sh"
+
+page=$top/Documentation/bench.rst
 
 # table FORMAT SCRIPT FILE...
 table() {
@@ -27,15 +29,15 @@ tables() {
 	table "$1" growth operations "$growth"
 }
 
-# between FILE BEGIN END: what is between these two lines becomes what is on
+# between BEGIN END: what is between these two lines of the page becomes what is on
 # standard input
 between() {
-	awk -v begin="$2" -v end="$3" '
+	awk -v begin="$1" -v end="$2" '
 		FILENAME == "-" { text = text $0 "\n"; next }
 		$0 == end { inside = 0 }
 		!inside
-		$0 == begin { inside = 1; printf "%s", text }' - "$1" >"$out/between"
-	cat "$out/between" >"$1"
+		$0 == begin { inside = 1; printf "%s", text }' - "$page" >"$out/between"
+	cat "$out/between" >"$page"
 }
 
 # shellcheck disable=SC2086 # a list of words
@@ -48,12 +50,10 @@ if [ -n "${KERNEL-}" ]; then
 	bench_macro
 	macro_table text
 	[ -z "${OPS-}" ] || exit 0
-	says="Linux $(kernel_version), ${MEM:-128} MB:"
-	{ printf '\n%s\n\n' "$says"; macro_table rst; } |
-		between "$top/Documentation/bench.rst" \
-			'.. macro' '.. end of macro'
-	{ printf '\n%s\n\n' "$says"; macro_table markdown; } |
-		between "$top/README.md" '<!-- macro -->' '<!-- end of macro -->'
+	{
+		printf '\nLinux %s, %s MB:\n\n' "$(kernel_version)" "${MEM:-128}"
+		macro_table rst
+	} | between '.. macro' '.. end of macro'
 	exit
 fi
 bench_micro
@@ -65,10 +65,7 @@ sed -n 's/^\([a-z][^ ]*\) |.*/\1/p' "$bench/operations" | while read -r o; do
 done
 { cat "$micro"; sed 1d "$growth"; } >"$out/bench.csv"
 tables text
-{ echo; tables rst; } | between "$top/Documentation/bench.rst" \
-	'.. figures' '.. end of figures'
-{ echo; tables markdown; } | between "$top/README.md" \
-	'<!-- bench -->' '<!-- end of bench -->'
+{ echo; tables rst; } | between '.. figures' '.. end of figures'
 awk -f "$bench/rows.awk" -f "$bench/chart.awk" "$bench/operations" \
 	"$bench/targets" "$micro" "$growth" >"$top/Documentation/bench.svg"
 if [ -n "${EXPECT-}" ]; then

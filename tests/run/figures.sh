@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make figures: what the last "make test" counted, into the README
+# make figures: what the last "make test" counted, into Documentation/testing.rst
 
 . "$(dirname "$0")/lib.sh"
 
@@ -19,16 +19,19 @@ guests=$(remark qemu-6.12.results '.* guests, .* \([0-9]*\) in a minute.*')
 launchers=$(remark qemu-6.12.results '.* Launchers, .* \([0-9]*\) in a minute.*')
 
 cat >figures <<END
-| | |
-|---|---|
-| KUnit checks | $(passed kunit) |
-| of the lines of the generic half, executed by them | $(remark kunit.results '\([0-9.]*%\) of .* lines') |
-| checks by guests, each about one subject | $(passed "qemu-$machine guest-.*") in $(programs "qemu-$machine guest-.*") guests |
-| ways to die, each with its reason | $(passed "qemu-$machine shutdown.*") |
-| checks of /dev/lguest from outside | $(passed "$host_programs") |
-| fuzzed guests, and Launchers, a minute | $guests, and $launchers |
-| machines | $(find . -maxdepth 1 -name 'qemu-*.results' | wc -l) |
-| tests that passed, on all of them | $(passed '.*') |
+
+.. csv-table::
+
+   "KUnit checks", "$(passed kunit)"
+   "of the lines of the generic half, executed by them", "$(remark kunit.results '\([0-9.]*%\) of .* lines')"
+   "checks by guests, each about one subject", "$(passed "qemu-$machine guest-.*") in $(programs "qemu-$machine guest-.*") guests"
+   "ways to die, each with its reason", "$(passed "qemu-$machine shutdown.*")"
+   "checks of /dev/lguest from outside", "$(passed "$host_programs")"
+   "fuzzed guests, and Launchers, a minute", "$guests, and $launchers"
+   "machines", "$(find . -maxdepth 1 -name 'qemu-*.results' | wc -l)"
+   "tests that passed, on all of them", "$(passed '.*')"
+
 END
-sed -i -e '/^<!-- figures/r figures' -e '/^<!-- figures/,/^<!-- end/{/^|/d}' \
-	"$top/README.md"
+begin='^\.\. figures$' end='^\.\. end of figures$'
+sed -i -e "/$begin/r figures" -e "/$begin/,/$end/{/$begin/b;/$end/b;d}" \
+	"$top/Documentation/testing.rst"

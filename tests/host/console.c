@@ -66,7 +66,7 @@ static bool is_alive(void)
 /* What is heard up to text is forgotten; for want of it, shown. */
 static bool hear(const char *text)
 {
-	double end = now() + 30 * patience();
+	double end = now() + SOON;
 	char *p, *line;
 
 	while (!(p = strstr(said, text))) {
@@ -104,7 +104,8 @@ static int exit_status(void)
 		/* Or it might wait for us to make room. */
 		listen_for(20);
 	}
-	while (listen_for(100))
+	/* Nobody has the terminal any more: what is left comes, and then an end. */
+	while (listen_for(SOON * 1000))
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

@@ -66,7 +66,8 @@ static void open_samples(struct samples *s, pid_t pid)
 		.size = sizeof(attr),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_type = PERF_SAMPLE_IP,
-		.sample_period = 1000000,
+		/* Rarely enough for a slow machine to do something between two */
+		.sample_period = 10000000,
 	};
 	int fd = syscall(SYS_perf_event_open, &attr, pid, -1, -1, 0);
 

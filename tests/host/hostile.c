@@ -73,22 +73,17 @@ static void hold_signals(int how)
 	need(!pthread_sigmask(how, &signals, NULL));
 }
 
-static void send_signals(int every_ms, int flags)
-{
-	struct itimerval timer = {
-		{ .tv_usec = every_ms * 1000 }, { .tv_usec = every_ms * 1000 }
-	};
-	struct sigaction act = { .sa_handler = on_signal, .sa_flags = flags };
-
-	need(!sigaction(SIGALRM, &act, NULL));
-	need(!setitimer(ITIMER_REAL, &timer, NULL));
-}
-
 /* A guest that runs for ever comes back to us after a while. */
 static void come_back(int ms)
 {
+	struct itimerval timer = {
+		{ .tv_usec = ms * 1000 }, { .tv_usec = ms * 1000 }
+	};
+	struct sigaction act = { .sa_handler = on_signal };
+
 	hold_signals(SIG_BLOCK);
-	send_signals(ms, 0);
+	need(!sigaction(SIGALRM, &act, NULL));
+	need(!setitimer(ITIMER_REAL, &timer, NULL));
 }
 
 /* A guest may put anything into its message, but our own words are text. */
@@ -445,15 +440,31 @@ static void one_guest_to_a_file(void)
 	}
 }
 
+/* Each after a ms more than the one before: there is an end to that on any machine. */
+static volatile int ms_before_signal;
+
+static void signal_again(int signal)
+{
+	struct itimerval timer = { .it_value.tv_usec = 1000 };
+
+	(void)signal;
+	timer.it_value.tv_usec *= ms_before_signal++ % 500 + 1;
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
 /* What a signal interrupts goes on when it has been handled. */
 static void signals_while_initializing(void)
 {
+	struct sigaction act = { .sa_handler = signal_again,
+				 .sa_flags = SA_RESTART };
 	char *mem = guest_memory(spin, spin_end, MAP_PRIVATE);
 	double end = now() + 3;
 	int fd, n = 0;
 
-	send_signals(1, SA_RESTART);
+	need(!sigaction(SIGALRM, &act, NULL));
+	signal_again(SIGALRM);
 	for (; now() < end; n++) {
+		ms_before_signal = 0;
 		fd = lg_open();
 		if (!expect(lg_write(fd, LHREQ_INITIALIZE, (unsigned long)mem,
 				     PAGES, CODE) > 0, "%m, after %d", n))
@@ -565,16 +576,17 @@ static void make_tables(char *mem)
 	top[768] = TABLE | 3;
 }
 
-static enum outcome outcome_of(struct guest *g, char *reason)
+/* After signal_count of them it is one that runs for ever. */
+static enum outcome outcome_after(struct guest *g, char *reason,
+				  int signal_count)
 {
-	int err, i = 0;
+	int err;
 	ssize_t n;
 
-	/* The first one may have been for another guest. */
 	hold_signals(SIG_UNBLOCK);
 	do {
 		n = run(g);
-	} while (n < 0 && errno == EINTR && !i++);
+	} while (n < 0 && errno == EINTR && --signal_count > 0);
 	err = errno;
 	hold_signals(SIG_BLOCK);
 	*reason = '\0';
@@ -590,9 +602,18 @@ static enum outcome outcome_of(struct guest *g, char *reason)
 	return DIES;
 }
 
+static enum outcome outcome_of(struct guest *g, char *reason)
+{
+	/* The first one may have been for another guest. */
+	return outcome_after(g, reason, 2);
+}
+
+/* No guest that ends takes that many signals to do so, on whatever machine. */
+#define ENDS		1000
+
 /* In memory of the case's own, prepared by it */
 static enum outcome make_calls(char *mem, const struct call *list, int n,
-			       char *reason)
+			       char *reason, int signal_count)
 {
 	struct guest g = { .mem = mem, .fd = lg_open() };
 	enum outcome outcome;
@@ -602,7 +623,7 @@ static enum outcome make_calls(char *mem, const struct call *list, int n,
 	memcpy(mem + LIST + 16, list, n * sizeof(*list));
 	need(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)mem, PAGES, CODE) >
 	     0);
-	outcome = outcome_of(&g, reason);
+	outcome = outcome_after(&g, reason, signal_count);
 	close(g.fd);
 	return outcome;
 }
@@ -631,7 +652,8 @@ static void every_hypercall(void)
 				nr, { args[i], args[i], args[i], args[i] }
 			};
 
-			outcome = make_calls(mem, &call, 1, reason);
+			outcome = make_calls(mem, &call, 1, reason,
+					     is_known(nr) ? 2 : ENDS);
 			snprintf(number, sizeof(number), " %u", nr);
 			if (!is_known(nr))
 				expect(outcome == DIES &&
@@ -661,7 +683,7 @@ static void every_gate(void)
 			good = !(access & 0x80) || type == 0xe ||
 			       type == 0xf || v == 2 || v == 8 || v == 15 ||
 			       v == 31;
-			outcome = make_calls(mem, &call, 1, reason);
+			outcome = make_calls(mem, &call, 1, reason, ENDS);
 			expect(outcome == (good ? LIVES : DIES),
 			       "vector %u, access %#x: %d, %s", v, access,
 			       outcome, reason);
@@ -670,7 +692,8 @@ static void every_gate(void)
 	for (i = 256; i; i <<= 1) {
 		struct call call = { 6, { i, 0x00611100, 0x8e00 } };
 
-		expect(make_calls(mem, &call, 1, reason) == DIES, "%u", i);
+		expect(make_calls(mem, &call, 1, reason, ENDS) == DIES, "%u",
+		       i);
 	}
 }
 
@@ -691,10 +714,12 @@ static void every_cr3(void)
 	unsigned int *words;
 	enum outcome outcome;
 	char reason[256];
+	int signals;
 
 	come_back(50 * patience());
 	for (i = 0; i < 64 + ARRAY_SIZE(edges); i++) {
 		cr3 = i < 64 ? i * 4096 : edges[i - 64];
+		signals = cr3 == TOP || cr3 >= SIZE ? ENDS : 2;
 		struct call list[] = {
 			{ 4, { TOP } }, { 4, { cr3 } }, { 5, { 1 } },
 			{ 14, { cr3, 0x1000, 0x1063 } }, { 15, { cr3, 3 } },
@@ -709,12 +734,12 @@ static void every_cr3(void)
 					   (j % 3 ? 7 : 1);
 		}
 		make_tables(mem);
-		outcome = make_calls(mem, list, 5, reason);
+		outcome = make_calls(mem, list, 5, reason, signals);
 		counts[0][outcome]++;
 		if (cr3 == TOP)
 			expect(outcome == LIVES, "%s", reason);
 		make_tables(mem);
-		outcome = make_calls(mem, list + 1, 4, reason);
+		outcome = make_calls(mem, list + 1, 4, reason, signals);
 		counts[1][outcome]++;
 		if (cr3 == TOP)
 			expect(outcome == LIVES, "%s", reason);
@@ -904,7 +929,7 @@ static void changed_while_the_host_reads(void)
 	put_words(mem, 0x7000, 8, 3, 0xffff);
 	for (i = 0; i < 2; i++)
 		need(!pthread_create(&threads[i], NULL, scribble, mem));
-	while (now() < end) {
+	do {
 		memset(mem + DATA, 0, 1376);
 		make_tables(mem);
 		guest_code(mem, shared, shared_end);
@@ -916,13 +941,13 @@ static void changed_while_the_host_reads(void)
 		while (outcome != DIES && now() < end);
 		close(g.fd);
 		guests++;
-	}
+		looks = *(volatile unsigned int *)(mem + COUNTER);
+		/* On a slow machine it takes longer to have seen something. */
+	} while (now() < end || guests <= 10 || looks <= 100);
 	stop = true;
 	for (i = 0; i < 2; i++)
 		need(!pthread_join(threads[i], NULL));
-	looks = *(unsigned int *)(mem + COUNTER);
 	printf("# %u guests, %u looks\n", guests, looks);
-	expect(guests > 10 && looks > 100);
 	expect(!*(int *)(mem + FOUND), "%d", *(int *)(mem + FOUND));
 }
 
@@ -985,7 +1010,7 @@ static void code_that_changes(void)
 	come_back(100 * patience());
 	g.mem = guest_memory(changing, changing_end, MAP_SHARED);
 	need(!pthread_create(&thread, NULL, change_code, g.mem));
-	while (now() < end) {
+	do {
 		was = counter(&g);
 		g.fd = lg_open();
 		need(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
@@ -997,12 +1022,12 @@ static void code_that_changes(void)
 		deaths += outcome == DIES;
 		n += counter(&g) - was;
 		close(g.fd);
-	}
+		/* On a slow machine it takes longer to have done something. */
+	} while (now() < end || n <= 1000);
 	stop = true;
 	need(!pthread_join(thread, NULL));
 	/* Where one is half of another, it may do harm to its guest. */
 	printf("# %lu instructions, %u deaths\n", n, deaths);
-	expect(n > 1000);
 }
 
 int main(void)

@@ -223,6 +223,7 @@ static bool counts_at_length(struct guest *g)
 static void merged(void)
 {
 	struct guest g;
+	long scans;
 	int i;
 
 	if (access(KSM "run", F_OK))
@@ -232,7 +233,9 @@ static void merged(void)
 	need(put(KSM "pages_to_scan", "500"));
 	need(put(KSM "sleep_millisecs", "5"));
 	need(put(KSM "run", "1"));
-	for (i = 0; i < 10000 && ksm("pages_sharing") < 100; i++)
+	/* However long that takes: each has seen all pages of the guest's. */
+	scans = ksm("full_scans") + 1000;
+	while (ksm("pages_sharing") < 100 && ksm("full_scans") < scans)
 		sleep_ms(10);
 	printf("# %ld pages share %ld\n", ksm("pages_sharing"),
 	       ksm("pages_shared"));

@@ -131,6 +131,8 @@ static void sleep_as_far_as(const char *level)
 	if (!put("/sys/power/pm_test", level))
 		skip("the kernel has no pm_test");
 	need(put("/sys/module/suspend/parameters/pm_test_delay", "1"));
+	/* Who has to wait for a processor is frozen late, which is no failure. */
+	put("/sys/power/pm_freeze_timeout", "300000");
 	launch(g);
 	if (all_count(g)) {
 		expect(put("/sys/power/state", "mem"), "%m");
@@ -171,7 +173,8 @@ static void sleep_to_memory(void)
 	put("/sys/power/pm_test", "none");
 	launch(g);
 	if (all_count(g)) {
-		need(put(alarm, "+5"));
+		/* Not before it sleeps */
+		need(put(alarm, "+30"));
 		expect(put("/sys/power/state", "mem"), "%m");
 		if (all_count(g))
 			clock_is_right(&g[TICKS]);

@@ -42,7 +42,7 @@
 #define HUGE		(2UL << 20)
 #define GUESTS		2
 /* By then, all that a killed process has held is gone. */
-#define GONE_TIME	100
+#define GONE_TIME	300
 
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 GUEST(notify, G_INIT "1:" G_NOTIFY(0x1000) G_NOTIFY(0x2000) G_NOTIFY(0x3000)

@@ -20,7 +20,7 @@
 #define EXIT_SKIP	4
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 /* What outlives SIGKILL by that many seconds can't be killed. */
-#define KILL_TIME	100
+#define KILL_TIME	300
 
 static bool case_failed;
 

@@ -11,13 +11,13 @@
  * whatever it leaves open goes away with it and whatever it hangs in costs
  * only itself: it is a failure after CASE_SECONDS.
  */
-#define CASE_SECONDS	(200 * patience())
+#define CASE_SECONDS	(600 * patience())
 
 /*
  * In this many seconds, what should happen at once has happened: a limit for
  * what hangs, far from what an emulator on a busy machine may take.
  */
-#define SOON		(20 * patience())
+#define SOON		(60 * patience())
 
 /* How much slower the kernel is for watching itself: patience=N, or 1 */
 int patience(void);
@@ -159,7 +159,7 @@ void guest_start_flags(struct guest *g, const char *code, const char *end,
 #define guest_start(g, code) \
 	guest_start_flags(g, code, code ## _end, MAP_PRIVATE)
 #define counter(g)	(*(volatile unsigned int *)((g)->mem + COUNTER))
-/* Wait until the guest has counted on; false if it does not within 10 s */
+/* Wait until the guest has counted on; false if it does not SOON */
 bool counts(struct guest *g);
 void pin(int cpu);
 /*

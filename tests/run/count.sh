@@ -15,12 +15,12 @@ count_cpu=$count_cpu,tsc-frequency=1000000000
 # count_vm NAME SECONDS [QEMU-ARGUMENT...]: as vm, and what was counted goes to
 # NAME.counts
 count_vm() {
-	_name=$1 limit=$2
+	_name=$1 _silence=$2
 	shift 2
 	say "Booting $_name"
 	: >"$out/$_name.results"
 	: >"$out/$_name.counts"
-	timeout -k 5 "$limit" qemu-system-x86_64 -accel tcg \
+	qemu-system-x86_64 -accel tcg \
 		-icount shift=0,sleep=off -seed 1 \
 		-rtc base=2024-01-01T00:00:00,clock=vm \
 		-cpu "$count_cpu" -smp 1 -m "${memory:-768}" \
@@ -30,7 +30,9 @@ console=ttyS0 loglevel=4 panic=-1 oops=panic nokaslr nowatchdog tsc=reliable \
 tsc_early_khz=1000000 lpj=4000000 randomize_kstack_offset=off ${append-}" \
 		-plugin "$bench/build/count.so,out=$out/$_name.counts" \
 		-serial "file:$out/$_name.log" \
-		-serial "file:$out/$_name.results" "$@" </dev/null >&2 || :
+		-serial "file:$out/$_name.results" "$@" </dev/null >&2 &
+	attend "$_silence" "$out/$_name.log" "$out/$_name.results" \
+		"$out/$_name.counts"
 	finished "$_name"
 	tr -d '\r' <"$out/$_name.results" |
 		sed -n '/^# symbols/,/^# guests/{/^#/d;p;}' >"$out/$_name.symbols"

@@ -58,11 +58,11 @@ echo c >"$out/bochs.commands"
 bochs -q -f "$out/bochs.rc" <"$out/bochs.commands" \
 	>>"$out/bochs.build.log" 2>&1 &
 pid=$!
-for _ in $(seq "${BOCHS_SECONDS:-900}"); do
-	sleep 1
+while sleep 1; do
 	grep -qx '# done' "$out/bochs.results" && break
 	kill -0 $pid 2>/dev/null || break
 	grep -q 'Kernel panic' "$out/bochs.log" && break
+	is_silent 1800 "$out/bochs.log" "$out/bochs.results" && break
 done
 kill $pid 2>/dev/null || :
 wait $pid 2>/dev/null || :

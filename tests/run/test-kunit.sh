@@ -45,7 +45,7 @@ build_linux() (
 run_linux() {
 	status=0
 	TMPDIR=${TMPDIR:-/tmp} GCOV_PREFIX=$out/coverage/data \
-		timeout 900 "$out/linux" mem=256M kunit.enable=1 \
+		timeout 3600 "$out/linux" mem=256M kunit.enable=1 \
 		kunit_shutdown=halt </dev/null >"$out/kunit.log" 2>&1 || status=$?
 	sed -i 's/\r$//; s/^\[ *[0-9.]*\] //' "$out/kunit.log"
 	if grep 'WARNING:\|BUG:\|Kernel panic' "$out/kunit.log" \

@@ -66,7 +66,8 @@ boot() {
 		memory=*) memory=${p#*=} ;;
 		esac
 	done
-	vm "qemu-$name" $(((3600 + 2 * SECONDS_OF_FUZZ) * patience))
+	# More than any of the tests may take
+	vm "qemu-$name" $((2400 * patience))
 }
 
 # In a shell of its own, and with nothing of the table for its input

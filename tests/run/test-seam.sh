@@ -7,13 +7,14 @@
 . "$run/vm.sh"
 . "$run/count.sh"
 
-# boot NAME: in the background, as $pid; what can be reached is $out/NAME.gdb
+# boot NAME: in the background, as $pid; what can be reached is $out/NAME.gdb. It does
+# not end by itself, should nobody be left to end it.
 boot() {
 	say "Booting $1"
 	: >"$out/$1.serial"
 	rm -f "$out/$1.gdb"
 	# A path to a socket has to be short.
-	(cd "$out" && exec timeout -k 5 1800 qemu-system-x86_64 -accel tcg \
+	(cd "$out" && exec timeout -k 5 36000 qemu-system-x86_64 -accel tcg \
 		-icount shift=0,sleep=off -seed 1 \
 		-rtc base=2024-01-01T00:00:00,clock=vm \
 		-cpu "$count_cpu" -smp 1 -m 256 \
@@ -26,6 +27,7 @@ tsc=reliable tsc_early_khz=1000000 lpj=4000000 randomize_kstack_offset=off" \
 	pid=$!
 	while ! grep -q '^# guest' "$out/$1.serial"; do
 		kill -0 $pid 2>/dev/null || return 0
+		! is_silent 900 "$out/$1.log" "$out/$1.serial" || return 0
 		sleep 0.2
 	done
 	{ tr -d '\r' <"$out/$1.serial"; nm "$guests/$1.elf"; } |

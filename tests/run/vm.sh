@@ -22,9 +22,9 @@ add_modules() {
 }
 
 # new_initramfs JOB-FILE GUEST... / pack: for $kver; the directory is $root, the
-# archive $root.cpio
+# archive $root.cpio, in $work if that is set
 new_initramfs() {
-	root=$out/${1##*/}
+	root=${work:-$out}/${1##*/}
 	rm -rf "$root" "$root.cpio"
 	mkdir -p "$root"
 	add /bin/busybox bin/busybox
@@ -48,15 +48,15 @@ pack() {
 # How fast the machine's time goes. It would measure that itself, at boot, and
 # be wrong by any factor if it had to wait for its processor meanwhile.
 tsc_khz() {
-	gcc -O2 -o "$out/tsc-khz" "$run/tsc-khz.c"
-	"$out/tsc-khz"
+	gcc -O2 -o "${work:-$out}/tsc-khz" "$run/tsc-khz.c"
+	"${work:-$out}/tsc-khz"
 }
 
-# qemu ARGUMENT...: the machine that all of them are, of $SMP processors of the
-# model $CPU, for $limit seconds, $append in the kernel's command line. It stays in
-# the foreground, as its terminal may be the user's. Stops at the first sign of
-# trouble instead of limping on. That a CPU is stuck is such a sign only after two
-# minutes: emulators wait for theirs. Broadcast IPIs are off since the kernel would
+# qemu ARGUMENT...: in place of this shell, the machine that all of them are, of $SMP
+# processors of the model $CPU, for $limit seconds, $append in the kernel's command
+# line. Its terminal may be the user's. Stops at the first sign of trouble instead
+# of limping on. That a CPU is stuck is such a sign only after two minutes, and that
+# a task is after ten: emulators wait for theirs. Broadcast IPIs are off since the kernel would
 # patch itself whenever a CPU comes or goes, see tests/host/steady_keys.c.
 # There is no keyboard, as it may complain on waking up. And no CMPXCHG16B: with
 # QEMU before 8.0, what interrupts a CPU right after it may find any flags, TF
@@ -73,24 +73,48 @@ qemu() {
 		clock=tsc_early_khz=$(tsc_khz) ;;
 	*)	model=${CPU:-host} clock= ;;
 	esac
-	${limit:+timeout --foreground -k 5 $limit} qemu-system-x86_64 -accel "$ACCEL" \
-		-cpu "$model" -smp "${SMP:-2}" -nodefaults -display none -no-reboot \
+	exec ${limit:+timeout --foreground -k 60 $limit} \
+		qemu-system-x86_64 -accel "$ACCEL" -cpu "$model" \
+		-smp "${SMP:-2}" -nodefaults -display none -no-reboot \
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
-hung_task_panic=1 sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
+hung_task_panic=1 sysctl.kernel.hung_task_timeout_secs=600 \
+sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300 init_on_alloc=0 \
 tsc=nowatchdog no_timer_check no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
 $clock ${append-}" "$@"
 }
 
-# vm NAME SECONDS: run the current initramfs unattended, with $memory MB; its
-# results go to NAME.results, what it says to NAME.log.
+# is_silent SECONDS FILE...: has nobody written to any of them for so long? That tells
+# a machine that hangs from one that is slow, whose time is not limited.
+is_silent() {
+	_seconds=$1
+	shift
+	_last=$(stat -c %Y "$@" 2>/dev/null | sort -n | tail -n 1)
+	[ $(($(date +%s) - _last)) -gt "$_seconds" ]
+}
+
+# attend SECONDS FILE...: until the machine in the background has ended, or is silent
+attend() {
+	_machine=$!
+	while sleep 1 && kill -0 $_machine 2>/dev/null; do
+		is_silent "$@" || continue
+		say "Not a word from it for $1 seconds: it hangs"
+		kill -9 $_machine || :
+		break
+	done
+	wait $_machine || :
+}
+
+# vm NAME SECONDS: run the current initramfs unattended, with $memory MB, unless it
+# is silent for so long; its results go to NAME.results, what it says to NAME.log.
 vm() {
 	say "Booting $1"
 	: >"$out/$1.results"
-	limit=$2
+	limit=
 	qemu -m "${memory:-768}" -serial "file:$out/$1.log" \
-		-serial "file:$out/$1.results" </dev/null >&2 || :
+		-serial "file:$out/$1.results" </dev/null >&2 &
+	attend "$2" "$out/$1.log" "$out/$1.results"
 	finished "$1"
 }
 

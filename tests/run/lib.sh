@@ -89,6 +89,20 @@ build() {
 	}
 }
 
+# lock_builds, unlock_builds: two who build in one checkout would spoil each other's
+# files. What has been built has to be taken from there, too, before the lock is let go.
+lock_builds() {
+	exec 8>"$out/lock"
+	flock -n 8 || {
+		say "Waiting for another make run that builds here"
+		flock 8
+	}
+}
+
+unlock_builds() {
+	exec 8>&-
+}
+
 # report STAGE...: results as one document, unless make test is to do that
 report() {
 	[ -z "${ALL_STAGES-}" ] || return 0

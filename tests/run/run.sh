@@ -24,6 +24,14 @@ is_number() {
 	case $2 in *[!0-9]* | 0* | ?????????*) die "$1=$2 is not a number" ;; esac
 }
 
+# Those that get_host knows by their files
+own_hosts() {
+	for _file in "$run"/*.config; do
+		_file=${_file##*/}
+		[ "$_file" = own.config ] || echo "${_file%.config}"
+	done
+}
+
 # is_one_of VARIABLE VALUE WORD...
 is_one_of() {
 	_what="$1=$2"
@@ -43,8 +51,8 @@ is_number MEM "${MEM:=64}"
 is_number TIMEOUT "${TIMEOUT-}"
 is_one_of RNG "${RNG:=0}" 0 1
 is_one_of ACCEL "${ACCEL:-tcg}" tcg kvm
-# shellcheck disable=SC2086 # a list of words
-is_one_of HOST "${HOST:=6.1}" $hosts debug kcsan
+# shellcheck disable=SC2046,SC2086 # lists of words
+is_one_of HOST "${HOST:=6.1}" $hosts $(own_hosts)
 case ${NET:-user} in
 user)	;;
 *)	[ -e "/sys/class/net/$NET/tun_flags" ] ||
@@ -54,6 +62,11 @@ esac
 # shellcheck disable=SC2086 # a list of words
 install_missing $pkgs_vm
 mkdir -p "$out"
+# Several may run at once.
+work=$(mktemp -d "$out/run-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+lock_builds
 build launcher guests
 get_host "$HOST"
 build_modules "$kver"
@@ -87,20 +100,20 @@ printf %s "$MEM" >"$root/mem"
 # The serial line does not know how large the terminal is.
 stty size 2>/dev/null | grep -v '^0' >"$root/size" || echo 24 80 >"$root/size"
 pack
+unlock_builds
 
 say "Booting. The guest's poweroff leads back here; Ctrl-A x ends it at once."
 append="loglevel=3 ${append-}"
 limit=${TIMEOUT-}
 ended=0
-rm -f "$out/status"
 # What is in the archive is there twice until it is unpacked.
-qemu -m $((384 + MEM + 2 * $(stat -c %s "$root.cpio") / 1048576)) \
-	-serial mon:stdio -serial "file:$out/status" "$@" || ended=$?
+(qemu -m $((384 + MEM + 2 * $(stat -c %s "$root.cpio") / 1048576)) \
+	-serial mon:stdio -serial "file:$work/status" "$@") || ended=$?
 [ "$ended" != 124 ] || die "TIMEOUT: stopped after $TIMEOUT seconds"
 [ "$ended" = 0 ] || die "QEMU failed, with $ended"
-[ -s "$out/status" ] || die "the host did not boot"
-! grep -q "^# stopped" "$out/status" || die "$(stopped "$out/status")"
-grep -q '^status' "$out/status" ||
+[ -s "$work/status" ] || die "the host did not boot"
+! grep -q "^# stopped" "$work/status" || die "$(stopped "$work/status")"
+grep -q '^status' "$work/status" ||
 	die "the machine ended before the guest did, by Ctrl-A x or by itself"
-grep -qx 'status 0' "$out/status" ||
-	die "the Launcher did not end well: $(grep '^status' "$out/status")"
+grep -qx 'status 0' "$work/status" ||
+	die "the Launcher did not end well: $(grep '^status' "$work/status")"

@@ -105,6 +105,37 @@ run_others() {
 	try 'one that does nothing' fails_saying 'the Launcher did not end well'
 }
 
+# In place of QEMU: a machine that waits for another one, and ends well then
+meeting_machine() {
+	cat <<-'END'
+	#!/bin/sh
+	for word; do
+		case $word in file:*) status=${word#file:} ;; esac
+	done
+	: >"${0%/*}/here.$$"
+	while [ "$(find "${0%/*}" -name 'here.*' | wc -l)" -lt 2 ]; do
+		sleep 0.1
+	done
+	echo 'status 0' >"$status"
+	END
+}
+
+run_two() {
+	rm -rf "$out/meeting"
+	mkdir "$out/meeting"
+	meeting_machine >"$out/meeting/qemu-system-x86_64"
+	chmod +x "$out/meeting/qemu-system-x86_64"
+	(
+		log=$out/run.other.log
+		make_run PATH="$out/meeting:$PATH"
+		exit $status
+	) &
+	make_run PATH="$out/meeting:$PATH"
+	other=0
+	wait $! || other=$?
+	try 'two at once' [ "$status $other" = '0 0' ]
+}
+
 run_refused() {
 	for v in KERNEL INITRD BLOCK LAUNCHER; do
 		make_run "$v=$out/nothing"
@@ -138,6 +169,7 @@ n=0
 {
 	run_hosts
 	run_others
+	run_two
 	run_refused
 } >"$out/run.tests"
 {

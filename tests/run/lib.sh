@@ -14,8 +14,12 @@ guests=$top/tests/guests/build
 cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/lg
 jobs=$(nproc)
 
-say() { echo "$*" >&2; }
+# Who has started us hears of us there, whatever becomes of standard error.
+exec 3>&2
+say() { echo "$*" >&3; }
 die() { say "${0##*/}: $*"; exit 1; }
+
+. "$run/progress.sh"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -33,9 +37,11 @@ install_missing() {
 	done
 	[ -n "$missing" ] || return 0
 	say "Installing missing packages:$missing"
-	as_root apt-get update -q >&2
+	as_root apt-get update >&2
+	# Another apt may be at work.
 	# shellcheck disable=SC2086 # a list of words
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y \
+		-o DPkg::Lock::Timeout=1800 \
 		--no-install-recommends $missing </dev/null >&2
 }
 
@@ -51,9 +57,12 @@ cached() {
 		mkdir -p "$cache"
 		_new=$(mktemp -d "$cache/.new-XXXXXX")
 		# Half of a kernel is large. This is a shell of its own.
-		trap 'rm -rf "$_new"' EXIT
+		watcher=
+		trap 'end_progress; rm -rf "$_new"' EXIT
 		trap 'exit 1' HUP INT TERM
+		begin_progress "$_kind" "$_new"
 		"$@" "$_new" >&2
+		end_progress
 		trap - EXIT HUP INT TERM
 		chmod 755 "$_new"
 		# Somebody else may have been faster; theirs is as good.

@@ -81,7 +81,7 @@ build_in() {
 
 # build_modules KVER: lg.ko, and what the tests load besides, below $out/KVER
 build_modules() {
-	say "Building modules for $1"
+	say "Building modules for $1, which takes up to a minute"
 	build_in "$1" "$1" 'obj-m += tests/host/' tests/host
 }
 

@@ -6,12 +6,9 @@
 
 . "$(dirname "$0")/lib.sh"
 . "$run/host.sh"
+. "$run/stages.sh"
 
-export ALL_STAGES=1
-mkdir -p "$out"
-for stage in style kunit build qemu run bench seam bochs; do
-	"$run/test-$stage.sh" || say "test-$stage.sh failed"
-done
-ALL_STAGES=
 # shellcheck disable=SC2046 # a list of words
-report style kunit build $(stages) run bench seam bochs
+set -- style kunit build $(stages) run bench seam bochs
+run_stages "$@"
+report "$@"

@@ -1,9 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0
 # What wants a machine of its own. The scripts say what they install.
 
-run figures bench test test-style test-kunit test-build test-qemu test-run \
-test-bochs test-bench test-seam:
+run figures bench check test test-style test-kunit test-build test-qemu \
+test-run test-bochs test-bench test-seam:
 	+@tests/run/$@.sh
+
+# The heads of the scripts say more.
+define test_goals
+make run         a guest on this terminal, in QEMU: KERNEL= INITRD= CMDLINE= BLOCK= NET=
+                 RNG=1 MEM= LAUNCHER= HOST=6.12 ACCEL=kvm TIMEOUT=
+make check       what a change is checked by before it is sent, in minutes: KDIR=
+make test        everything, for an hour or two; all that follow but fuzz and bench
+make test-style  checkpatch and shellcheck
+make test-build  lg.ko for each of Debian's kernels: HOST="6.1 6.12 7.3"
+make test-kunit  KUnit in User Mode Linux
+make test-qemu   what tests/run/machines lists: MACHINES="6.1*" TESTS="smoke memory"
+                 CPU= SMP= SEED=; asked for by name, MACHINES=debug and kcsan
+make test-run    make run: HOST=
+make test-bench  does anything take more instructions than it did
+make test-seam   NMIs and machine checks at each instruction of the world switch
+make test-bochs  a smoke test in Bochs
+make fuzz        hostile guests and Launchers: SEED= SECONDS=3600 MACHINES= CPU=
+make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or KERNEL= MEM= OPS=
+make figures     what the last make test counted, into README.md
+endef
+
+help::
+	$(info $(test_goals))
+	@:
 
 # SECONDS means something else to some shells.
 fuzz:
@@ -24,6 +48,6 @@ tests-clean:
 
 clean: tests-clean
 
-.PHONY: run figures bench test test-style test-kunit test-build test-qemu \
+.PHONY: run figures bench check test test-style test-kunit test-build test-qemu \
 	test-run test-bochs test-bench test-seam fuzz host-tests bench-programs \
 	seam-programs tests-clean

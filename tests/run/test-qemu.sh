@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # make test-qemu [MACHINES=patterns] [TESTS=patterns] [CPU=model] [SMP=number]:
 # programs that test the module, on stock kernels of Debian's in QEMU. The file
-# "machines" has the machines, and what is run where unless TESTS says it.
+# "machines" has the machines, and what is run where unless TESTS says it, with
+# patterns or with the words of that file.
 # SECONDS_OF_FUZZ and SEED are the fuzzers', see fuzz.sh. Unless told, they start
 # at another seed every day, far from those of the day before.
 
@@ -19,7 +20,8 @@ build launcher guests host-tests
 
 # tests_of WORDS: patterns for what the table calls all, the smoke test (what
 # differs between machines at all), or by their own names
-tests_of() {
+tests_of() (
+	set -f
 	for _tests in $(echo "$1" | tr , ' '); do
 		case $_tests in
 		all)	echo '*' ;;
@@ -28,7 +30,7 @@ tests_of() {
 		*)	echo "$_tests" ;;
 		esac
 	done
-}
+)
 
 # boot NAME CPUS MODEL TESTS [KERNEL-PARAMETER...]
 boot() {
@@ -54,8 +56,7 @@ boot() {
 	add "$top/tests/guests/fuzz.corpus" tests/fuzz.corpus
 	echo "${SECONDS_OF_FUZZ:=120} ${SEED:-$(($(date +%Y%j) * 1009))}" \
 		>"$root/fuzz"
-	if [ -n "${TESTS-}" ]; then echo "$TESTS"; else tests_of "$4"; fi \
-		>"$root/wanted"
+	tests_of "${TESTS:-$4}" >"$root/wanted"
 	pack
 	name=$1 CPU=${CPU:-$3} SMP=${SMP:-$2}
 	shift 4

@@ -5,7 +5,7 @@
  * each word is copied once, and used as copied.
  *
  * Its end moved twice in the ABI's life. Nothing announces which layout a
- * guest has, but two of the words at the end can be told by their values.
+ * guest has, but two of the words at the end have values that show it.
  */
 #include <linux/mm.h>
 #include <linux/timekeeping.h>
@@ -31,7 +31,7 @@
 /**
  * struct lg_data_layout - where the words behind tsc_khz are, by index
  * @noirq_start: first word of the range in which no irq is delivered
- * @noirq_end: its end; the same as @noirq_start where there is one address
+ * @noirq_end: its end; the same as @noirq_start if the range is one address
  * @kernel_address: page offset of the guest's kernel
  * @syscall_vector: 0x80 or 0x40
  * @pgdir: the first word is where the guest finds its table at LGUEST_INIT
@@ -75,7 +75,7 @@ const struct lg_data_layout *lg_data_find_layout(const u32 *words)
  * lg_data_init() - take LGUEST_INIT's struct lguest_data into use
  * @lg: the guest; its own task calls
  * @gpa: where it lies
- * @kernel_address: what it says of that
+ * @kernel_address: the word of that name in it
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -110,7 +110,7 @@ bool lg_data_init(struct lguest *lg, u32 gpa, u32 *kernel_address)
 /**
  * lg_data_answer() - write what the guest wants to know at LGUEST_INIT
  * @lg: the guest, with its kernel_address known; its own task calls
- * @tsc_khz: what the TSC counts in a millisecond, or 0 if the guest is not to use it
+ * @tsc_khz: the TSC's rate in kHz, or 0 if the guest is not to use it
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -124,7 +124,7 @@ bool lg_data_answer(struct lguest *lg, u32 tsc_khz)
 	      lg_put_u32(lg, gpa + DATA_TAIL, lg->mmu.boot_table)))
 		return false;
 
-	/* The host needs nothing of the guest's addresses: its own are above. */
+	/* The host needs none of the guest's addresses: its own are above 4 GiB. */
 	return lg_put_u32(lg, gpa + DATA_RESERVE_MEM, 0) &&
 	       lg_put_u32(lg, gpa + DATA_TSC_KHZ, tsc_khz) &&
 	       lg_data_set_wallclock(lg);
@@ -164,9 +164,9 @@ bool lg_data_set_irq_enabled(struct lguest *lg, bool on)
 }
 
 /**
- * lg_data_swap_irq_enabled() - what entering a handler does to that flag
+ * lg_data_swap_irq_enabled() - do to that flag what entering a handler does
  * @lg: the guest; its own task calls
- * @clear: the gate is one that clears it
+ * @clear: the gate clears it
  * @flags: what it was, 0x200 or 0
  *
  * Context: may sleep.
@@ -179,9 +179,9 @@ bool lg_data_swap_irq_enabled(struct lguest *lg, bool clear, u32 *flags)
 }
 
 /**
- * lg_data_set_irq_pending() - tell the guest that an irq waits to be enabled
+ * lg_data_set_irq_pending() - tell the guest if an irq waits for its interrupt flag
  * @lg: the guest; its own task calls
- * @on: whether one does
+ * @on: one does
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -244,7 +244,7 @@ bool lg_data_set_wallclock(struct lguest *lg)
  */
 bool lg_data_ring_is_empty(struct lguest *lg)
 {
-	/* That it is in memory, lg_data_init() has checked. */
+	/* lg_data_init() has checked that this is in memory. */
 	u8 __user *at = (u8 __user *)(lg->base + lg->data +
 				      DATA_RING_STATUS + lg->ring_next);
 	u8 status;

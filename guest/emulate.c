@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The few instructions that a guest's kernel has not replaced and that fault
- * in ring 1. There are no ports behind in and out: they read as all-ones and
- * write nowhere, which is what a bus without devices does, and lets a guest's
- * probing find nothing (ABI.md section 5).
+ * in ring 1. No ports are behind in and out: they read all-ones and write
+ * nowhere, as on a bus without devices, so a guest's probing finds nothing
+ * (ABI.md section 5).
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -15,7 +15,7 @@
 #define RDTSC_LEN	2
 #define FLAGS_DF	BIT(10)
 
-/* Prefixes and what they change, then the opcode. */
+/* What an instruction's prefixes change, and its opcode */
 struct insn {
 	bool operand16, address16, rep;
 	u8 opcode;
@@ -71,9 +71,9 @@ static void advance(u32 *reg, u32 mask, u32 by)
 }
 
 /*
- * ins and outs. With a repeat prefix one round is done at a time, and the
- * instruction runs again for the rest, as the CPU would after an interrupt.
- * Return false if ins can't write where it should.
+ * Do ins and outs. With a repeat prefix this does one round, and the instruction
+ * runs again for the rest, as it would after an interrupt. Return false if ins
+ * can't write where it should.
  */
 static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
 		      bool input, bool *again)
@@ -102,9 +102,8 @@ static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
 }
 
 /*
- * mov from a debug register, which a guest's kernel does to print its state
- * when it has an oops: they are as after a reset (SDM volume 3, table 9-1), a
- * guest can't set them.
+ * mov from a debug register: a guest's kernel prints these in an oops. A guest
+ * can't set them, so they are as after a reset (SDM volume 3, table 9-1).
  */
 static bool read_debug_register(struct lguest *lg, struct insn *insn)
 {
@@ -130,12 +129,12 @@ static bool read_debug_register(struct lguest *lg, struct insn *insn)
 }
 
 /**
- * lg_emulate_insn() - do what a privileged instruction should have
+ * lg_emulate_insn() - do what a privileged instruction should have done
  * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
  *
  * Context: may sleep.
- * Return: true if it was one of ours; false if the fault is the guest's own,
- * or with the guest dead.
+ * Return: true if it was emulated; false if the fault is the guest's own, or
+ * with the guest dead.
  */
 bool lg_emulate_insn(struct lguest *lg)
 {
@@ -179,7 +178,7 @@ bool lg_emulate_insn(struct lguest *lg)
 	return true;
 }
 
-/* Are these bytes what is at EIP? */
+/* Are these bytes at EIP? */
 static bool insn_is(struct lguest *lg, const u8 *bytes, u32 len)
 {
 	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
@@ -203,9 +202,9 @@ bool lg_is_rdtsc(struct lguest *lg)
 }
 
 /**
- * lg_emulate_rdtsc() - the time stamp counter, where the CPU's has gone back
+ * lg_emulate_rdtsc() - read the TSC for a guest, where the CPU's has gone back
  * @lg: the guest, at an rdtsc; its own task calls
- * @tsc: what it is to the guest
+ * @tsc: what the guest is to read
  */
 void lg_emulate_rdtsc(struct lguest *lg, u64 tsc)
 {
@@ -220,9 +219,9 @@ void lg_emulate_rdtsc(struct lguest *lg, u64 tsc)
  * lg_is_vmcall() - whether the guest is at a vmcall
  * @lg: the guest, at an undefined instruction; its own task calls
  *
- * Guests up to 2.6.33 make their hypercalls with it, and 2.6.35 one of them. It
- * is undefined in compatibility mode, even where KVM runs (SDM volume 3,
- * VMCALL). Only a hypervisor below the host would take it for its own.
+ * Guests up to 2.6.33 use it for their hypercalls, and 2.6.35 for one of them. It
+ * is undefined in compatibility mode, even where KVM runs (SDM volume 3, VMCALL).
+ * Only a hypervisor below the host would take it for its own.
  *
  * Context: may sleep.
  * Return: true if it is.

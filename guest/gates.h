@@ -33,10 +33,10 @@ static inline bool lg_gate_handler(const struct lg_desc *gate, u32 *eip,
 }
 
 /**
- * lg_gate_dpl() - from which rings `int n` may use a gate
+ * lg_gate_dpl() - which rings may use a gate by `int n`
  * @gate: an entry of the guest's IDT
  *
- * Return: the highest ring.
+ * Return: the highest of them.
  */
 static inline unsigned int lg_gate_dpl(const struct lg_desc *gate)
 {

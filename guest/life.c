@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The end of a guest, and what wakes one that lives. Any file may end a guest, so
- * this one calls none of the others.
+ * this one calls no other.
  */
 #include <linux/kernel.h>
 #include <linux/sched.h>
@@ -12,14 +12,14 @@
 
 static void die(struct lguest *lg, int how)
 {
-	/* Pairs with lg_is_dead(): who sees it dead sees the reason. */
+	/* Pairs with lg_is_dead(): whoever sees it dead sees the reason. */
 	smp_store_release(&lg->dead, how);
 }
 
 /**
- * lg_kill() - end a guest, with a reason that its owner reads
+ * lg_kill() - end a guest, with a reason that its Launcher reads
  * @lg: the guest; its own task calls
- * @fmt: the reason; of several the first counts
+ * @fmt: the reason; only the first one counts
  *
  * Context: any.
  */
@@ -51,7 +51,7 @@ void lg_restart(struct lguest *lg)
  * lg_wake() - make a guest look at its interrupts
  * @lg: the guest
  *
- * Out of its HALT if it is in one, out of guest mode if it runs.
+ * This wakes a guest from its HALT, and brings out one that runs.
  *
  * Context: any.
  */

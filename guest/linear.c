@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Access by linear address, as the guest's kernel has it: through the guest's own
+ * Access by linear address as the guest's kernel has it, through the guest's own
  * page tables (tables.c) to its memory (memory.c).
  */
 #include <linux/minmax.h>
@@ -9,7 +9,7 @@
 #include "../lg.h"
 #include "tables.h"
 
-/* The physical address behind one page's part of a linear range. */
+/* Find the gpa behind one page's part of a linear range. */
 static bool translate(struct lguest *lg, u32 gva, bool write, u32 *gpa)
 {
 	struct lg_mapping map;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the host reads and writes of the guest's memory, which is the
- * Launcher's: plain user memory at lg->base. It may fault, sleep, or be gone;
- * a guest whose memory is gone dies of it.
+ * How the host reads and writes the guest's memory. That is plain user memory
+ * of the Launcher's, at lg->base. Access may fault, sleep, or find it gone; a
+ * guest whose memory is gone dies of it.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -11,7 +11,7 @@
 #include "../cpu.h"
 #include "../lg.h"
 
-/* Of 64 entries, how many make it faster to compare all than one by one */
+/* From so many entries on, all 64 are compared faster than these one by one. */
 #define WORTH_ALL	16
 
 /**
@@ -20,7 +20,8 @@
  * @gpa: guest-physical address of its first byte
  * @len: bytes
  *
- * Return: true if every byte lies below the guest's pfnlimit. Any context.
+ * Context: any.
+ * Return: true if every byte lies below the guest's pfnlimit.
  */
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len)
 {
@@ -37,9 +38,9 @@ static bool bad_address(struct lguest *lg, u32 gpa, u32 len)
 }
 
 /**
- * lg_memory_gone() - end a guest whose memory the Launcher unmapped
+ * lg_memory_gone() - kill a guest whose memory the Launcher unmapped
  * @lg: the guest; its own task calls
- * @gpa: guest-physical address of what it needed
+ * @gpa: guest-physical address that was needed
  */
 void lg_memory_gone(struct lguest *lg, u32 gpa)
 {
@@ -71,10 +72,10 @@ bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len)
 /**
  * lg_read_entries() - read some of 64 adjacent entries of the guest's memory
  * @lg: the guest; its own task calls
- * @gpa: guest-physical address of the first, a multiple of all their size
- * @size: of each, 4 or 8 bytes
- * @wanted: which, a bit for each
- * @entries: those, each at its place; the others stay as they are
+ * @gpa: guest-physical address of the first, aligned to the size of all 64
+ * @size: bytes of each entry, 4 or 8
+ * @wanted: a bit for each entry to read
+ * @entries: the entries read, each at its place; the others stay as they are
  *
  * Context: may sleep.
  * Return: true, or false with the guest dead.
@@ -110,10 +111,7 @@ gone:
 	return false;
 }
 
-/*
- * Whether any of 64 entries of 4 bytes differs from @seen. -EFAULT if they can't be
- * read.
- */
+/* Do any of 64 entries of 4 bytes differ from @seen? -EFAULT if unreadable. */
 static int compare_all(const u64 __user *from, const u32 *seen)
 {
 	const u64 *pair = (const u64 *)seen;
@@ -143,15 +141,15 @@ fault:
 }
 
 /**
- * lg_compare_entries() - which of 64 adjacent entries of the guest's have changed
+ * lg_compare_entries() - find which of 64 adjacent entries have changed
  * @lg: the guest; its own task calls
- * @gpa: guest-physical address of the first, a multiple of all their size
- * @size: of each, 4 or 8 bytes
- * @seen: the lower half of each as it was last seen, aligned to 8 bytes. Entries
+ * @gpa: guest-physical address of the first, aligned to the size of all 64
+ * @size: bytes of each entry, 4 or 8
+ * @seen: the lower half of each as last seen, aligned to 8 bytes. Those of entries
  *	that are not compared are guesses: right ones make it faster to compare all,
- *	wrong ones are corrected
- * @sptes: the shadow's entry for each, whose NX bit is the upper half as last seen
- * @changed: which to compare, a bit for each; when this returns, which have changed
+ *	and wrong ones are corrected
+ * @sptes: the spte for each, whose NX bit is the upper half as last seen
+ * @changed: a bit for each entry to compare; on return, for each that has changed
  *
  * Context: may sleep.
  * Return: true, or false with the guest dead.
@@ -266,7 +264,7 @@ gone:
  * @words: where to; all 0 on failure
  * @count: how many, 1 at least
  *
- * As lg_read(), and faster for few.
+ * This does the same as lg_read(), and is faster for few words.
  *
  * Context: may sleep.
  * Return: true, or false with the guest dead.
@@ -301,7 +299,7 @@ nothing:
  * @words: where from
  * @count: how many, 1 at least
  *
- * As lg_write(), and faster for few.
+ * This does the same as lg_write(), and is faster for few words.
  *
  * Context: may sleep.
  * Return: true, or false with the guest dead.

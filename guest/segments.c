@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What of a guest's descriptors reaches the CPU. A guest's GDT is its own, up
- * to the point where a descriptor could lead out of it: only code and data
- * segments are let through, none of 64 bits, none of ring 0.
+ * Which of a guest's descriptors reach the CPU. A guest's GDT is its own, but no
+ * descriptor in it may lead out of the guest: only code and data segments pass,
+ * none of 64 bits, none of ring 0.
  */
 #include <linux/bits.h>
 #include <linux/kernel.h>
@@ -39,12 +39,13 @@ static const struct lg_desc flat_data = { 0x0000ffff, 0x00cfb300 };
  * System descriptors (gates, TSS, LDT) become null ones. The accessed bit is
  * set in advance, so that the CPU never writes to the table.
  *
- * Return: true if the descriptor is one to load, false if it became null.
+ * Return: true if the descriptor can be loaded; false if it became null, or is
+ * not present.
  */
 bool lg_sanitize_descriptor(struct lg_desc *desc)
 {
 	if (!(desc->high & DESC_S) || !(desc->high & DESC_PRESENT)) {
-		/* Not present still faults as such if the guest loads it. */
+		/* One that is not present still faults as such if loaded. */
 		if (!(desc->high & DESC_S)) {
 			desc->low = 0;
 			desc->high = 0;
@@ -93,8 +94,8 @@ void lg_init_gdt(struct lguest *lg)
  * @low: the descriptor's low word
  * @high: its high word
  *
- * Entries that belong to the host, and descriptors that no guest may have, are
- * silently not loaded: every Linux guest hands over a TSS and an LDT.
+ * This silently leaves out the host's entries, and descriptors that no guest may
+ * have: every Linux guest hands over a TSS and an LDT.
  */
 void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 {
@@ -126,7 +127,7 @@ bool lg_load_tls(struct lguest *lg, u32 gpa)
 		return false;
 	for (i = 0; i < TLS_ENTRIES; i++)
 		set_entry(lg, FIRST_TLS_ENTRY + i, tls[i]);
-	/* Hardly ever is it. */
+	/* It hardly ever is. */
 	return is_tls((lg->kernel_ss & 0xffff) / sizeof(struct lg_desc));
 }
 
@@ -134,7 +135,7 @@ static const struct lg_desc *descriptor_of(struct lguest *lg, u32 selector)
 {
 	u32 nr = (selector & 0xffff) / sizeof(struct lg_desc);
 
-	/* Outside of the table, the null descriptor: masked, nr is 0. */
+	/* Outside of the table, the mask makes nr 0: the null descriptor. */
 	return &lg->gdt[array_index_nospec(nr, LG_GDT_ENTRIES)];
 }
 
@@ -186,8 +187,8 @@ bool lg_segment_is_flat(struct lguest *lg, u32 selector)
  * @lg: the guest; its own task calls
  * @error_code: of the fault: the selector, without its RPL
  *
- * A guest may take a descriptor away that a register still refers to. The CPU
- * would keep what it had loaded; we must load it again, and can't.
+ * A guest may take away a descriptor that a register still refers to. A CPU would
+ * keep what it had loaded; we must load it again, and can't.
  *
  * Return: true if a register referred to it.
  */

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The guest's own page tables, which no CPU ever walks (ABI.md section 6).
- * There are two formats, by the build of the guest's kernel: 2-level, with
- * entries of 4 bytes for 4 MiB and 4 KiB; and PAE, with entries of 8 bytes for
+ * The build of a guest's kernel decides which of two formats it has: 2-level, with
+ * entries of 4 bytes for 4 MiB and 4 KiB; or PAE, with entries of 8 bytes for
  * 1 GiB, 2 MiB and 4 KiB, and NX (SDM volume 3, sections 4.3 and 4.4). Nothing
  * announces which a guest has. The first table that it hands over shows it.
  *
- * Before that a guest sees its memory at its address. Guests of 2.6.31 to 3.0
- * go on from LGUEST_INIT at kernel_address, and expect to find it there, too;
- * and they add to the table that they have then, which is one of the host's,
- * in their memory. See lg_make_boot_table().
+ * Before that, a guest's linear addresses are its physical ones. Guests of 2.6.31
+ * to 3.0 go on from LGUEST_INIT at kernel_address, and expect to find their memory
+ * there, too. They add to the table that they have then, which the host has made in
+ * their memory: see lg_make_boot_table().
  *
  * An entry is read once, checked, and used as read. Bits that a format does not
  * have read as 0.
@@ -30,7 +30,7 @@
 #define BOOT_RAMDISK_IMAGE	0x218
 #define BOOT_E820_SIZE		0x2d8	/* of the first entry */
 
-/* SDM volume 3, table 4-8: what must be 0 in an entry for 1 GiB, but PSE. */
+/* SDM volume 3, table 4-8: what must be 0 in a pdpte, besides PSE. */
 #define PDPTE_RESERVED	(LG_PTE_WRITE | LG_PTE_USER | LG_PTE_ACCESSED | \
 			 LG_PTE_DIRTY)
 
@@ -41,7 +41,7 @@ static void kill_for_entry(struct lguest *lg, const char *what, u32 gva,
 		gva);
 }
 
-/* Of present entries, those kill that no host could honour. */
+/* A present entry that no host could honour kills the guest. */
 static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
 {
 	if (!(entry & LG_PTE_PRESENT) || lg_pte_is_valid(entry, lg->pfn_limit))
@@ -51,7 +51,7 @@ static bool check_entry(struct lguest *lg, const char *what, u32 gva, u64 entry)
 }
 
 /**
- * lg_kill_for_pte() - an entry for a page is one that no host could honour
+ * lg_kill_for_pte() - kill a guest for a pte that no host could honour
  * @lg: the guest; its own task calls
  * @gva: the address it maps
  * @pte: the entry
@@ -61,7 +61,7 @@ void lg_kill_for_pte(struct lguest *lg, u32 gva, u64 pte)
 	kill_for_entry(lg, "table", gva, pte);
 }
 
-/* Does an entry of a directory lead to a table that the guest can have? */
+/* Does a directory's entry lead to a table that the guest can have? */
 static __always_inline bool leads_on(struct lguest *lg, u64 entry)
 {
 	return entry & LG_PTE_PRESENT && lg_pte_is_valid(entry, lg->pfn_limit);
@@ -77,20 +77,20 @@ static bool read_entry(struct lguest *lg, u32 gpa, u64 *entry)
 	return lg_get_entry(lg, gpa, entry_size(lg), entry);
 }
 
-/* Where the guest's table has what one of our leaves has first */
+/* Where the guest has the pte for the first entry of our leaf */
 static u32 table_of(struct lguest *lg, const struct lg_mapping *map)
 {
 	return map->pte_gpa & ~(LG_TABLE_ENTRIES * entry_size(lg) - 1);
 }
 
 /**
- * lg_compare_ptes() - which of 64 entries in a row of a guest's table have changed
+ * lg_compare_ptes() - find which of 64 ptes in a row have changed
  * @lg: the guest; its own task calls
  * @map: the mapping of an address that @leaf covers, from lg_walk()
  * @leaf: what they were when last seen
- * @first: index of the first entry, a multiple of 64
- * @changed: which of the 64 to compare; when this returns, which have changed. All
- *	have in a guest without tables
+ * @first: index of the first spte in @leaf, a multiple of 64
+ * @changed: a bit for each pte to compare; on return, for each that has changed.
+ *	Without tables, all have
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -108,12 +108,12 @@ bool lg_compare_ptes(struct lguest *lg, const struct lg_mapping *map,
 }
 
 /**
- * lg_read_ptes() - read entries of a guest's table, some of 64 in a row
+ * lg_read_ptes() - read some of 64 ptes in a row
  * @lg: the guest; its own task calls
  * @map: the mapping of an address that one of our leaves covers, from lg_walk()
- * @first: index of the first entry in such a leaf, a multiple of 64
- * @wanted: which of the 64
- * @ptes: those, each at its place; all are 0 in a guest without tables
+ * @first: index of the first one's spte in that leaf, a multiple of 64
+ * @wanted: a bit for each pte to read
+ * @ptes: the ptes read, each at its place; without tables, all are 0
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -139,7 +139,7 @@ static void map_memory(struct lg_mapping *map, u32 gfn)
 	map->present = true;
 }
 
-/* What need not be true of every address */
+/* Clear what a walk may not get to. */
 static void clear_mapping(struct lg_mapping *map)
 {
 	map->pd_gpa = 0;
@@ -150,8 +150,8 @@ static void clear_mapping(struct lg_mapping *map)
 }
 
 /*
- * One entry, inside user_read_access_begin(): where nothing may be called, and no
- * bool read that is in memory, since UBSAN has that checked by a call.
+ * Read one entry, inside user_read_access_begin(). Nothing may be called there. So
+ * no bool in memory may be read either: UBSAN checks those by a call.
  */
 static __always_inline bool get_entry(struct lguest *lg, bool pae, u32 gpa,
 				      u64 *entry)
@@ -172,9 +172,9 @@ fault:
 }
 
 /*
- * Read what the guest's tables have for an address, as far as they lead and, if
- * not @whole, but for the last. They are in memory: the top-level one was looked
- * at when it was handed over, the others as the way to them is.
+ * Read the guest's entries for an address, as far as they lead; the pte only if
+ * @whole. All tables are in memory: the top-level one was checked when it was
+ * handed over, and leads_on() checks the others on the way.
  */
 static bool read_tables(struct lguest *lg, u32 table, u32 gva, bool whole,
 			u64 *pdpte, struct lg_mapping *map)
@@ -241,11 +241,10 @@ static bool walk_tables(struct lguest *lg, u32 table, u32 gva,
  * @lg: the guest; its own task calls
  * @top: its top-level table, or %LG_IDENTITY
  * @gva: guest linear address
- * @map: what the directories say; the entry itself is not looked at
+ * @map: what the directories say; the pte itself is not looked at
  *
  * Context: may sleep.
- * Return: true; false if there is none that it could go by, or with the guest
- * dead.
+ * Return: true; false if the directories lead to none, or with the guest dead.
  */
 bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map)
 {
@@ -257,7 +256,7 @@ bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map)
 }
 
 /*
- * A guest that has not handed over a table yet. What it put into the boot table
+ * The guest has not handed over a table yet. What it put into the boot table
  * counts; the rest from kernel_address up is memory, as far as there is any.
  */
 static bool walk_without_table(struct lguest *lg, u32 gva,
@@ -285,7 +284,7 @@ static bool walk_without_table(struct lguest *lg, u32 gva,
  * lg_walk() - look an address up in the guest's own tables
  * @lg: the guest; its own task calls
  * @gva: guest linear address
- * @map: what they say; @gfn may be of a device page
+ * @map: what they say; its @gfn may be a device page's
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -304,7 +303,7 @@ bool lg_walk(struct lguest *lg, u32 gva, struct lg_mapping *map)
  * lg_set_accessed_dirty() - set accessed and dirty bits in the guest's entries
  * @lg: the guest; its own task calls
  * @map: a present mapping from lg_walk(); its bits are updated too
- * @write: dirty, not only accessed
+ * @write: set dirty, too
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -314,7 +313,7 @@ bool lg_set_accessed_dirty(struct lguest *lg, struct lg_mapping *map, bool write
 	u64 pde = map->pde | LG_PTE_ACCESSED;
 	u64 pte = map->pte | LG_PTE_ACCESSED | (write ? LG_PTE_DIRTY : 0);
 
-	/* In both formats these bits are in the first four bytes. */
+	/* Both formats have these bits in the first four bytes. */
 	if (pde != map->pde && !lg_put_u32(lg, map->pde_gpa, pde))
 		return false;
 	if (pte != map->pte && !lg_put_u32(lg, map->pte_gpa, pte))
@@ -325,15 +324,15 @@ bool lg_set_accessed_dirty(struct lguest *lg, struct lg_mapping *map, bool write
 }
 
 /**
- * lg_error_code_bits() - what the error code of a page fault takes from the CPU's
+ * lg_error_code_bits() - which bits of the CPU's error code a guest's takes over
  * @lg: the guest; its own task calls
  *
- * Return: the bits that say what was done, which are the same for the guest's
- * tables and ours. %LG_PF_PRESENT is not.
+ * Return: the bits that say what was done. They are the same for the guest's
+ * tables and ours; %LG_PF_PRESENT is not.
  */
 u32 lg_error_code_bits(struct lguest *lg)
 {
-	/* Without NX there is no bit for a fetch either. */
+	/* Without NX, there is no bit for a fetch either. */
 	return LG_PF_WRITE | LG_PF_USER |
 	       (lg->mmu.pae && lg_pte_nx ? LG_PF_FETCH : 0);
 }
@@ -365,8 +364,8 @@ bool lg_check_cr3(struct lguest *lg, u32 cr3)
  * @lg: the guest; its own task calls
  * @cr3: the first top-level table that it hands over
  *
- * That table maps kernel_address, so the entry for it is present: the one of
- * 4 bytes for every 4 MiB, or the one of 8 for every 1 GiB. Sets &lg_mmu.pae.
+ * That table maps kernel_address, so its entry for that is present: one of 4 bytes
+ * that covers 4 MiB, or one of 8 that covers 1 GiB. This sets &lg_mmu.pae.
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.
@@ -399,8 +398,8 @@ bool lg_find_format(struct lguest *lg, u32 cr3)
 }
 
 /*
- * Where the Launcher's initrd begins, or else where memory ends; of much memory,
- * in the middle of what a kernel maps.
+ * Find where memory that is free at boot ends: at the Launcher's initrd, or else at
+ * the end of memory; and with much memory, in the middle of what a kernel maps.
  */
 static bool boot_memory_end(struct lguest *lg, u32 *end)
 {
@@ -419,19 +418,19 @@ static bool boot_memory_end(struct lguest *lg, u32 *end)
 }
 
 /**
- * lg_make_boot_table() - the table that a guest finds at LGUEST_INIT
+ * lg_make_boot_table() - make the table that a guest finds at LGUEST_INIT
  * @lg: a guest that looks for one, with its kernel_address known; its own task
  *	calls
  *
- * Guests of 2.6.31 to 3.0 hang the table of their first fixed mappings into it,
+ * Guests of 2.6.31 to 3.0 add the table of their first fixed mappings to it,
  * and say so by SET_PGD or SET_PMD, before they hand over a table of their own.
- * So it must be right in either format, before we know which: as a PAE table,
- * its last entry leads to an empty directory; as a 2-level one it is empty but
- * for that, which is where it has addresses far below the kernel's. It lies
- * where nothing is so early: at the end of memory or below the initrd, though
- * not beyond what the guest's kernel can map.
+ * So it must be right in either format, before we know which. As a PAE table,
+ * its last entry leads to an empty directory. As a 2-level one it is empty but
+ * for that entry, which there is for addresses far below the kernel's. It lies
+ * where nothing is so early: at the end of memory or below the initrd, but not
+ * beyond what the guest's kernel can map.
  *
- * Sets &lg_mmu.boot_table.
+ * This sets &lg_mmu.boot_table.
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.

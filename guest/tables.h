@@ -12,12 +12,12 @@
  * struct lg_mapping - what the guest's own tables say of an address
  * @gfn: guest frame
  * @pd_gpa: the directory, if it is a PAE guest's
- * @pde_gpa: where the directory entry lies
- * @has_table: that leads to a page table
- * @pte_gpa: where the entry of that lies
+ * @pde_gpa: where @pde lies
+ * @has_table: @pde leads to a page table
+ * @pte_gpa: where @pte lies
  * @pde: the directory entry; where only its rights matter, it may be just these
  * @pte: the table entry
- * @present: whether both are
+ * @present: both are present
  */
 struct lg_mapping {
 	u32 gfn;
@@ -27,23 +27,23 @@ struct lg_mapping {
 	bool present;
 };
 
-/* What its directory entry allows */
+/* Which rights the directory entry gives */
 static inline u64 lg_pde_rights(const struct lg_mapping *map)
 {
 	return map->pde & LG_PTE_RIGHTS;
 }
 
-/* What a mapping allows: of both levels, the less. Bits as in an entry */
+/* What both levels of a mapping allow, in an entry's bits */
 static inline u64 lg_mapping_rights(const struct lg_mapping *map)
 {
 	return (map->pde & map->pte & (LG_PTE_WRITE | LG_PTE_USER)) |
 	       ((map->pde | map->pte) & LG_PTE_NX);
 }
 
-/* SDM volume 3, tables 4-9 to 4-11: beyond any physical address. */
+/* SDM volume 3, tables 4-9 to 4-11: bits beyond any physical address. */
 #define LG_PAE_RESERVED	GENMASK_ULL(62, 52)
 
-/* Of a guest's entry that is present: whether it can be honoured at all */
+/* Whether a present entry of a guest's can be honoured at all */
 static __always_inline bool lg_pte_is_valid(u64 entry, u32 limit)
 {
 	return !(entry & (LG_PTE_PSE | LG_PAE_RESERVED)) &&
@@ -52,10 +52,10 @@ static __always_inline bool lg_pte_is_valid(u64 entry, u32 limit)
 
 /**
  * lg_maps_frame() - whether an entry of the guest's maps a frame
- * @pte: the entry, as it may be
+ * @pte: the entry, valid or not
  * @gfn: the frame
  *
- * Return: true if it is present, one that lg_check_pte() lets pass, and does.
+ * Return: true if it is present, passes lg_check_pte(), and maps @gfn.
  */
 static inline bool lg_maps_frame(u64 pte, u32 gfn)
 {

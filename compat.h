@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The one place that knows how host kernels from 6.1 on differ: the rest is
- * written for the newest, and finds here what older ones call otherwise.
+ * Only this file knows how host kernels from 6.1 on differ. The rest is written
+ * for the newest, and finds here what older ones call by other names.
  *
- * To be included after all of the kernel's own.
+ * Include it after all of the kernel's headers.
  */
 #ifndef LG_COMPAT_H
 #define LG_COMPAT_H
@@ -43,14 +43,14 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define rdmsrq_safe(msr, val)	rdmsrl_safe(msr, val)
 #endif
 
-/* Before 6.15 no kernel uses it. */
+/* No kernel before 6.15 uses INVLPGB. */
 #ifdef X86_FEATURE_INVLPGB
 #define lg_host_has_invlpgb()	boot_cpu_has(X86_FEATURE_INVLPGB)
 #else
 #define lg_host_has_invlpgb()	false
 #endif
 
-/* Not in the KUnit build, which has no x86/ */
+/* The KUnit build has no x86/, and so no use for this. */
 #ifndef CONFIG_UML
 #include <linux/kvm_para.h>
 #include <linux/kvm_types.h>
@@ -58,8 +58,8 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #include <asm/mce.h>
 
 /*
- * What KVM does when it is nested, and with split locks of its guests. Kernels that
- * have this macro keep it to KVM's modules.
+ * KVM calls these when it is nested, and for its guests' split locks. Kernels that
+ * have this macro export them to KVM's modules only.
  */
 #ifdef EXPORT_SYMBOL_FOR_KVM
 #define LG_KVM_HELPERS			false
@@ -73,7 +73,7 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define lg_kvm_split_lock(ip)		handle_guest_split_lock(ip)
 #endif
 
-/* Without it the CPU shuts down instead. */
+/* Without CONFIG_X86_MCE, the CPU shuts down at a machine check. */
 #ifdef CONFIG_X86_MCE
 #define lg_do_machine_check(regs)	do_machine_check(regs)
 #else
@@ -81,7 +81,7 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #endif
 #endif /* !CONFIG_UML */
 
-/* Without it, a kernel that wants the CPU back always means at once. */
+/* A kernel without this flag always wants the CPU back at once. */
 #ifndef TIF_NEED_RESCHED_LAZY
 #define TIF_NEED_RESCHED_LAZY	TIF_NEED_RESCHED
 #endif
@@ -91,7 +91,7 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define TIF_PATCH_PENDING	TIF_NOTIFY_RESUME
 #endif
 
-/* What notifiers say to whether pages are young: bool, once int. */
+/* The notifiers that say if pages are young return bool, in older kernels int. */
 #define mmu_notifier_young_t \
 	typeof(((struct mmu_notifier_ops *)NULL)->test_young(NULL, NULL, 0))
 

@@ -11,16 +11,16 @@
 struct lguest;
 struct lg_root;
 
-/* The vCPU came back because entering the guest itself faulted. */
+/* The entry itself faulted. */
 #define LG_VECTOR_ENTRY_FAULT	0x100
-/* The vCPU came back for the host's sake; nothing is asked of us. */
+/* The guest came out for the host's sake, and nothing is left to do. */
 #define LG_VECTOR_NONE		0x101
-/* With a fault that is not the guest's: see lg_vcpu_host_fault(). */
+/* The guest came out with a fault that is not its own: see lg_vcpu_host_fault(). */
 #define LG_VECTOR_HOST_FAULT	0x102
 
-/* Added by the memory controller's encryption to every physical address. */
+/* The memory controller's encryption adds this to every physical address. */
 extern u64 lg_pte_encryption;
-/* The bit of a paging entry that forbids to execute, or 0 without NX. */
+/* The bit of a paging entry that forbids execution, or 0 without NX. */
 extern u64 lg_pte_nx;
 
 int lg_cpu_init(void);

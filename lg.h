@@ -25,14 +25,14 @@
 #define LG_VECTOR_IRQ_BASE	0x20
 #define LG_VECTOR_SYSCALL	0x80
 
-/* In the guest's struct lguest_data: its interrupt flag, and cr2 of a fault */
+/* Offsets in struct lguest_data: the guest's interrupt flag, and a fault's cr2 */
 #define LG_DATA_IRQ_ENABLED	0
 #define LG_DATA_CR2		8
 
-/* Pages that are remembered of those which the guest's kernel has mapped */
+/* How many pages of the direct map the switcher remembers */
 #define LG_DIRECT_MAP_PAGES		64
 
-/* Traps that Launchers are told of, by their numbers. */
+/* The traps that Launchers are told of */
 #define LG_TRAP_GP		13
 #define LG_TRAP_PF		14
 
@@ -42,10 +42,10 @@
 #define LG_KERNEL_RPL		1
 
 /**
- * struct lg_regs - the guest's registers while it is not running
+ * struct lg_regs - the guest's registers while it is out
  *
- * The upper halves of the general registers do not exist for the guest. The
- * first five are what iretq pops, hence 64 bits each.
+ * The guest has no upper halves of the general registers. iretq pops the first
+ * five, so these have 64 bits each.
  */
 struct lg_regs {
 	u64 eip, cs, eflags, esp, ss;
@@ -56,7 +56,7 @@ struct lg_regs {
 };
 
 /**
- * struct lg_desc - a descriptor, as its two words stand in the ABI's calls
+ * struct lg_desc - a descriptor, as the two words that the ABI's calls pass
  */
 struct lg_desc {
 	u32 low, high;
@@ -82,16 +82,16 @@ struct lg_data_layout;
 /**
  * struct lguest - one open file, one guest, one vCPU
  *
- * @task runs the guest, and alone touches what has no lock beside it.
+ * @task runs the guest, and only @task touches what has no lock beside it.
  * All threads in @mm may raise an irq, tie an eventfd, or look whether the guest
  * is dead. Others may not use the file.
  */
 struct lguest {
-	/* The file: who opened it, who made the guest, and if it is one yet. */
+	/* The file: who opened it, who made the guest, and if there is one yet. */
 	struct mm_struct *mm;
 	const struct cred *cred;
-	struct mutex init_lock;		/* two that make it at once */
-	bool initialized;		/* store-release after all below */
+	struct mutex init_lock;		/* against two INITIALIZEs at once */
+	bool initialized;		/* store-release, after all below */
 	struct task_struct *task;
 	struct mutex eventfd_lock;	/* the two below */
 	struct xarray eventfds;		/* by the address notified */
@@ -104,7 +104,7 @@ struct lguest {
 	struct lg_mmu mmu;
 
 	/* Death: @reason is written before @dead is set, never after. */
-	int dead;			/* 0, or what read(2) says: -errno */
+	int dead;			/* 0; -ENOENT, with @reason; or -ERESTART */
 	char reason[LG_REASON_LEN];
 
 	/* The vCPU as the guest made it. */
@@ -115,28 +115,28 @@ struct lguest {
 	bool ts;			/* the guest's cr0.TS */
 	bool halted;
 	struct lg_vcpu *vcpu;		/* the CPU's side of it */
-	u32 *direct_map;		/* what its switcher knows of that */
+	u32 *direct_map;		/* the pages that the switcher knows */
 
 	/* struct lguest_data, in the guest's memory. */
 	u32 data;			/* gpa */
-	u32 data_gva;			/* of the kernel's, 0 if not known */
+	u32 data_gva;			/* in the direct map; 0 if not known */
 	const struct lg_data_layout *layout;	/* NULL before LGUEST_INIT */
 	u32 kernel_address;
 	u32 noirq_start, noirq_end;
 	unsigned int ring_next;
 
-	/* What is under way: survives a return to the Launcher. */
+	/* What is under way. It survives a return to the Launcher. */
 	bool hcall_pending;
 	struct lguest_pending pending;	/* for read(2), unless .trap is 0 */
 	u32 pf_error_code;		/* of the page fault in @pending */
 	bool wants_records;		/* this read(2) takes all of @pending */
-	bool reg_wanted;		/* the next takes @reg_value */
+	bool reg_wanted;		/* the next read(2) takes @reg_value */
 	u32 reg_value;
 
 	/* Interrupts: any CPU sets bits, the vCPU clears them. */
 	unsigned long irqs_pending;
-	unsigned long irqs_seen;	/* of those, by the vCPU; or none any more */
-	bool told_pending;		/* what the guest's irq_pending says */
+	unsigned long irqs_seen;	/* those that are not new to the vCPU */
+	bool told_pending;		/* what we last wrote to irq_pending */
 	wait_queue_head_t wait;
 	struct hrtimer clock;
 	struct hrtimer irq_window;
@@ -180,7 +180,7 @@ static inline bool lg_irqs_are_new(struct lguest *lg)
 }
 
 /**
- * lg_irqs_again() - what lg_deliver_irqs() saw counts as new
+ * lg_irqs_again() - let all pending irqs count as new
  * @lg: the guest
  *
  * Context: any.
@@ -190,23 +190,20 @@ static inline void lg_irqs_again(struct lguest *lg)
 	WRITE_ONCE(lg->irqs_seen, 0);
 }
 
-/*
- * Whether all roots have the directory of an address in common, as it lies wholly
- * above kernel_address
- */
+/* All roots share the directories that lie wholly above kernel_address. */
 static inline bool lg_is_shared(struct lguest *lg, u32 gva)
 {
 	return lg->kernel_address &&
 	       (gva & LG_DIRECTORY_MASK) >= lg->kernel_address;
 }
 
-/* Where the Launcher has an address that is in the guest's memory. */
+/* Where the Launcher has a gpa, which must be in the guest's memory. */
 static inline void __user *lg_user_address(struct lguest *lg, u32 gpa)
 {
 	return (void __user *)(lg->base + gpa);
 }
 
-/* guest/memory.c: what the host reads and writes of the guest */
+/* guest/memory.c: how the host reads and writes the guest's memory */
 void lg_memory_gone(struct lguest *lg, u32 gpa);
 bool lg_in_memory(struct lguest *lg, u32 gpa, u32 len);
 bool lg_read(struct lguest *lg, u32 gpa, void *to, u32 len);
@@ -243,7 +240,7 @@ const struct lg_data_layout *lg_data_find_layout(const u32 *words);
 /* hypercalls.c */
 void lg_do_hypercalls(struct lguest *lg);
 
-/* guest/segments.c: what of a guest's descriptors reaches the CPU */
+/* guest/segments.c: which of a guest's descriptors reach the CPU */
 bool lg_sanitize_descriptor(struct lg_desc *desc);
 void lg_init_gdt(struct lguest *lg);
 void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high);
@@ -264,7 +261,7 @@ void lg_set_clockevent(struct lguest *lg, u32 ns);
 void lg_init_interrupts(struct lguest *lg);
 void lg_stop_timers(struct lguest *lg);
 
-/* guest/emulate.c: the few instructions that fault for want of privilege */
+/* guest/emulate.c: the few instructions that fault for lack of privilege */
 bool lg_emulate_insn(struct lguest *lg);
 bool lg_is_rdtsc(struct lguest *lg);
 void lg_emulate_rdtsc(struct lguest *lg, u64 tsc);

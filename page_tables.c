@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Shadow paging. The guest keeps page tables of its own, which name guest
- * frames and which no CPU ever walks. The CPU walks ours, which name host
- * frames and which start empty: each fault either fills one entry from the
- * guest's tables, or is the guest's own and is reflected. A shadow entry is a
- * cache, like a TLB entry: dropping one is always right and only costs a
- * fault.
+ * Shadow paging. The guest keeps page tables of its own. They name guest
+ * frames, and no CPU ever walks them. The CPU walks ours, which name host
+ * frames and start empty. A page fault either fills one spte from the guest's
+ * tables, or is the guest's own and is reflected. An spte is a cache, like a
+ * TLB entry: to zap one is always right and only costs a fault.
  *
- * This file is what those entries say; shadow/tables.c is the tables that they
- * are in. Nothing here flushes a TLB: what may have become wrong there is counted
- * by lg_inc_tlb_gen(), and entering the guest goes by that.
+ * This file decides what sptes say; shadow/tables.c has the tables that hold them.
+ * Nothing here flushes a TLB: lg_inc_tlb_gen() counts what may have become wrong
+ * there, and the next entry to the guest goes by that.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -21,14 +20,14 @@
 #include "shadow/lookup.h"
 #include "shadow/spte.h"
 
-/* How much a fill is worth: the page as it is, or a fault of the host's. */
+/* How much a fill is worth: a prefetch is worth no fault of the host's. */
 enum effort {
 	FILL_PREFETCH,
 	FILL_FOR_READ,
 	FILL_FOR_WRITE,
 };
 
-/* How many pages of the kernel's map are filled with one that is missed */
+/* How many pages of the direct map a miss there may fill */
 #define PREFETCH_PAGES		32
 
 static void out_of_memory(struct lguest *lg)
@@ -36,7 +35,7 @@ static void out_of_memory(struct lguest *lg)
 	lg_kill(lg, "the host has no memory left for it");
 }
 
-/* A shadow entry lets the guest write to it, and nobody will see. */
+/* The guest may write by an spte, and nobody will see when. */
 static void make_page_dirty(struct page *page)
 {
 	if (!PageDirty(page))
@@ -44,8 +43,8 @@ static void make_page_dirty(struct page *page)
 }
 
 /*
- * One host page for a guest frame. *@writable on entry: welcome to be, if it
- * needs no fault of the host's.
+ * Get the host's page for a guest frame. If *@writable is set, try for a writable
+ * page, but take no fault for that alone. *@writable then says if it is one.
  */
 static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 				bool *writable)
@@ -73,15 +72,16 @@ static struct page *get_page_of(struct lguest *lg, u32 gfn, enum effort effort,
 }
 
 /**
- * lg_write_shadowed() - write where the guest could without a fault
+ * lg_write_shadowed() - write where the guest could write without a fault
  * @lg: the guest; its own task calls
  * @gva: guest linear address
  * @words: what to write
  * @count: how many words
  *
- * As the CPU would, were the guest running, and as fast: the shadow says where.
+ * This goes by the shadow, as the CPU does, and is about as fast.
  *
- * Return: true; false if it does not, with nothing written.
+ * Context: &lg_mmu.lock not held.
+ * Return: true; false if the shadow does not allow it, with nothing written.
  */
 bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
 		       unsigned int count)
@@ -92,7 +92,7 @@ bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
 
 	if (!leaf || offset_in_page(gva) + count * sizeof(*words) > PAGE_SIZE)
 		return false;
-	/* As long as the entry is there, so is the page. */
+	/* The page stays as long as the spte does. */
 	spin_lock(&lg->mmu.lock);
 	entry = leaf->sptes[lg_pte_index(gva)];
 	if (entry & LG_PTE_WRITE) {
@@ -105,7 +105,7 @@ bool lg_write_shadowed(struct lguest *lg, u32 gva, const u32 *words,
 	return entry & LG_PTE_WRITE;
 }
 
-/* The leaf is linked, and that may have been all that was missing. */
+/* A link to the leaf may have been all that was missing. */
 static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 		      const struct lg_mapping *map, enum effort effort)
 {
@@ -116,14 +116,14 @@ static bool is_filled(const struct lg_leaf *leaf, unsigned int index,
 	       lg_spte_in_sync(leaf, index, map);
 }
 
-/* Whether a CPU that knows @was would allow what @is does not. */
+/* Whether a CPU that has cached @was would allow what @is does not */
 static bool loses_rights(u64 was, u64 is)
 {
 	return ((was & ~is) & (LG_PTE_WRITE | LG_PTE_USER)) |
 	       ((is & ~was) & LG_PTE_NX);
 }
 
-/* With the lock held: the host's page for @map is that in @entry. */
+/* Make an spte for @map out of @entry, which has the host's page. Hold the lock. */
 static __always_inline void set_spte(struct lg_mmu *mmu, struct lg_leaf *leaf,
 				     unsigned int index,
 				      const struct lg_mapping *map, u64 entry)
@@ -151,14 +151,14 @@ static bool is_kernel(struct lguest *lg, u32 gva)
 	return lg->kernel_address && gva >= lg->kernel_address;
 }
 
-/* Where the guest's kernel has its memory mapped, page for page */
+/* Whether the direct map has a frame at this address */
 static bool in_direct_map(struct lguest *lg, u32 gva, u32 gfn)
 {
 	return is_kernel(lg, gva) &&
 	       (gva - lg->kernel_address) >> PAGE_SHIFT == gfn;
 }
 
-/* What the switcher knows of the guest's memory is about to become wrong. */
+/* The switcher must not go by an address that is to map something else. */
 static void check_direct_map(struct lguest *lg, u32 gva, u32 gfn)
 {
 	if (is_kernel(lg, gva) && !in_direct_map(lg, gva, gfn))
@@ -172,9 +172,9 @@ static u64 make_spte(u64 address, bool writable)
 }
 
 /*
- * A frame that is mapped elsewhere already, as those that a guest's kernel has
- * just prepared for a process, has its page there, and nobody need be asked.
- * One that may become writable must be so there.
+ * Another spte for the frame has its page, so nobody need be asked. A frame that
+ * a guest's kernel has just prepared for a process has such an spte. It must be
+ * writable if the new one is to be.
  */
 static __always_inline bool fill_from_rmap(struct lg_mmu *mmu,
 					   struct lg_leaf *leaf,
@@ -186,8 +186,8 @@ static __always_inline bool fill_from_rmap(struct lg_mmu *mmu,
 
 	spin_lock(&mmu->lock);
 	/*
-	 * Whoever takes entries from a frame may let go of the lock before the
-	 * last: there must not be more of them meanwhile.
+	 * An invalidation may let go of the lock before it has zapped a frame's
+	 * last spte. The frame must not get more of them meanwhile.
 	 */
 	known = mmu->invalidate_in_progress ? 0 :
 				     lg_rmap_spte(mmu, map->gfn, writable);
@@ -199,8 +199,8 @@ static __always_inline bool fill_from_rmap(struct lg_mmu *mmu,
 }
 
 /*
- * The host has no page for a frame. If that is for a signal, the guest tries again;
- * what there is no reason for would be so each time.
+ * The host has no page for a frame. After a signal, the guest tries again. Without
+ * one, the error would come each time, so the guest dies.
  */
 static void no_page(struct lguest *lg, u32 gfn, int err)
 {
@@ -216,7 +216,7 @@ static void no_page(struct lguest *lg, u32 gfn, int err)
 }
 
 /*
- * Look the page up once. Return 0, or -EINTR as fill() does; -EAGAIN if the
+ * Look the page up once. Return 0; -EINTR as fill() does; or -EAGAIN if the
  * Launcher's memory has changed meanwhile.
  */
 static int try_from_host(struct lguest *lg, struct lg_leaf *leaf,
@@ -263,7 +263,7 @@ static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
 			return err;
 		if (effort == FILL_PREFETCH)
 			return 0;
-		/* The Launcher may go on with that for as long as it likes. */
+		/* The Launcher may keep these coming for as long as it likes. */
 		err = wait_event_interruptible(mmu->invalidate_wait,
 					       !READ_ONCE(mmu->invalidate_in_progress));
 		if (err || signal_pending(current))
@@ -273,8 +273,8 @@ static int fill_from_host(struct lguest *lg, struct lg_leaf *leaf,
 }
 
 /*
- * Let the shadow map @gva as @map says. Return 0, or -EINTR with a signal
- * pending or the guest dead.
+ * Let the shadow map @gva as @map says. Return 0, or -EINTR with a signal pending
+ * or the guest dead. A prefetch may return 0 with nothing done.
  */
 static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 		const struct lg_mapping *map, enum effort effort)
@@ -297,15 +297,15 @@ static int fill(struct lguest *lg, struct lg_root *root, u32 gva,
 	return fill_from_host(lg, leaf, index, map, effort);
 }
 
-/* Did the guest's kernel use the page before, which it has for good as a rule? */
+/* Has the guest's kernel used the page before? As a rule it keeps those it has. */
 static bool was_accessed(const struct lg_mapping *map)
 {
 	return map->pte & LG_PTE_ACCESSED && lg_maps_frame(map->pte, map->gfn);
 }
 
 /*
- * A kernel that comes to a page of its memory, as to clear it, soon comes to those
- * around it. What of these the host has at hand is mapped along.
+ * A kernel that comes to a page of its memory, for example to clear it, soon comes
+ * to those around it. So prefetch the ones that the host has at hand.
  */
 static noinline void prefetch_around(struct lguest *lg, u32 gva,
 				     const struct lg_mapping *map)
@@ -344,7 +344,7 @@ static noinline void prefetch_around(struct lguest *lg, u32 gva,
 
 		now.gfn = gfn + i;
 		now.pte = ptes[bit + i];
-		/* The CPU is to note whether it uses the entry. */
+		/* Leave it to the CPU to note whether it uses the spte. */
 		if (wanted & BIT(bit + i) && was_accessed(&now))
 			set_spte(mmu, leaf, first + i, &now,
 				 make_spte(entry, lg_may_write(&now)) &
@@ -364,11 +364,11 @@ static u32 guest_error_code(struct lguest *lg, u32 error_code,
 }
 
 /**
- * lg_page_fault() - find out what a page fault in the guest means
+ * lg_page_fault() - fill what the shadow lacks, or find whose fault it is
  * @lg: the guest; its own task calls
  * @gva: faulting address (cr2)
- * @error_code: as the CPU pushed it for our tables; if the fault is the guest's own
- *	or the Launcher's, as it would have for the guest's
+ * @error_code: what the CPU pushed for our tables; on return, if the fault is the
+ *	guest's own or a device's, what it would have pushed for the guest's tables
  *
  * Context: may sleep.
  * Return: what to do, see &enum lg_fault.
@@ -450,7 +450,7 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
 	mmu->root = root;
 	root->used = ++mmu->uses;
 	lg_vcpu_update_walk(lg);
-	/* Flushes of everything that it slept through */
+	/* It was not in use when these flushes of everything came. */
 	if (root->flushes != mmu->flushes)
 		lg_unlink_private(lg, root);
 	root->flushes = mmu->flushes;
@@ -464,13 +464,15 @@ void lg_new_page_table(struct lguest *lg, u32 cr3)
  * lg_flush_tlb() - LHCALL_FLUSH_TLB
  * @lg: the guest; its own task calls
  * @all: everything, not only the user part of the current table
+ *
+ * Context: may sleep.
  */
 void lg_flush_tlb(struct lguest *lg, bool all)
 {
 	struct lg_mmu *mmu = &lg->mmu;
 
 	if (all) {
-		/* The other roots when they are next used */
+		/* Other roots follow when they are next used. */
 		mmu->root->flushes = ++mmu->flushes;
 		lg_sync_shared(lg);
 	}
@@ -478,8 +480,8 @@ void lg_flush_tlb(struct lguest *lg, bool all)
 }
 
 /*
- * Every root in which a change of one guest table shows: the one it belongs
- * to, or for a kernel address all; but shared directories just once.
+ * A change of a guest table affects the root that the table belongs to or, at a
+ * kernel address, all roots. These share some directories, which change once.
  */
 static struct lg_root *first_affected(struct lguest *lg, u32 cr3, u32 gva)
 {
@@ -494,14 +496,14 @@ static struct lg_root *next_affected(struct lguest *lg, struct lg_root *root,
 	if (!is_kernel(lg, gva) || lg_is_shared(lg, gva) ||
 	    list_is_last(&root->list, &lg->mmu.roots))
 		return NULL;
-	/* There may be thousands. */
+	/* There may be thousands of roots. */
 	cond_resched();
 	return list_next_entry(root, list);
 }
 
 /*
- * Let a linked leaf say at once what the guest's table does now, if that takes
- * neither the table nor the host.
+ * Let a linked leaf say at once what the guest's table says now, unless that takes
+ * a look at the table or the host's help.
  */
 static __always_inline bool update_spte(struct lguest *lg, struct lg_leaf *leaf,
 					u32 gva, u64 pte)
@@ -519,7 +521,7 @@ static __always_inline bool update_spte(struct lguest *lg, struct lg_leaf *leaf,
 			       lg_pte_index(gva), &map);
 }
 
-/* The same, where the guest's tables must be asked, or the host for the page */
+/* Do the same, with a look at the guest's tables and the host's page if at hand. */
 static noinline void prefetch_pte(struct lguest *lg, u32 gva, u64 pte)
 {
 	struct lg_mapping map;
@@ -532,8 +534,8 @@ static noinline void prefetch_pte(struct lguest *lg, u32 gva, u64 pte)
 }
 
 /*
- * In one root. A leaf that is not linked is compared before it will be. Return true
- * if the shadow now says what the guest's table does.
+ * Change one root. A leaf that is not linked is synced before it is linked. Return
+ * true if the shadow now says what the guest's table does.
  */
 static __always_inline bool set_in_root(struct lguest *lg, struct lg_root *root,
 					u32 gva, u64 pte, bool useful)
@@ -550,7 +552,7 @@ static __always_inline bool set_in_root(struct lguest *lg, struct lg_root *root,
 	return false;
 }
 
-/* In all that have the address in common */
+/* Change all roots: they have kernel addresses in common. */
 static noinline void set_kernel_pte(struct lguest *lg, u32 gva, u64 pte,
 				    bool useful)
 {
@@ -599,7 +601,7 @@ void lg_set_pte(struct lguest *lg, u32 cr3, u32 gva, u64 pte)
 		prefetch_pte(lg, gva, pte);
 }
 
-/* An entry of a 2-level guest's directory: it covers two of our leaves. */
+/* A pde of a 2-level guest covers two of our leaves. */
 static void set_pde(struct lguest *lg, u32 cr3, u32 index)
 {
 	u32 gva = index * 2 * LG_LEAF_SPAN;
@@ -612,7 +614,7 @@ static void set_pde(struct lguest *lg, u32 cr3, u32 index)
 	}
 }
 
-/* One of the four entries of a PAE guest's top-level table. */
+/* A pdpte of a PAE guest covers one of our directories. */
 static void set_pdpte(struct lguest *lg, u32 cr3, u32 index)
 {
 	u32 gva = index << LG_DIRECTORY_SHIFT;
@@ -627,7 +629,7 @@ static void set_pdpte(struct lguest *lg, u32 cr3, u32 index)
  * lg_set_pgd() - LHCALL_SET_PGD: one entry of a top-level table changed
  * @lg: the guest; its own task calls
  * @cr3: gpa of the table
- * @index: the entry, 0 to 1023, of a PAE guest 0 to 3
+ * @index: the entry, 0 to 1023, or 0 to 3 in a PAE guest
  *
  * Context: may sleep.
  */
@@ -645,8 +647,7 @@ void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index)
  * lg_learn_pae() - whether a guest that calls SET_PMD has PAE tables
  * @lg: the guest; its own task calls
  *
- * It is the first that is heard of it if it hangs something into the boot
- * table.
+ * A guest that adds to the boot table shows by this call first that it has them.
  *
  * Context: may sleep.
  * Return: true if so.
@@ -681,7 +682,7 @@ void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index)
 }
 
 /**
- * lg_set_kernel_address() - learn where the part begins that all tables share
+ * lg_set_kernel_address() - learn where the part that all tables share begins
  * @lg: the guest, still without tables; its own task calls
  * @address: kernel_address of struct lguest_data
  *
@@ -737,7 +738,7 @@ int lg_mmu_init(struct lguest *lg)
 no_notifier:
 	lg_free_root(lg, mmu->root);
 no_root:
-	/* An insertion that failed leaves nodes behind that lead nowhere. */
+	/* A failed insertion leaves nodes behind that lead nowhere. */
 	xa_destroy(&mmu->by_gpa);
 	lg_rmap_free(mmu);
 	return err;

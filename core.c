@@ -16,8 +16,8 @@
 #include "lg.h"
 
 /*
- * Work that waits for a return to user mode must not wait for a guest's end:
- * go there and come back at once, which is what restarting a system call does.
+ * Some work waits for a return to user mode. It must not wait for the guest's
+ * end, so return there and come back at once: a restarted system call does that.
  */
 static int must_leave(void)
 {
@@ -31,8 +31,8 @@ static int must_leave(void)
 }
 
 /*
- * The CPU is wanted, by somebody who need not have it before a return to user
- * mode as well: the guest is as good as that.
+ * A lazy request for the CPU waits for a return to user mode. Entering the guest
+ * counts as one.
  */
 static bool cpu_is_wanted(void)
 {
@@ -47,8 +47,8 @@ static void give_way(void)
 }
 
 /*
- * Whether there is anything else to do than to enter the guest: of the task's flags,
- * all that must_leave() and cpu_is_wanted() ask about.
+ * Whether anything comes before the next entry to the guest. LG_THREAD_WORK has all
+ * of the task's flags that must_leave() and cpu_is_wanted() ask about.
  */
 static bool work_is_due(struct lguest *lg)
 {
@@ -56,28 +56,25 @@ static bool work_is_due(struct lguest *lg)
 	       lg->halted || lg->pending.trap || lg_is_dead(lg);
 }
 
-/*
- * Stretch after stretch in the guest, each with what it came out for seen to,
- * while nothing else is due.
- */
+/* Enter the guest again and again, and handle its exits, until other work is due */
 static void run_guest(struct lguest *lg)
 {
 	local_irq_disable();
 	/*
-	 * To RCU, Tasks RCU included, a guest is like user mode (KVM does this in
-	 * guest_context_enter_irqoff()). An interrupt ends each turn here, so to say
-	 * it once a turn is enough; and where none need come, each entry says so.
+	 * Tell RCU, Tasks RCU included, that a guest is like user mode (KVM does
+	 * this in guest_context_enter_irqoff()). An interrupt ends each turn here,
+	 * so once a turn is enough. Where none need come, each entry tells it.
 	 */
 	rcu_virt_note_context_switch();
 	tick_nohz_user_enter_prepare();
-	/* From here on what is new interrupts the guest. */
+	/* From here on, anything new interrupts the guest. */
 	while (!work_is_due(lg)) {
 		vtime_account_guest_enter();
 		lg_vcpu_enter(lg);
 		vtime_account_guest_exit();
 		local_irq_enable();
 
-		/* An irq that could not be delivered may be by now. */
+		/* An irq that could not be delivered may be deliverable by now. */
 		lg_irqs_again(lg);
 		lg_handle_trap(lg);
 		if (lg->hcall_pending) {
@@ -109,7 +106,7 @@ static int run_until_done(struct lguest *lg)
 		if (err)
 			return err;
 		if (lg->hcall_pending) {
-			/* It had stopped for others, and comes before irqs. */
+			/* The ring stopped for others. Its rest precedes irqs. */
 			give_way();
 			continue;
 		}
@@ -123,8 +120,8 @@ static int run_until_done(struct lguest *lg)
 		}
 		give_way();
 		/*
-		 * While it was away, time went on. A guest that compares this
-		 * clock to the TSC had better not find that they differ.
+		 * Time went on while the guest was away. A guest that compares
+		 * this clock to the TSC must not find that they differ.
 		 */
 		if (lg_vcpu_was_away(lg) && lg_data_ready(lg) &&
 		    !lg_data_set_wallclock(lg))
@@ -137,14 +134,14 @@ static int run_until_done(struct lguest *lg)
  * lg_run() - run a guest until there is something to tell its Launcher
  * @lg: the guest; its own task calls
  *
- * That is a NOTIFY that no eventfd took or, for Launchers that ask for these,
- * an access to a port or device page. It stays in &lguest.pending until the
- * caller clears that.
+ * The Launcher is told of a NOTIFY that no eventfd took and, if it asks for
+ * records, of an access to a port or device page. This stays in &lguest.pending
+ * until the caller clears it.
  *
  * Context: may sleep.
- * Return: 0 with something pending; -ENOENT or -ERESTART if the guest died just now;
- * -ERESTARTSYS or -ERESTARTNOINTR for a signal, after which the next call goes
- * on where the guest was.
+ * Return: 0 with something pending; -ENOENT or -ERESTART if the guest is dead;
+ * -ERESTARTSYS for a signal, -ERESTARTNOINTR for work that waits for user mode.
+ * After these two, the next call goes on where the guest was.
  */
 int lg_run(struct lguest *lg)
 {

@@ -4,10 +4,9 @@
  * `int $0x1f`, or leaves them in the ring of struct lguest_data, to be done in
  * order before the next direct one.
  *
- * A NOTIFY that no eventfd claims returns to the Launcher. What was left
- * undone then goes on from here when the Launcher comes back: the rest of the
- * ring, and the direct call, each exactly once. It is the same if the task is
- * wanted elsewhere, for each of these calls may take its time.
+ * A NOTIFY that no eventfd claims returns to the Launcher. When the Launcher
+ * comes back, the rest of the ring and the direct call are done, each exactly
+ * once. Calls may take long, so a task that is wanted elsewhere stops likewise.
  */
 #include <linux/kernel.h>
 #include <linux/sched.h>
@@ -50,7 +49,7 @@ static void do_shutdown(struct lguest *lg, u32 gpa, u32 how)
 		return;
 	}
 
-	/* It may end where memory does. */
+	/* The message may end where memory does. */
 	left = gpa < left ? left - gpa : 0;
 	len = min_t(u64, left, SHUTDOWN_MESSAGE_LEN);
 	if (!len) {
@@ -84,7 +83,7 @@ static noinline void do_first_hypercall(struct lguest *lg, u32 nr, u32 arg1)
 static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 			 u32 arg3, u32 arg4)
 {
-	/* What guests do most need not wait for the rest. */
+	/* Guests make this call most, so it skips the switch. */
 	if (nr == LHCALL_SET_PTE) {
 		lg_set_pte(lg, arg1, arg2, pte_of(lg, arg3, arg4));
 		return;
@@ -93,7 +92,7 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 	switch (nr) {
 	case LHCALL_FLUSH_ASYNC:
 	case LHCALL_SEND_INTERRUPTS:
-		/* Being here has done it, or is about to. */
+		/* Coming here empties the ring; the run loop delivers irqs. */
 		break;
 	case LHCALL_LGUEST_INIT:
 		lg_kill(lg, "a second LGUEST_INIT");
@@ -153,8 +152,8 @@ static void do_hypercall(struct lguest *lg, u32 nr, u32 arg1, u32 arg2,
 }
 
 /*
- * One lap at most: a guest can't refill the ring while we are here. False if the
- * Launcher or others come first, or the guest is dead.
+ * Do one lap at most: a guest that is out can't refill the ring. Return false if
+ * the Launcher or others come first, or the guest is dead.
  */
 static noinline bool drain_ring(struct lguest *lg)
 {
@@ -177,9 +176,9 @@ static noinline bool drain_ring(struct lguest *lg)
  * lg_do_hypercalls() - do what is in the ring, then the guest's direct call
  * @lg: the guest, with hcall_pending set; its own task calls
  *
- * Stops where a NOTIFY waits for the Launcher, or after one call of the ring if
- * the task is wanted elsewhere, with hcall_pending still set if the direct call is
- * yet to be done. Nothing else may be done to the guest before that.
+ * This stops at a NOTIFY that waits for the Launcher, or after one call of the
+ * ring if the task is wanted elsewhere. If hcall_pending is still set, the direct
+ * call is yet to be done, and nothing else may be done to the guest before it.
  *
  * Context: may sleep.
  */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Interrupts and traps: which of them are the host's business, and how the
- * rest reaches the guest's handlers (ABI.md section 5). Delivery does what the
- * CPU would: the stack of SET_STACK if ring 3 was interrupted, the frame, the
- * gate's entry point. What the guest takes for EFLAGS.IF is a word in struct
+ * rest reaches the guest's handlers (ABI.md section 5). We enter a handler as
+ * the CPU would: change to SET_STACK's stack if ring 3 was interrupted, push the
+ * frame, go to the gate's entry point. The guest's EFLAGS.IF is a word in struct
  * lguest_data; the real flag is always set while it runs.
  */
 #include <linux/bitops.h>
@@ -33,7 +33,7 @@
 
 #define WITH_ERROR_CODE	(BIT(TRAP_DF) | GENMASK(TRAP_PF, TRAP_TS) | BIT(TRAP_AC))
 
-/* SDM 6.13: in an error code, the index is of the IDT. */
+/* SDM 6.13: the error code's index is one into the IDT. */
 #define ERROR_CODE_IDT	BIT(1)
 
 #define FLAGS_TF	BIT(8)
@@ -55,7 +55,7 @@ static unsigned int cpl(struct lguest *lg)
 	return lg->regs->cs & 3;
 }
 
-/* Enter a handler as the CPU would; false if the frame can't be pushed. */
+/* Enter a handler as the CPU would. Return false with the guest dead. */
 static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 			  const u32 *error_code)
 {
@@ -106,7 +106,7 @@ static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 	return true;
 }
 
-/* Hand a trap to the guest's own handler; without one the guest dies. */
+/* Let the guest's own handler have a trap. Without one, the guest dies. */
 static void enter_gate(struct lguest *lg, u32 vector, const u32 *error_code)
 {
 	struct lg_regs *regs = lg->regs;
@@ -131,9 +131,8 @@ static void reflect(struct lguest *lg, u32 vector, u32 error_code)
 }
 
 /*
- * `int n`: most vectors have a gate of DPL 0 in the real IDT, so that a vector
- * from 32 up can only be hardware. The instruction then faults, and it is up
- * to the guest's gate what becomes of it.
+ * Most gates of the real IDT have DPL 0, so that a vector from 32 up can only be
+ * hardware. `int n` faults then, and the guest's gate decides what becomes of it.
  */
 static bool software_interrupt(struct lguest *lg)
 {
@@ -147,7 +146,7 @@ static bool software_interrupt(struct lguest *lg)
 		reflect(lg, TRAP_GP, insn[1] * 8 | ERROR_CODE_IDT);
 		return true;
 	}
-	/* Whatever its number, an interrupt pushes no error code. */
+	/* A software interrupt pushes no error code, whatever its vector. */
 	regs->eip = (u32)regs->eip + sizeof(insn);
 	enter_gate(lg, insn[1], NULL);
 	return true;
@@ -171,7 +170,7 @@ static void general_protection(struct lguest *lg, u32 error_code)
 		reflect(lg, TRAP_GP, error_code);
 }
 
-/* It came to us for want of something that can be found out. */
+/* The switcher gave this up for lack of an address that we can find now. */
 static void switcher_takes_next(struct lguest *lg)
 {
 	lg_direct_map_find_data(lg);
@@ -197,7 +196,7 @@ static void page_fault(struct lguest *lg)
 		reflect(lg, TRAP_PF, error_code);
 }
 
-/* A gate the guest's ring 3 may use in the real IDT, but not in its own? */
+/* Does the guest's own gate forbid what the real IDT's allows? */
 static bool gate_forbids(struct lguest *lg, u32 vector)
 {
 	return lg_gate_dpl(&lg->idt[vector]) < cpl(lg);
@@ -209,7 +208,7 @@ static void software_gate(struct lguest *lg, u32 vector, u32 insn_len)
 		reflect(lg, vector, 0);
 		return;
 	}
-	/* A fault: the address is of the instruction itself. */
+	/* A fault has the address of the instruction itself. */
 	lg->regs->eip = (u32)lg->regs->eip - insn_len;
 	reflect(lg, TRAP_GP, vector * 8 | ERROR_CODE_IDT);
 }
@@ -283,13 +282,13 @@ static noinline void handle_trap(struct lguest *lg)
 
 /**
  * lg_handle_trap() - act on why the guest came out
- * @lg: the guest, its registers as they were; its own task calls
+ * @lg: the guest, with the registers that it came out with; its own task calls
  *
  * Context: may sleep.
  */
 void lg_handle_trap(struct lguest *lg)
 {
-	/* What guests do most, the rest need not slow down. */
+	/* Hypercalls come most, so they skip the switch. */
 	if (likely(lg->regs->vector == LG_VECTOR_HYPERCALL))
 		lg->hcall_pending = true;
 	else
@@ -297,9 +296,9 @@ void lg_handle_trap(struct lguest *lg)
 }
 
 /**
- * lg_inject_trap() - LHREQ_TRAP: the guest's own handler takes a trap
+ * lg_inject_trap() - LHREQ_TRAP: let the guest's own handler have a trap
  * @lg: the guest; its own task calls
- * @vector: the trap; a page fault is the one that was pending last
+ * @vector: the trap; %LG_TRAP_PF is the page fault that was pending last
  *
  * Context: may sleep.
  * Return: 0; -EINVAL if there is no such trap or the guest has no handler for
@@ -327,7 +326,7 @@ static bool held_back(struct lguest *lg)
 
 static void set_irq_pending(struct lguest *lg, bool pending)
 {
-	/* The guest may have cleared it itself; that it never sets. */
+	/* The guest may clear this, but never sets it: only clear what we set. */
 	if ((pending || lg->told_pending) &&
 	    lg_data_set_irq_pending(lg, pending))
 		lg->told_pending = pending;
@@ -339,7 +338,7 @@ static void await_irq_window(struct lguest *lg, u64 ns)
 		      HRTIMER_MODE_REL_PINNED);
 }
 
-/* Deliver the first irq that may be; true if there may be another. */
+/* Deliver the first irq that may be delivered. True if there may be another. */
 static bool deliver_irq(struct lguest *lg)
 {
 	u32 blocked, enabled, eip;
@@ -347,7 +346,7 @@ static bool deliver_irq(struct lguest *lg)
 	unsigned int irq;
 	bool masks_irqs;
 
-	/* Before the bits are read: one set after is news. */
+	/* An irq that is raised after this look counts as new. */
 	seen = READ_ONCE(lg->irqs_pending);
 	WRITE_ONCE(lg->irqs_seen, seen);
 	if (!lg_data_ready(lg) || (!seen && !lg->told_pending) ||
@@ -363,8 +362,8 @@ static bool deliver_irq(struct lguest *lg)
 	if (irq >= LG_IRQS) {
 		set_irq_pending(lg, false);
 		/*
-		 * A guest unblocks one without a word. A tick brings it out, but
-		 * where there may be none.
+		 * A guest unblocks an irq without a word. The tick brings it out;
+		 * where there may be no tick, this timer does.
 		 */
 		if (seen & blocked && !lg->halted && tick_nohz_full_enabled())
 			await_irq_window(lg, TICK_NSEC);
@@ -376,7 +375,7 @@ static bool deliver_irq(struct lguest *lg)
 			return false;
 	}
 	if (held_back(lg)) {
-		/* Not for want of irq_enabled, so the guest need not ask. */
+		/* This does not wait for irq_enabled, so the guest need not ask. */
 		set_irq_pending(lg, false);
 		await_irq_window(lg, IRQ_WINDOW_NS);
 		return false;
@@ -393,12 +392,12 @@ static bool deliver_irq(struct lguest *lg)
 }
 
 /**
- * lg_deliver_irqs() - deliver what may be delivered of the pending irqs
+ * lg_deliver_irqs() - deliver the pending irqs that may be delivered
  * @lg: the guest, about to be entered; its own task calls
  *
- * Ends a HALT if there is one. While these are delivered others may be raised, and if
- * the guest's gates and stack let them interrupt each other, that has no end. So it
- * stops after as many as there are, and lg_irqs_are_new() says that it did.
+ * An irq that is not blocked ends a HALT. Others may be raised meanwhile, and if
+ * the guest's gates and stack let irqs interrupt each other, that has no end. So
+ * this stops after %LG_IRQS of them, and lg_irqs_are_new() says if some are left.
  *
  * Context: may sleep.
  */
@@ -460,7 +459,7 @@ void lg_load_idt_entry(struct lguest *lg, u32 nr, u32 low, u32 high)
 }
 
 /**
- * lg_set_stack() - LHCALL_SET_STACK: where traps from ring 3 push
+ * lg_set_stack() - LHCALL_SET_STACK: the stack for traps from ring 3
  * @lg: the guest; its own task calls
  * @ss: stack segment, RPL 1
  * @esp: its top
@@ -479,7 +478,7 @@ void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages)
 		return;
 	}
 	lg->kernel_esp = esp;
-	/* Which each of a guest's tasks has in the same segment */
+	/* All tasks of a guest have their stacks in one segment. */
 	if (ss == lg->kernel_ss) {
 		lg_vcpu_move_stack(lg);
 		return;
@@ -510,8 +509,8 @@ static enum hrtimer_restart clock_fired(struct hrtimer *timer)
 }
 
 /*
- * Its interrupt brings the guest out, or the wake does if it has moved. If it is out
- * already, it is not to go in without another look.
+ * The timer's interrupt brings the guest out, or the wake does if the guest has
+ * moved to another CPU. A guest that is out must not go in without another look.
  */
 static enum hrtimer_restart irq_window_opened(struct hrtimer *timer)
 {
@@ -535,7 +534,7 @@ void lg_init_interrupts(struct lguest *lg)
 }
 
 /**
- * lg_stop_timers() - no timer runs nor will
+ * lg_stop_timers() - stop the guest's timers for good
  * @lg: a guest that nobody runs any more
  *
  * Context: may sleep.

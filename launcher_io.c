@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Ports and device pages that the Launcher emulates. Guests from 4.0 on look
- * for a PCI bus, and it is their Launchers that play it: each access comes out
- * of read(2) as a struct lguest_pending; the Launcher looks at the guest's
- * registers, changes them, and reads on; or it has the guest take the fault.
+ * for a PCI bus, which their Launchers play. Each access comes out of read(2)
+ * as a struct lguest_pending. The Launcher looks at the guest's registers,
+ * changes them, and reads on; or it has the guest take the fault.
  *
- * Older Launchers know nothing of this and see nothing of it. Only a read(2)
- * of exactly a struct lguest_pending asks for records, and only a Launcher that
- * named them at LHREQ_INITIALIZE has device pages.
+ * Older Launchers see nothing of this. Only a read(2) of exactly a struct
+ * lguest_pending asks for records, and only a Launcher that named device pages
+ * at LHREQ_INITIALIZE has them.
  */
 #include <linux/errno.h>
 #include <linux/mm.h>
@@ -19,8 +19,8 @@
 #include "lg.h"
 
 /*
- * struct user_regs_struct of i386, in whose terms Launchers speak of registers:
- * where in struct lg_regs each of its words is.
+ * Launchers name a register by its offset in i386's struct user_regs_struct. This
+ * says where struct lg_regs has each word of that.
  */
 static const u16 registers[] = {
 	offsetof(struct lg_regs, ebx),
@@ -43,10 +43,10 @@ static const u16 registers[] = {
 };
 
 #define ORIG_EAX	11
-/* General registers, EIP and ESP. The rest decides over rights. */
+/* General registers, EIP and ESP. The rest decides about rights. */
 #define SETTABLE	(GENMASK(6, 0) | BIT(12) | BIT(15))
 
-/* The lower half of each is all that a guest has; we are little endian. */
+/* A guest has only the lower half of each, which comes first in memory. */
 static u32 *register_at(struct lguest *lg, unsigned long offset, bool set)
 {
 	unsigned long nr = offset / sizeof(u32);
@@ -96,7 +96,7 @@ int lg_set_reg(struct lguest *lg, unsigned long offset, u32 value)
 	return 0;
 }
 
-/* As much of the instruction at EIP as there is, up to the end of its page. */
+/* Read the bytes at EIP, or 0 in place of those that can't be read. */
 static void fetch_insn(struct lguest *lg, u8 *insn, u32 size)
 {
 	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
@@ -113,7 +113,7 @@ static void make_record(struct lguest *lg, u8 trap, u32 addr)
 	lg->pending.addr = addr;
 }
 
-/* in and out with the prefix that Launchers know, if any */
+/* in and out, perhaps with the one prefix that Launchers know */
 static bool is_port_access(const u8 *insn)
 {
 	if (*insn == 0x66)
@@ -126,8 +126,8 @@ static bool is_port_access(const u8 *insn)
  * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
  *
  * Context: may sleep.
- * Return: true if it is an access to a port, and &lguest.pending a record of
- * it; false if it is the host's to emulate, or with the guest dead.
+ * Return: true if it is an access to a port, with its record in &lguest.pending;
+ * false if the host is to emulate it, or with the guest dead.
  */
 bool lg_defer_port_access(struct lguest *lg)
 {
@@ -143,10 +143,10 @@ bool lg_defer_port_access(struct lguest *lg)
 /**
  * lg_defer_device_access() - let the Launcher emulate access to a device page
  * @lg: the guest, at an instruction that faulted; its own task calls
- * @gva: what it touched
- * @error_code: of the page fault that it is if the Launcher refuses
+ * @gva: the address that it touched
+ * @error_code: of the page fault, which the guest takes if the Launcher refuses
  *
- * Leaves a record in &lguest.pending, or the guest dead.
+ * This leaves a record in &lguest.pending, or the guest dead.
  *
  * Context: may sleep.
  */

@@ -4,13 +4,12 @@
  * (ABI.md section 1). One open file is one guest. The task that made the guest
  * runs it; any thread of its process may raise irqs and tie eventfds.
  *
- * What is written to a file may come from somebody else than who writes it, and
- * who writes may be more than who opened the file: a program with set-user-ID, to
- * which this file was handed as its stdout. Here a write makes the writer's memory a
- * guest's. So the file is of use only in the address space in which it was opened,
- * and an exec makes a new one; and INITIALIZE is for the credentials with which it
- * was opened. After that, a process may do with less: its memory is the guest's
- * already.
+ * A writer may have more rights than whoever opened the file, and may not have
+ * chosen what it writes: a set-user-ID program that got this file as its stdout.
+ * Here a write turns the writer's memory into a guest's. So the file works only in
+ * the address space that opened it, which an exec replaces; and INITIALIZE works
+ * only with the credentials that opened it. After that, a process may drop rights:
+ * its memory is the guest's already.
  */
 #include <linux/compat.h>
 #include <linux/cred.h>
@@ -30,13 +29,13 @@
 #define INITIALIZE_WORDS	3
 #define REQUEST_WORDS_MAX	(INITIALIZE_WORDS + 1)
 
-/* A word is an unsigned long of the process that calls. */
+/* A word is the calling process's unsigned long. */
 static size_t word_size(void)
 {
 	return in_compat_syscall() ? sizeof(u32) : sizeof(unsigned long);
 }
 
-/* A request's words from buf on; -EINVAL if the write is too short for them. */
+/* Copy a request's words. Return -EINVAL if the write is too short for them. */
 static int get_words(const char __user *buf, size_t size, unsigned long *words,
 		     unsigned int count)
 {
@@ -57,7 +56,7 @@ static int get_words(const char __user *buf, size_t size, unsigned long *words,
 
 static bool is_initialized(struct lguest *lg)
 {
-	/* Pairs with the release at the end of initialize(). */
+	/* Pairs with the release at the end of make_guest(). */
 	return smp_load_acquire(&lg->initialized);
 }
 
@@ -112,7 +111,7 @@ static int make_guest(struct lguest *lg, const unsigned long *words)
 	return 0;
 }
 
-/* The fourth word is of Launchers from 4.0 on; before, there were three. */
+/* Launchers from 4.0 on pass a fourth word; older ones pass three. */
 static int get_geometry(const char __user *buf, size_t size,
 			unsigned long *words)
 {
@@ -167,13 +166,13 @@ static ssize_t tie_eventfd(struct lguest *lg, const char __user *buf,
 	err = get_words(buf, size, words, 2);
 	if (err)
 		return err;
-	/* Cut to an int, it might be a file of the caller's after all. */
+	/* Cut to an int, this could name another of the caller's files. */
 	if (words[1] > INT_MAX)
 		return -EBADF;
 	return lg_assign_eventfd(lg, words[0], words[1]);
 }
 
-/* The guest's task alone may touch the vCPU, and while it is out. */
+/* Only the guest's task may touch the vCPU: while it is here, the guest is out. */
 static ssize_t access_vcpu(struct lguest *lg, unsigned long req,
 			   const char __user *buf, size_t size)
 {
@@ -198,8 +197,8 @@ static ssize_t access_vcpu(struct lguest *lg, unsigned long req,
 /**
  * lg_request() - one write(2) to the device: a request and its words
  * @lg: the open file's guest, or what is to become one
- * @buf: in the calling process
- * @size: bytes there
+ * @buf: the words, in the calling process
+ * @size: how many bytes they are
  *
  * Context: any task in the address space that opened the file; may sleep.
  * Return: what write(2) returns (ABI.md section 1): a positive count for
@@ -244,7 +243,7 @@ static ssize_t lg_device_write(struct file *file, const char __user *buf,
 {
 	if (!is_where_it_was_opened(file->private_data))
 		return -EPERM;
-	/* io_uring's threads have the memory, but should not become a guest's. */
+	/* io_uring workers share the memory, but must not become a guest's task. */
 	if (current->flags & PF_IO_WORKER)
 		return -EPERM;
 	if (*offset)			/* vCPU 0 is the only one */
@@ -258,7 +257,7 @@ static ssize_t read_reason(struct lguest *lg, char __user *buf, size_t size)
 
 	if (!len)
 		return 0;
-	/* It ends in a NUL in however small a buffer. */
+	/* A NUL ends it, however small the buffer is. */
 	if (copy_to_user(buf, lg->reason, len - 1) || put_user(0, buf + len - 1))
 		return -EFAULT;
 	return len;
@@ -271,7 +270,7 @@ static int put_word(char __user *buf, u32 word, size_t size)
 	return put_user((unsigned long)word, (unsigned long __user *)buf);
 }
 
-/* Of 32 bits, but Launchers may read a word instead. */
+/* A register has 32 bits, but Launchers may read a word instead. */
 static ssize_t read_reg(struct lguest *lg, char __user *buf, size_t size)
 {
 	size_t len = min(size, word_size());
@@ -301,7 +300,7 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 	struct lguest *lg = file->private_data;
 	int ret;
 
-	/* Nor after an exec: the task is the same, but its memory is not. */
+	/* After an exec the task is the same, but its memory is not. */
 	if (!is_where_it_was_opened(lg))
 		return -EPERM;
 	if (*offset || !is_initialized(lg))
@@ -318,12 +317,15 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
 	if (size < word_size())
 		return -EINVAL;
 
-	/* As io_uring asks before it runs the guest with its locks held. */
+	/* io_uring trusts this flag, and would run the guest with locks held. */
 	if (file->f_flags & O_NONBLOCK)
 		return -EAGAIN;
 
 	lg->wants_records = size == sizeof(struct lguest_pending);
-	/* What only a record can tell happens again if it finds no room. */
+	/*
+	 * Only a record can tell of accesses. The guest repeats its access if this
+	 * read(2) has no room for one.
+	 */
 	if (!lg->wants_records && lg->pending.trap != LG_VECTOR_HYPERCALL)
 		lg->pending.trap = 0;
 	ret = lg_run(lg);
@@ -336,7 +338,7 @@ static ssize_t lg_device_read(struct file *file, char __user *buf, size_t size,
  * It belongs to the caller's address space and credentials.
  *
  * Context: may sleep.
- * Return: to be freed by lg_destroy(), or NULL without memory.
+ * Return: the guest, which lg_destroy() frees, or NULL without memory.
  */
 struct lguest *lg_create(void)
 {
@@ -344,7 +346,7 @@ struct lguest *lg_create(void)
 
 	if (!lg)
 		return NULL;
-	/* Held, lest another is taken for it when it is gone. */
+	/* Hold it, so that no later one gets its address and passes for it. */
 	lg->mm = current->mm;
 	mmgrab(lg->mm);
 	lg->cred = get_current_cred();
@@ -358,7 +360,7 @@ struct lguest *lg_create(void)
 
 /**
  * lg_destroy() - free everything a guest has
- * @lg: nobody holds its file any more
+ * @lg: the guest, whose file nobody holds any more
  *
  * Context: may sleep.
  */
@@ -378,7 +380,7 @@ void lg_destroy(struct lguest *lg)
 
 static int lg_device_open(struct inode *inode, struct file *file)
 {
-	if (!current->mm)		/* a thread of the kernel's */
+	if (!current->mm)		/* a kernel thread */
 		return -EPERM;
 	file->private_data = lg_create();
 	return file->private_data ? 0 : -ENOMEM;

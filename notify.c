@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Eventfds in place of returns to the Launcher: a NOTIFY of an address that
- * one is tied to signals it, and the guest goes on.
+ * Eventfds in place of returns to the Launcher: a NOTIFY signals the eventfd
+ * that is tied to its address, and the guest goes on.
  */
 #include <linux/err.h>
 #include <linux/eventfd.h>
@@ -13,10 +13,10 @@
 #include "compat.h"
 #include "lg.h"
 
-/* More than any Launcher has virtqueues; a bound on what one can hold. */
+/* This bounds what a Launcher can hold. None has as many virtqueues. */
 #define EVENTFDS_MAX	4096
 
-/* 0 with what was there before in *old, or a negative error. */
+/* Return 0, with the one that was there before in *@old, or a negative error. */
 static int store_eventfd(struct lguest *lg, u32 address, struct eventfd_ctx *ctx,
 			 struct eventfd_ctx **old)
 {
@@ -38,7 +38,7 @@ static int store_eventfd(struct lguest *lg, u32 address, struct eventfd_ctx *ctx
 }
 
 /**
- * lg_assign_eventfd() - LHREQ_EVENTFD
+ * lg_assign_eventfd() - LHREQ_EVENTFD: tie an eventfd to an address
  * @lg: the guest
  * @address: what the guest will notify
  * @fd: an eventfd of the calling process
@@ -47,8 +47,8 @@ static int store_eventfd(struct lguest *lg, u32 address, struct eventfd_ctx *ctx
  * that sets up a device again has no use for the old one.
  *
  * Context: any task in the address space that opened the file; may sleep.
- * Return: 0, -EINVAL for address 0 or one no guest could have or an @fd that
- * is no eventfd, -EBADF, or -ENOMEM.
+ * Return: 0; -EINVAL if @address is 0 or beyond 4 GiB, or if @fd is no eventfd;
+ * -EBADF if it is not open; -ENOMEM without memory, or for one eventfd too many.
  */
 int lg_assign_eventfd(struct lguest *lg, unsigned long address, int fd)
 {
@@ -75,8 +75,8 @@ int lg_assign_eventfd(struct lguest *lg, unsigned long address, int fd)
  * @lg: the guest; its own task calls
  * @address: what it notifies
  *
- * How long that takes is up to the Launcher, as it is with a write(2) to the
- * eventfd: to wake all who wait for it, by epoll instances in epoll instances.
+ * The Launcher decides how long this takes, as with a write(2) to the eventfd:
+ * it wakes all who wait, even by epoll instances in epoll instances.
  *
  * Context: may sleep.
  * Return: true if an eventfd took it.
@@ -85,7 +85,7 @@ bool lg_signal_eventfd(struct lguest *lg, u32 address)
 {
 	struct eventfd_ctx *ctx;
 
-	/* It keeps the eventfd from being replaced and freed; and nobody spins. */
+	/* This keeps the eventfd from being replaced and freed, and none spins. */
 	mutex_lock(&lg->eventfd_lock);
 	ctx = xa_load(&lg->eventfds, address);
 	if (ctx)
@@ -105,7 +105,7 @@ void lg_free_eventfds(struct lguest *lg)
 	struct eventfd_ctx *ctx;
 	unsigned long address;
 
-	/* One by one: xa_destroy() has interrupts off for all that it finds. */
+	/* xa_destroy() has interrupts off for all it finds, so leave it nothing. */
 	xa_for_each(&lg->eventfds, address, ctx) {
 		xa_erase(&lg->eventfds, address);
 		eventfd_ctx_put(ctx);

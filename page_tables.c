@@ -126,7 +126,7 @@ static bool loses_rights(u64 was, u64 is)
 /* Make an spte for @map out of @entry, which has the host's page. Hold the lock. */
 static __always_inline void set_spte(struct lg_mmu *mmu, struct lg_leaf *leaf,
 				     unsigned int index,
-				      const struct lg_mapping *map, u64 entry)
+				     const struct lg_mapping *map, u64 entry)
 {
 	u32 pte = map->gfn << PAGE_SHIFT | offset_in_page(map->pte);
 
@@ -178,8 +178,8 @@ static u64 make_spte(u64 address, bool writable)
  */
 static __always_inline bool fill_from_rmap(struct lg_mmu *mmu,
 					   struct lg_leaf *leaf,
-					    unsigned int index,
-					    const struct lg_mapping *map)
+					   unsigned int index,
+					   const struct lg_mapping *map)
 {
 	bool writable = lg_may_write(map);
 	u64 known;
@@ -189,8 +189,8 @@ static __always_inline bool fill_from_rmap(struct lg_mmu *mmu,
 	 * An invalidation may let go of the lock before it has zapped a frame's
 	 * last spte. The frame must not get more of them meanwhile.
 	 */
-	known = mmu->invalidate_in_progress ? 0 :
-				     lg_rmap_spte(mmu, map->gfn, writable);
+	known = mmu->invalidate_in_progress ?
+		0 : lg_rmap_spte(mmu, map->gfn, writable);
 	if (known)
 		set_spte(mmu, leaf, index, map,
 			 make_spte(known & LG_PTE_PFN, writable));
@@ -348,7 +348,7 @@ static noinline void prefetch_around(struct lguest *lg, u32 gva,
 		if (wanted & BIT(bit + i) && was_accessed(&now))
 			set_spte(mmu, leaf, first + i, &now,
 				 make_spte(entry, lg_may_write(&now)) &
-				  ~LG_PTE_ACCESSED);
+				 ~LG_PTE_ACCESSED);
 	}
 	spin_unlock(&mmu->lock);
 	for (i = 0; i < got; i++)

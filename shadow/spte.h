@@ -35,7 +35,7 @@ static inline bool lg_may_write(const struct lg_mapping *map)
  */
 static inline bool lg_spte_in_sync(const struct lg_leaf *leaf,
 				   unsigned int index,
-				      const struct lg_mapping *map)
+				   const struct lg_mapping *map)
 {
 	u64 entry = READ_ONCE(leaf->sptes[index]);
 

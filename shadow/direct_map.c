@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the switcher may go by of the guest's own memory. Its kernel has that
- * mapped from kernel_address on, and there the switcher, which has no other tables
- * than the guest's, finds a page table without leaving them. As it goes by the
- * shadow, it finds either what the shadow maps or nothing. So a page counts as
- * found once the shadow maps it there, and until something else is to be mapped
- * there: that an entry goes away does no harm.
+ * Which pages of the guest's memory the switcher may read by the direct map. The
+ * guest's kernel has its memory mapped from kernel_address on. The switcher reads the
+ * guest's page tables there, without leaving the shadow tables. So it finds either
+ * the page that the shadow maps there, or nothing. A page counts as known once the
+ * shadow maps it there, until something else is to be mapped there. Zapping its spte
+ * does no harm.
  */
 #include <linux/mm.h>
 
@@ -15,11 +15,11 @@
 #include "lookup.h"
 
 /**
- * lg_direct_map_shadowed() - whether the shadow maps a page where the kernel should have it
+ * lg_direct_map_shadowed() - whether the shadow has a page in its direct-map place
  * @lg: the guest, with tables of its own; its own task calls
  * @gpa: an address in the page
  *
- * Return: true if so.
+ * Return: true if it does.
  */
 bool lg_direct_map_shadowed(struct lguest *lg, u32 gpa)
 {
@@ -41,7 +41,7 @@ static void learn(struct lguest *lg, u32 gpa)
 }
 
 /**
- * lg_direct_map_learn() - let the switcher walk the tables that were just walked
+ * lg_direct_map_learn() - let the switcher read the tables that we just walked
  * @lg: the guest, with tables of its own; its own task calls
  * @map: what lg_walk() found
  */
@@ -60,16 +60,16 @@ void lg_direct_map_learn(struct lguest *lg, const struct lg_mapping *map)
 }
 
 /**
- * lg_direct_map_find_data() - by which address the guest's kernel has struct lguest_data
+ * lg_direct_map_find_data() - find where the direct map has struct lguest_data
  * @lg: the guest; its own task calls
  *
- * The answer is in &lguest.data_gva, 0 if it is not known, and holds until
- * something else is mapped there.
+ * Sets &lguest.data_gva, to 0 if that is not known. It holds until something
+ * else is mapped there.
  */
 void lg_direct_map_find_data(struct lguest *lg)
 {
 	lg->data_gva = 0;
-	/* The switcher wants the words up to cr2, and looks at one page. */
+	/* The switcher needs the words up to cr2, in one page. */
 	if (!lg_data_ready(lg) || lg->mmu.root->gpa == LG_IDENTITY ||
 	    offset_in_page(lg->data) + LG_DATA_CR2 + sizeof(u32) > PAGE_SIZE ||
 	    !lg_direct_map_shadowed(lg, lg->data))
@@ -78,9 +78,9 @@ void lg_direct_map_find_data(struct lguest *lg)
 }
 
 /**
- * lg_direct_map_forget() - something else comes where the kernel should have a page
+ * lg_direct_map_forget() - something else is about to be mapped in the direct map
  * @lg: the guest; its own task calls
- * @gva: the address, from kernel_address up
+ * @gva: where, from kernel_address up
  */
 void lg_direct_map_forget(struct lguest *lg, u32 gva)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What of the shadow tables (shadow/tables.c) and of the reverse map (shadow/rmap.c) a guest
- * wants for each page that it maps. It wants that often enough for calls to count.
+ * The parts of shadow/tables.c and shadow/rmap.c that run for each page that a
+ * guest maps. They are inline because calls would cost too much there.
  */
 #ifndef LG_LOOKUP_H
 #define LG_LOOKUP_H
@@ -38,7 +38,7 @@ static inline u64 *lg_find_directory(struct lguest *lg, struct lg_root *root,
 					       root->pd[i];
 }
 
-/* Of a directory's entry that is present */
+/* @pde must be present. */
 static inline struct lg_leaf *lg_linked_leaf(u64 pde)
 {
 	struct page *table = pfn_to_page(lg_address_of(pde) >> PAGE_SHIFT);
@@ -47,12 +47,12 @@ static inline struct lg_leaf *lg_linked_leaf(u64 pde)
 }
 
 /**
- * lg_find_linked() - the leaf for an address, where the CPU finds it
+ * lg_find_linked() - find the linked leaf for an address
  * @lg: the guest; its own task calls
- * @root: a root of its
+ * @root: one of its roots
  * @gva: the address
  *
- * Return: the leaf; NULL if there is none that is linked.
+ * Return: the leaf; NULL if there is none, or it is not linked.
  */
 static inline struct lg_leaf *lg_find_linked(struct lguest *lg,
 					     struct lg_root *root, u32 gva)
@@ -93,12 +93,12 @@ static inline u32 *lg_head_of(struct lg_mmu *mmu, u32 gfn)
 }
 
 /**
- * lg_rmap_add() - note that a shadow entry maps a frame
+ * lg_rmap_add() - put an spte into the list of the frame that it maps
  * @mmu: the guest's shadow tables
- * @leaf: the entry's table
- * @index: the entry
- * @pte: the lower half of the guest's entry for it, with the frame in it;
- *	lg_rmap_prepare() was called for that
+ * @leaf: the leaf
+ * @index: of the spte in it
+ * @pte: the lower half of the guest's pte, which holds the frame;
+ *	lg_rmap_prepare() was called for that frame
  *
  * Context: &lg_mmu.lock held.
  */
@@ -118,15 +118,15 @@ static inline void lg_rmap_add(struct lg_mmu *mmu, struct lg_leaf *leaf,
 }
 
 /**
- * lg_rmap_spte() - a shadow entry that maps a frame, if one is near
+ * lg_rmap_spte() - find an spte that maps a frame, among the first few
  * @mmu: the guest's shadow tables
  * @gfn: the frame
  * @write: it must be writable
  *
- * As long as it is there, so is the host's page that it names.
+ * As long as the spte is there, so is the host's page that it names.
  *
  * Context: &lg_mmu.lock held.
- * Return: the entry, or 0.
+ * Return: the spte, or 0.
  */
 static inline u64 lg_rmap_spte(struct lg_mmu *mmu, u32 gfn, bool write)
 {
@@ -135,7 +135,7 @@ static inline u64 lg_rmap_spte(struct lg_mmu *mmu, u32 gfn, bool write)
 	u32 slot = head ? *head : 0;
 	unsigned int i;
 
-	/* A page that a hundred processes map must not take a hundred looks. */
+	/* A page that a hundred processes map must not take a hundred steps. */
 	for (i = 0; slot && i < LG_LOOKS; i++, slot = lg_link_of(mmu, slot)->next) {
 		u64 entry;
 
@@ -146,7 +146,7 @@ static inline u64 lg_rmap_spte(struct lg_mmu *mmu, u32 gfn, bool write)
 	return 0;
 }
 
-/* What the switcher compares with: a directory's entry for a table there */
+/* The pde that leads to a table at @gpa: the switcher compares pdes with it */
 static inline u32 lg_direct_map_entry(u32 gpa)
 {
 	return (gpa & PAGE_MASK) | LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER;
@@ -158,11 +158,11 @@ static inline u32 *lg_direct_map_slot(struct lguest *lg, u32 gpa)
 }
 
 /**
- * lg_direct_map_known() - whether the switcher may go by a page
+ * lg_direct_map_known() - whether the switcher may read a page by the direct map
  * @lg: the guest; its own task calls
  * @gpa: an address in the page
  *
- * Return: true if so.
+ * Return: true if it may.
  */
 static inline bool lg_direct_map_known(struct lguest *lg, u32 gpa)
 {

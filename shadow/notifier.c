@@ -2,11 +2,12 @@
 /*
  * The Launcher's memory changes under a running guest: munmap, mprotect,
  * copy-on-write after fork, swap, migration, the OOM killer. Nothing is
- * pinned; instead every shadow entry goes before the page it maps does.
+ * pinned; instead we zap every spte before the page that it maps goes.
  *
- * A fault that looks up a page while an invalidation is under way, or before
- * one that has ended since, may hold a page that is already gone: it compares
- * &lg_mmu.invalidate_seq from before the look-up and starts over.
+ * A fault may look a page up while an invalidation is in progress, or before one
+ * that has ended since. Then the page may be gone already. So the fault compares
+ * &lg_mmu.invalidate_seq with its value from before the look-up, and starts over if
+ * it has changed.
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -21,7 +22,7 @@ static struct lguest *guest_of(struct mmu_notifier *notifier)
 	return container_of(notifier, struct lguest, mmu.notifier);
 }
 
-/* Cut a range of Launcher addresses to the guest's frames. */
+/* Which of the guest's frames a range of Launcher addresses has. False if none. */
 static bool frames_of(struct lguest *lg, unsigned long start,
 		      unsigned long end, u32 *first, u32 *last)
 {
@@ -39,10 +40,10 @@ static bool frames_of(struct lguest *lg, unsigned long start,
 /**
  * lg_invalidate_seq() - whether a page may be looked up now
  * @mmu: the guest's shadow tables
- * @seq: for lg_invalidate_retry(), afterwards
+ * @seq: set to what lg_invalidate_retry() takes after the look-up
  *
  * Context: &lg_mmu.lock not held.
- * Return: false if an invalidation is under way.
+ * Return: false if an invalidation is in progress.
  */
 bool lg_invalidate_seq(struct lg_mmu *mmu, unsigned long *seq)
 {
@@ -56,12 +57,12 @@ bool lg_invalidate_seq(struct lg_mmu *mmu, unsigned long *seq)
 }
 
 /**
- * lg_invalidate_retry() - whether a page looked up may be gone by now
+ * lg_invalidate_retry() - whether a page that was looked up may be gone by now
  * @mmu: the guest's shadow tables
  * @seq: from lg_invalidate_seq(), before the page was looked up
  *
  * Context: &lg_mmu.lock held.
- * Return: true if the look-up must be done again.
+ * Return: true if the caller must look the page up again.
  */
 bool lg_invalidate_retry(struct lg_mmu *mmu, unsigned long seq)
 {
@@ -69,9 +70,9 @@ bool lg_invalidate_retry(struct lg_mmu *mmu, unsigned long seq)
 }
 
 /*
- * With the lock dropped in between, the vCPU's task may run meanwhile, but what it
- * does to these frames is to zap entries as well: with an invalidation under way
- * none is filled.
+ * The vCPU's task may run whenever the lock is free, but all it can do to these
+ * frames is to zap sptes as well: it fills none while an invalidation is in
+ * progress.
  */
 static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
 {
@@ -86,8 +87,8 @@ static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
 			cond_resched();
 	} while (!done);
 	/*
-	 * What another change has dropped, our caller counts on not being used
-	 * either; and the guest may not be out yet for that.
+	 * Another invalidation may have zapped our sptes, and the guest may not
+	 * have come out for it yet. Our caller counts on the guest being out.
 	 */
 	if (zapped || READ_ONCE(mmu->invalidate_in_progress) > 1)
 		lg_vcpu_kick_and_wait(lg);
@@ -171,7 +172,7 @@ static mmu_notifier_young_t test_young(struct mmu_notifier *notifier,
 
 /*
  * The address space ends: by exit, exec, or with the last file closed. Nobody is in
- * it any more to fill an entry, and there is time: SRCU is what keeps us here.
+ * it any more to fill sptes. We may sleep here: only SRCU is held.
  */
 static void release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PCIDs for shadow roots. The CPU marks what it caches with the PCID that CR3
- * holds, and so may keep it while others run. Which is to say that it may have
- * become wrong meanwhile, in one of three ways: another root has that PCID now;
- * the tables have lost something (lg_inc_tlb_gen()); or another guest, whose
- * PCIDs are the same, had the CPU. Each time a PCID comes into use it is
- * decided here whether it starts empty.
+ * PCIDs for roots. The CPU tags what it caches with the PCID that CR3 holds,
+ * and may keep it while others run. Meanwhile it may become wrong, in one of
+ * three ways: another root got that PCID; the tables lost something
+ * (lg_inc_tlb_gen()); or another guest, whose PCIDs are the same, had the CPU.
+ * So this file decides, whenever a PCID comes into use, whether it starts
+ * empty.
  */
 #include <linux/string.h>
 
@@ -28,13 +28,13 @@ static bool find_pcid(struct lg_pcids *pcids, u64 root)
 }
 
 /**
- * lg_pcid_choose() - the PCID for a root that comes into use
+ * lg_pcid_choose() - choose the PCID for a root that comes into use
  * @pcids: the guest's
- * @root: the root's id; no other root ever had it, or will
- * @tlb_gen: that of the tables, read before the CPU may walk them
+ * @root: the root's id, which no other root ever has
+ * @tlb_gen: &lg_mmu.tlb_gen, read before the CPU may walk the tables
  *
- * Who calls this is to load CR3 with it: what is not kept then is as of
- * @tlb_gen from there on.
+ * The caller must load CR3 with the answer: from then on, what the CPU has cached
+ * under that PCID counts as of @tlb_gen.
  *
  * Return: the lowest 12 bits of CR3, and %LG_CR3_NOFLUSH if the CPU may keep what
  * it has cached under that PCID.
@@ -59,8 +59,8 @@ u64 lg_pcid_choose(struct lg_pcids *pcids, u64 root, u64 tlb_gen)
 }
 
 /**
- * lg_pcid_forget() - nothing is known of what the TLB has
- * @pcids: the guest's, which comes onto a CPU
+ * lg_pcid_forget() - let each PCID start empty at its next use
+ * @pcids: of a guest that comes onto a CPU
  */
 void lg_pcid_forget(struct lg_pcids *pcids)
 {

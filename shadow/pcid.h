@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which PCID a root of a guest's shadow tables has, and what that is worth. */
+/* Which PCID each root has, and whether what the TLB has under it is still good. */
 #ifndef LG_PCID_H
 #define LG_PCID_H
 
@@ -7,9 +7,9 @@
 #include <linux/types.h>
 
 /*
- * Eight that no kernel takes for itself. Those of its address spaces are its
- * ASIDs + 1, below 2048; and with page-table isolation these again with bit 11
- * set, but then it has no more than a handful.
+ * Eight PCIDs that no kernel uses. A kernel's PCIDs are its ASIDs + 1, below
+ * 2048. With page-table isolation it uses these with bit 11 set, too, but then
+ * it has only a handful.
  */
 #define LG_PCID_FIRST		0xff8
 #define LG_PCID_COUNT		8
@@ -18,10 +18,10 @@
 #define LG_CR3_NOFLUSH		BIT_ULL(63)
 
 /**
- * struct lg_pcid - what the TLB has under one of them
- * @root: translations of this root, by its id; or 0 if that is not known
- * @tlb_gen: as of this tlb_gen of the tables
- * @used: &lg_pcids.uses when it last was
+ * struct lg_pcid - what the TLB has under one PCID
+ * @root: id of the root whose translations these are, or 0 if that is not known
+ * @tlb_gen: &lg_mmu.tlb_gen that they are as of
+ * @used: &lg_pcids.uses when this PCID last came into use
  */
 struct lg_pcid {
 	u64 root;
@@ -32,8 +32,8 @@ struct lg_pcid {
 /**
  * struct lg_pcids - the PCIDs of a guest, on the CPU that it is on
  * @pcid: all of them
- * @last: the one in use
- * @uses: how often another came into use
+ * @last: index of the one in use
+ * @uses: how often another one came into use
  */
 struct lg_pcids {
 	struct lg_pcid pcid[LG_PCID_COUNT];

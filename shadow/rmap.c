@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The reverse map: from a guest frame to every shadow entry that maps it, so
- * that a change of the Launcher's memory, or of one guest table, costs what it
- * touches and no more.
+ * The rmap: from a gfn to every spte that maps it, so that a change of the
+ * Launcher's memory, or of one guest table, costs what it touches and no more.
  *
- * Links lie beside the entries they belong to, so that adding one cannot fail:
- * lists are doubly linked by slot numbers, and the first slot of each frame
- * stands in a page of heads that exists once a frame near it was mapped.
+ * Each leaf has a link for each of its sptes, so adding one cannot fail. Slot
+ * numbers link the lists in both directions. The first slot of each list lies
+ * in a page of heads, which exists once a frame near it was mapped.
  */
 #include <linux/gfp.h>
 #include <linux/mm.h>
@@ -16,9 +15,9 @@
 #include "lookup.h"
 
 /**
- * lg_rmap_init() - no frame is mapped yet
- * @mmu: a new guest's shadow tables, their limit set
- * @frames: how many frames it has, 1 at least
+ * lg_rmap_init() - set up an empty rmap
+ * @mmu: a new guest's shadow tables, with @limit set
+ * @frames: how many frames the guest has, 1 at least
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -39,9 +38,9 @@ int lg_rmap_init(struct lg_mmu *mmu, u32 frames)
 }
 
 /**
- * lg_rmap_add_leaf() - let a new leaf have entries that map frames
+ * lg_rmap_add_leaf() - give a new leaf its id, by which slots name its sptes
  * @mmu: the guest's shadow tables
- * @leaf: the leaf; its @id is set
+ * @leaf: the leaf
  *
  * Context: the vCPU's task, no lock held; may sleep.
  * Return: 0 or -ENOMEM.
@@ -51,7 +50,7 @@ int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
 	struct lg_leaf ***page;
 	int id;
 
-	/* One more than there ever may be, for no slot is 0. */
+	/* Ids start at 1 so that no slot is 0, and still are more than leaves. */
 	id = ida_alloc_range(&mmu->leaf_ids, 1, mmu->limit, GFP_KERNEL_ACCOUNT);
 	if (id < 0)
 		return -ENOMEM;
@@ -71,7 +70,7 @@ int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
 /**
  * lg_rmap_remove_leaf() - undo lg_rmap_add_leaf()
  * @mmu: the guest's shadow tables
- * @leaf: the leaf, without entries
+ * @leaf: the leaf, without sptes
  *
  * Context: the vCPU's task, or nobody runs the guest any more.
  */
@@ -98,22 +97,22 @@ int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
 	page = (u32 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 	if (!page)
 		return -ENOMEM;
-	/* Pairs with lg_head_of(): who sees it sees it empty. */
+	/* Pairs with lg_head_of(): whoever sees the page must see it empty. */
 	smp_store_release(heads, page);
 	return 0;
 }
 
 /**
- * lg_zap_spte() - clear a shadow entry and take it out of its frame's list
+ * lg_zap_spte() - zap an spte, and take it out of its frame's list
  * @mmu: the guest's shadow tables
- * @leaf: the entry's table
- * @index: the entry
+ * @leaf: the leaf
+ * @index: of the spte in it
  *
- * A guest that is in may go by it still: the caller kicks the vCPU unless it is
- * the vCPU.
+ * The TLB may still have it if the guest is in. So the caller kicks the vCPU,
+ * unless it is the vCPU's task.
  *
  * Context: &lg_mmu.lock held.
- * Return: true if the entry was present.
+ * Return: true if the spte was present.
  */
 bool lg_zap_spte(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 {
@@ -134,18 +133,18 @@ bool lg_zap_spte(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 }
 
 /**
- * lg_zap_frames() - clear shadow entries that map a range of frames
+ * lg_zap_frames() - zap sptes that map a range of frames
  * @mmu: the guest's shadow tables
- * @first: first frame; when this returns, the one to go on from
+ * @first: first frame; on return, the one to go on from
  * @last: last frame
- * @zapped: becomes true if any entry was present
+ * @zapped: becomes true if any spte was present
  *
- * How many entries map a frame is up to the guest. So these are counted, and what
- * is left after some hundred is for another call: the caller lets go of the lock
- * before. Frames that nothing maps count as well.
+ * The guest decides how many sptes map a frame. So one call zaps some hundreds, and
+ * leaves the rest to the next call; the caller lets go of the lock in between.
+ * Frames that nothing maps count as well.
  *
  * Context: &lg_mmu.lock held.
- * Return: true if none is left.
+ * Return: true if no spte is left.
  */
 bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped)
 {
@@ -169,24 +168,25 @@ bool lg_zap_frames(struct lg_mmu *mmu, u32 *first, u32 last, bool *zapped)
 }
 
 /**
- * lg_age_frames() - whether the guest used frames since it was last asked
+ * lg_age_frames() - whether the guest used frames since the last call that cleared
  * @mmu: the guest's shadow tables
  * @first: first frame
  * @last: last frame
- * @clear: forget it
+ * @clear: clear the accessed bits
  *
- * The CPU sets the accessed bit of shadow entries while the guest runs. A
- * translation that it holds may hide a use; the answer steers page reclaim only,
- * and who wants it to be exact calls lg_inc_tlb_gen().
+ * The CPU sets the accessed bit of an spte while the guest runs, but not if the TLB
+ * has the translation. So the answer may miss a use. It only steers page reclaim;
+ * a caller that wants it to be exact calls lg_inc_tlb_gen().
  *
- * Nor is it exact if there is much to look at: who asks may hold a lock of the
- * host's, and how many entries map a frame is up to the guest. So a thousand
- * decide, the newest of each frame first, and for the rest it has not been used.
- * If it has, the guest loses a page that it must fault in again. The other way
- * round, it could keep its pages from being reclaimed.
+ * Nor is the answer exact if there is much to look at: the caller may hold a
+ * lock of the host's, and the guest decides how many sptes map a frame. So we
+ * look at a thousand, the newest of each frame first, and take the rest for
+ * unused. If they were used, the guest loses a page that it must fault in
+ * again. If we took them for used, a guest could keep its pages from being
+ * reclaimed.
  *
  * Context: &lg_mmu.lock held.
- * Return: true if any entry was accessed.
+ * Return: true if any spte that we looked at was accessed.
  */
 bool lg_age_frames(struct lg_mmu *mmu, u32 first, u32 last, bool clear)
 {
@@ -217,7 +217,7 @@ bool lg_age_frames(struct lg_mmu *mmu, u32 first, u32 last, bool clear)
 
 /**
  * lg_rmap_free() - undo lg_rmap_init()
- * @mmu: shadow tables without entries
+ * @mmu: shadow tables without sptes
  */
 void lg_rmap_free(struct lg_mmu *mmu)
 {

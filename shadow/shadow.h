@@ -42,7 +42,10 @@
 #define LG_ROOT_CACHE		16
 #define LG_IDENTITY		U32_MAX	/* root of a guest without tables */
 
-/* Entries, and frames without any, that are zapped or aged with the lock held */
+/*
+ * How many sptes, and frames without any, are zapped or aged in one go, with the
+ * lock held
+ */
 #define LG_ZAP_BATCH		512
 #define LG_AGE_BATCH		1024
 
@@ -50,12 +53,12 @@ struct lg_mapping;
 struct lguest;
 
 /**
- * struct lg_rmap_link - membership of a shadow entry in its frame's list
- * @next: slot of the next entry that maps @gfn, or 0
+ * struct lg_rmap_link - an spte's place in the list of its frame
+ * @next: slot of the next spte that maps the frame, or 0
  * @prev: slot of the one before, or 0 for the first
  *
- * A slot names a leaf entry of this guest: (leaf id << 9) + index. Leaf ids
- * start at 1, so that no slot is 0.
+ * A slot names an spte of this guest: (leaf id << 9) + index. Leaf ids start at
+ * 1, so that no slot is 0.
  */
 struct lg_rmap_link {
 	u32 next;
@@ -66,24 +69,24 @@ struct lg_rmap_link {
  * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
  * @sptes: the table that the CPU walks
  * @id: where it is in &lg_mmu.leaves
- * @rights: what of %LG_PTE_RIGHTS the guest's directory entry had when the entries
- *	were filled, or %LG_RIGHTS_DIFFER
- * @filled: which entries are present
- * @ptes: the lower half of each of the guest's entries, as last seen. It has the
- *	frame, as a guest has less than 4 GiB
- * @link: one reverse-map link beside each entry
+ * @rights: those of %LG_PTE_RIGHTS that the guest's pde had when the sptes were
+ *	filled, or %LG_RIGHTS_DIFFER
+ * @filled: which sptes are present
+ * @ptes: the lower half of each guest pte, as last seen. It holds the frame, since
+ *	a guest has less than 4 GiB
+ * @link: the rmap link of each spte
  *
- * With &lg_mmu.lock held these are true of each entry (lg_leaf_is_sound() looks):
+ * With &lg_mmu.lock held these are true of each spte (lg_leaf_is_sound() looks):
  *
  * - It is present if, and only if, its bit in @filled is set, and it is in the list
  *   of the frame that its @ptes has.
  * - It is writable only if its @ptes has WRITE and DIRTY, and @rights have WRITE.
- * - It is the user's if, and only if, its @ptes and @rights are. It has NX if @rights
- *   have that.
+ * - It has USER if, and only if, its @ptes and @rights have. It has NX if @rights
+ *   have.
  *
- * @rights are one value for 512 entries. So if entries were filled under different
- * ones they become %LG_RIGHTS_DIFFER, of which the last two say nothing; and the next
- * lg_sync_leaf() reads all of the guest's entries instead of comparing them.
+ * @rights are one value for 512 sptes. If these were filled under different rights,
+ * @rights are %LG_RIGHTS_DIFFER. Then the last two rules do not apply to @rights,
+ * and the next lg_sync_leaf() reads all guest ptes instead of comparing them.
  */
 struct lg_leaf {
 	u64 *sptes;
@@ -94,13 +97,13 @@ struct lg_leaf {
 	struct lg_rmap_link link[LG_TABLE_ENTRIES];
 };
 
-/* No guest's directory entry has these. */
+/* No guest's pde has these. */
 #define LG_RIGHTS_DIFFER	U64_MAX
 
 /**
  * struct lg_guest_pd - the PAE guest's directory that one of ours shadows
- * @gpa: that one, or 0
- * @root: whose directory ours is
+ * @gpa: where the guest's lies, or 0
+ * @root: the root that ours belongs to
  * @node: in &lg_mmu.guest_pds, if @gpa is not 0
  */
 struct lg_guest_pd {
@@ -111,16 +114,16 @@ struct lg_guest_pd {
 
 /**
  * struct lg_root - the shadow of one guest top-level table
- * @id: no other root of this guest ever had it, nor 0
- * @gpa: what the guest calls it by (its cr3), or %LG_IDENTITY
+ * @id: never 0, and never the id of another root of this guest
+ * @gpa: the guest's name for it (its cr3), or %LG_IDENTITY
  * @list: in &lg_mmu.roots
  * @used: &lg_mmu.uses when it last came into use
- * @pdpt: the four directories below 4 GiB; the rest is never used
- * @pd: of these, those that no other root shares
- * @links: for each of these, the leaves that the CPU finds there
- * @guest_pd: for each of these, the guest's directory that it shadows
+ * @pdpt: leads to the four directories below 4 GiB; the rest is never used
+ * @pd: those of the four that no other root shares
+ * @links: which leaves are linked to each of @pd
+ * @guest_pd: the guest's directory that each of @pd shadows
  * @flushes: &lg_mmu.flushes when it was last in use
- * @top: the tables above @pdpt, from the one that cr3 holds down
+ * @top: the tables above @pdpt, beginning with the one that cr3 holds
  * @levels: how many of @top there are
  * @cr3: what the CPU has in CR3 while this root is in use
  */
@@ -142,38 +145,38 @@ struct lg_root {
 /**
  * struct lg_mmu - shadow paging of one guest
  * @notifier: follows the Launcher's mappings
- * @lock: leaf entries, which are filled, links, and @invalidate_seq; the vCPU alone
- *	makes and frees tables
+ * @lock: protects sptes, which of them are filled, rmap links, and the invalidation
+ *	counters. Tables need no lock: the vCPU's task alone makes and frees them
  * @invalidate_seq: grows at the end of each invalidation
- * @invalidate_in_progress: invalidations that have begun and not ended
+ * @invalidate_in_progress: invalidations that have started and not ended
  * @invalidate_wait: woken when @invalidate_in_progress returns to 0
- * @leaf_ids: those in use
- * @leaves: pages of 512 leaf tables, by id / 512; NULL where none ever was
- * @leaf_pages: how many there are at most
- * @heads: pages of 1024 slots, the first that maps a frame, by gfn / 1024; NULL
- *	where none ever was mapped
- * @head_pages: how many there are at most
+ * @leaf_ids: the leaf ids in use
+ * @leaves: pages of 512 pointers to leaves, by id / 512; NULL where none ever was
+ * @leaf_pages: how many pages @leaves has at most
+ * @heads: pages of 1024 slots, by gfn / 1024: the first spte that maps each frame;
+ *	NULL where no frame ever was mapped
+ * @head_pages: how many pages @heads has at most
  * @tlb_gen: see lg_inc_tlb_gen()
- * @roots: shadows of top-level tables
- * @ids: how many there ever were
- * @by_gpa: the same by &lg_root.gpa / 32, as a PAE guest aligns them
- * @root_cache: of these, some that were looked up lately
+ * @roots: all roots
+ * @ids: how many roots there ever were
+ * @by_gpa: all roots by &lg_root.gpa / 32, as a PAE guest aligns its tables
+ * @root_cache: some roots that were looked up lately
  * @uses: how often a root came into use
- * @root: the one in use
+ * @root: the root in use
  * @boot_table: gpa of the table that the guest found at LGUEST_INIT, or 0
  * @pae: the guest's tables have PAE's format
  * @flushes: how often the guest flushed everything
  * @kernel_pd: directories wholly above kernel_address, shared by all roots
- * @kernel_pd_gpa: for these, what &lg_root.guest_pd is for others
- * @guest_pds: those of all roots, by &lg_guest_pd.gpa
- * @kernel_links: for each of those, the leaves that the CPU finds there
+ * @kernel_pd_gpa: gpa of the guest's directory that each of @kernel_pd shadows
+ * @guest_pds: each &lg_root.guest_pd, by its gpa
+ * @kernel_links: which leaves are linked to each of @kernel_pd
  * @tables: pages and leaves in use
- * @limit: how many there may be
+ * @limit: how many @tables there may be
  * @executes_user: ring 1 has executed a page that ring 3 may execute too
  */
 struct lg_mmu {
 	struct mmu_notifier notifier;
-	spinlock_t lock;	/* leaf entries, links, invalidate_seq */
+	spinlock_t lock;	/* sptes, rmap links, invalidate_* */
 	unsigned long invalidate_seq;
 	unsigned int invalidate_in_progress;
 	wait_queue_head_t invalidate_wait;
@@ -202,22 +205,21 @@ struct lg_mmu {
 };
 
 /**
- * lg_inc_tlb_gen() - CPUs must not go by what they know of a guest's tables
+ * lg_inc_tlb_gen() - make the CPU forget what it has cached of a guest's tables
  * @mmu: the guest's shadow tables
  *
- * To be called whenever the tables have lost something that a CPU may have read
- * there: an entry that was present, or a right that it gave. What has only come
- * to them, no CPU knows otherwise: it does not keep that something is not there,
- * and before it faults for a right it looks again.
+ * Call this whenever the tables lose something that a CPU may have cached: a
+ * present entry, or a right. What the tables gain needs no call: a CPU caches no
+ * absent entries, and it walks again before it faults for a right.
  *
- * The next entry to the guest starts with none of its translations cached then. A
- * guest that is in must come out for that: see lg_vcpu_kick_and_wait().
+ * The next entry to the guest starts with none of its translations cached. If the
+ * guest is in, it must come out for that: see lg_vcpu_kick_and_wait().
  *
  * Context: any.
  */
 static inline void lg_inc_tlb_gen(struct lg_mmu *mmu)
 {
-	/* Whoever sees this sees what has become of the tables. */
+	/* Whoever sees the new count must see the changed tables. */
 	smp_mb__before_atomic();
 	atomic_long_inc(&mmu->tlb_gen);
 }
@@ -250,13 +252,13 @@ void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index);
 bool lg_learn_pae(struct lguest *lg);
 void lg_set_pmd(struct lguest *lg, u32 pd_gpa, u32 index);
 
-/* shadow/direct_map.c: what the switcher finds of the guest's tables */
+/* shadow/direct_map.c: which of the guest's tables the switcher may read */
 bool lg_direct_map_shadowed(struct lguest *lg, u32 gpa);
 void lg_direct_map_find_data(struct lguest *lg);
 void lg_direct_map_learn(struct lguest *lg, const struct lg_mapping *map);
 void lg_direct_map_forget(struct lguest *lg, u32 gva);
 
-/* shadow/tables.c: what the entries are in */
+/* shadow/tables.c: the tables as such */
 void lg_set_guest_pd(struct lguest *lg, struct lg_root *root, u32 gva,
 		     u32 pd_gpa);
 void lg_unlink_guest_pd(struct lguest *lg, u32 pd_gpa, unsigned int index);
@@ -277,14 +279,14 @@ void lg_free_root(struct lguest *lg, struct lg_root *root);
 void lg_make_room(struct lguest *lg);
 void lg_free_tables(struct lguest *lg);
 
-/* shadow/sync.c: whether the entries still say what the guest's do */
+/* shadow/sync.c: whether sptes still match the guest's ptes */
 bool lg_sync_leaf(struct lguest *lg, struct lg_leaf *leaf,
 		  const struct lg_mapping *map);
 
 /* shadow/prove.c, in debug builds: the invariants of struct lg_leaf */
 bool lg_leaf_is_sound(struct lg_mmu *mmu, const struct lg_leaf *leaf);
 
-/* shadow/rmap.c: from a guest frame to the shadow entries that map it */
+/* shadow/rmap.c: from a gfn to the sptes that map it */
 int lg_rmap_init(struct lg_mmu *mmu, u32 frames);
 int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);
 void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a shadow entry says, given what the guest's tables say. Each page that a
- * guest maps asks for this, often enough for calls to count.
+ * What an spte says, given what the guest's tables say. These are inline because
+ * they run for each page that a guest maps: calls would cost too much.
  */
 #ifndef LG_SPTE_H
 #define LG_SPTE_H
@@ -10,15 +10,15 @@
 #include "../guest/tables.h"
 #include "../lg.h"
 
-/* The bits that a shadow entry takes over from the guest's. */
+/* The bits that an spte takes over from the guest's entries */
 static inline u64 lg_shadow_bits(const struct lg_mapping *map)
 {
 	return lg_mapping_rights(map) & (LG_PTE_USER | lg_pte_nx);
 }
 
 /*
- * A page that the guest has not written yet stays read-only, so that its first
- * write faults and the guest's dirty bit can be set.
+ * A page that the guest has not written yet stays read-only: its first write must
+ * fault, so that we can set the dirty bit in the guest's pte.
  */
 static inline bool lg_may_write(const struct lg_mapping *map)
 {
@@ -26,12 +26,12 @@ static inline bool lg_may_write(const struct lg_mapping *map)
 }
 
 /**
- * lg_spte_in_sync() - whether the guest's tables still justify a shadow entry
- * @leaf: the entry's table
- * @index: the entry
+ * lg_spte_in_sync() - whether an spte still matches the guest's tables
+ * @leaf: the leaf
+ * @index: of the spte in it
  * @map: what the guest's tables say now
  *
- * Return: true if it would be filled like this, or with more rights.
+ * Return: true if it would be filled like this now, or with more rights.
  */
 static inline bool lg_spte_in_sync(const struct lg_leaf *leaf,
 				   unsigned int index,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * After the guest has flushed its TLB, or changed a directory, shadow entries may
- * say what the guest's own no longer do. They are compared, and those that differ
- * are zapped.
+ * After the guest has flushed its TLB, or changed a directory, sptes may no longer
+ * match its ptes. This file compares them, and zaps those that do not.
  */
 #include <linux/bitmap.h>
 #include <linux/mm.h>
@@ -21,7 +20,7 @@ static void prove(struct lg_mmu *mmu, const struct lg_leaf *leaf)
 	spin_unlock(&mmu->lock);
 }
 
-/* Of 64 entries from @first on, those in which the guest's have changed */
+/* Sync those of the 64 sptes from @first on whose bit is set in @changed. */
 static noinline bool sync_entries(struct lguest *lg, struct lg_leaf *leaf,
 				  const struct lg_mapping *map,
 				  unsigned int first, unsigned long changed)
@@ -34,7 +33,7 @@ static noinline bool sync_entries(struct lguest *lg, struct lg_leaf *leaf,
 	if (!lg_read_ptes(lg, map, first, changed, ptes))
 		return false;
 	spin_lock(&mmu->lock);
-	/* What has gone meanwhile is not there to be dropped. */
+	/* lg_zap_spte() passes over those that the notifier zapped meanwhile. */
 	for_each_set_bit(i, &changed, BITS_PER_LONG) {
 		unsigned int index = first + i;
 
@@ -49,11 +48,11 @@ static noinline bool sync_entries(struct lguest *lg, struct lg_leaf *leaf,
 }
 
 /**
- * lg_sync_leaf() - drop the entries that the guest's tables don't bear out
+ * lg_sync_leaf() - zap the sptes of a leaf that no longer match the guest's ptes
  * @lg: the guest; its own task calls
  * @leaf: the leaf
- * @map: what the guest's tables say of an address in it, but for the page table's
- *	entry itself
+ * @map: what the guest's directories say of an address in the leaf; its pte is not
+ *	looked at
  *
  * Context: may sleep.
  * Return: true; false with the guest dead.

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tables that the CPU walks, as such: made, found, linked to each other,
- * and freed. What their entries say is page_tables.c's business.
+ * The tables that the CPU walks, as such: this file makes, finds, links, and frees
+ * them. page_tables.c decides what their entries say.
  *
  * A root covers 4 GiB: 4 directory pointers, directories of 512 entries, and
- * leaves of 512 entries. Both guest formats (guest/tables.c) fit: it is the
- * shape of a PAE guest's, and an entry of a 2-level guest's directory covers
- * two of our leaves. From kernel_address up all tables of a guest agree (ABI.md
- * section 6), so directories up there exist once per guest.
+ * leaves of 512 entries. Both guest formats (guest/tables.c) fit: a PAE guest's
+ * tables have this shape, and a 2-level guest's pde covers two of our leaves. From
+ * kernel_address up all tables of a guest agree (ABI.md section 6), so directories
+ * up there exist once per guest.
  *
- * When a guest flushes its TLB, or changes a directory, only a few of the
- * entries below have become wrong as a rule. So a leaf is unlinked then, and
- * kept; and when the guest comes there again, those entries that its tables no
- * longer bear out are dropped before it is linked again. Where it has just been
- * it will come again as a rule, so that is done at once when it flushes. It pays
- * for what it uses, and not for what it has.
+ * When a guest flushes its TLB, or changes a directory, as a rule only a few of
+ * the sptes below have become wrong. So we unlink the leaf and keep it. When
+ * the guest next comes there, lg_sync_leaf() zaps the sptes that no longer
+ * match before the leaf is linked again. As a rule a guest soon comes back to
+ * where it just was, so a flush syncs at once the leaves that the CPU has used
+ * since the last one. A guest pays for what it uses, not for what it has.
  *
- * The vCPU's task alone makes, links and frees tables. Entries of leaves also go
- * when the Launcher's memory changes (shadow/notifier.c); &lg_mmu.lock covers those.
+ * The vCPU's task alone makes, links and frees tables. The notifier zaps sptes,
+ * too, when the Launcher's memory changes (shadow/notifier.c); &lg_mmu.lock
+ * protects them.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -32,7 +33,7 @@
 #define TABLE_FLAGS	(LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER | \
 			 LG_PTE_ACCESSED)
 
-/* The most that filling one entry may need: root, directory, leaf. */
+/* How many tables and leaves a fill may need at most: root, directory, leaf */
 #define FILL_MAX	5
 
 static u64 entry_of(void *table)
@@ -41,9 +42,9 @@ static u64 entry_of(void *table)
 }
 
 /*
- * An entry that is not present, but from which the leaf is found. The address is
- * inverted: a CPU with the L1TF flaw guesses with what is there, and this is
- * beyond any memory.
+ * The pde of an unlinked leaf: not present, but we find the leaf by it. The
+ * address is inverted, and so beyond any memory, because a CPU with the L1TF
+ * flaw speculates with the address in an absent entry.
  */
 static u64 unlinked(u64 entry)
 {
@@ -72,7 +73,7 @@ static void free_table(struct lguest *lg, u64 *table)
 	lg->mmu.tables--;
 }
 
-/* From which of the guest's directories one is filled; 0 without PAE tables */
+/* The guest's directory that one of ours shadows; 0 without PAE tables */
 static u32 guest_pd_of(struct lguest *lg, struct lg_root *root,
 		       unsigned int i)
 {
@@ -135,9 +136,9 @@ free_struct:
 }
 
 /**
- * lg_find_leaf() - the leaf for an address, linked or not
+ * lg_find_leaf() - find the leaf for an address, linked or not
  * @lg: the guest; its own task calls
- * @root: a root of its
+ * @root: one of its roots
  * @gva: the address
  *
  * Return: the leaf or NULL.
@@ -149,7 +150,7 @@ struct lg_leaf *lg_find_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 	return pd ? leaf_at(pd[lg_pde_index(gva)]) : NULL;
 }
 
-/* The directory for an address, made and linked if need be. */
+/* Find one of a root's four directories, or make it, and link it. */
 static u64 *make_directory(struct lguest *lg, struct lg_root *root,
 			   unsigned int i)
 {
@@ -164,20 +165,19 @@ static u64 *make_directory(struct lguest *lg, struct lg_root *root,
 		else
 			root->pd[i] = pd;
 	}
-	/* Another root may have made the shared one. */
+	/* Another root may have made it, if it is shared. */
 	root->pdpt[i] = entry_of(pd);
 	return pd;
 }
 
 /**
- * lg_link_leaf() - the leaf for an address, where the CPU finds it
+ * lg_link_leaf() - find the leaf for an address, or make it, and link it
  * @lg: the guest; its own task calls
- * @root: a root of its
+ * @root: one of its roots
  * @map: what the guest's tables say of @gva
  * @gva: the address
  *
- * One that was unlinked has no entries left that the guest's tables don't bear
- * out.
+ * A leaf that was unlinked is synced before.
  *
  * Context: may sleep.
  * Return: the leaf; NULL without memory, or with the guest dead.
@@ -211,10 +211,10 @@ struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 }
 
 /**
- * lg_unlink_leaf() - look again at what the guest's tables say, before next use
+ * lg_unlink_leaf() - unlink a leaf, so that it is synced before its next use
  * @lg: the guest; its own task calls
- * @root: a root of its
- * @gva: an address whose directory entry may have changed
+ * @root: one of its roots
+ * @gva: an address whose pde in the guest's tables may have changed
  */
 void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 {
@@ -230,10 +230,10 @@ void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 }
 
 /**
- * lg_unlink_directory() - the same for all that a directory covers
+ * lg_unlink_directory() - unlink all leaves of a directory
  * @lg: the guest; its own task calls
- * @root: a root of its
- * @i: which of its four
+ * @root: one of its roots
+ * @i: which of its four directories
  */
 void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 			 unsigned int i)
@@ -260,15 +260,18 @@ static void set_guest_pd(struct lg_mmu *mmu, struct lg_guest_pd *tracked, u32 pd
 }
 
 /**
- * lg_set_guest_pd() - from which of the guest's directories one is filled
+ * lg_set_guest_pd() - note which of the guest's directories one of ours shadows
  * @lg: the guest; its own task calls
- * @root: a root of its
- * @gva: an address in our directory
- * @pd_gpa: the guest's, or 0 if it has no PAE tables
+ * @root: one of its roots
+ * @gva: an address that our directory covers
+ * @pd_gpa: the guest's directory, or 0 if it has no PAE tables
  *
- * If it is another than before, the guest's entry is ahead of its SET_PGD. This is
- * kept beside ours, as SET_PMD names a directory, not the root that it hangs off; and
- * a shared one outlives the root by which it was filled.
+ * If it is another one than before, the guest has changed its pdpte and not called
+ * SET_PGD yet, so our directory's leaves are unlinked.
+ *
+ * We keep this for each of our directories because SET_PMD names a directory, not
+ * the root that it belongs to, and because a shared directory outlives the root by
+ * which it was filled.
  */
 void lg_set_guest_pd(struct lguest *lg, struct lg_root *root, u32 gva,
 		     u32 pd_gpa)
@@ -285,12 +288,12 @@ void lg_set_guest_pd(struct lguest *lg, struct lg_root *root, u32 gva,
 }
 
 /**
- * lg_unlink_guest_pd() - unlink what one entry of a guest's directory leads to
+ * lg_unlink_guest_pd() - unlink the leaves for one pde of the guest's
  * @lg: a guest with PAE tables; its own task calls
- * @pd_gpa: the directory
- * @index: the entry
+ * @pd_gpa: the guest's directory
+ * @index: of the pde in it
  *
- * Several roots may have that directory, at several places.
+ * Several roots may use that directory, at several places.
  */
 void lg_unlink_guest_pd(struct lguest *lg, u32 pd_gpa, unsigned int index)
 {
@@ -315,11 +318,11 @@ void lg_unlink_guest_pd(struct lguest *lg, u32 pd_gpa, unsigned int index)
 }
 
 /**
- * lg_unlink_private() - the same for what a root has for itself
+ * lg_unlink_private() - unlink all leaves that a root does not share
  * @lg: the guest; its own task calls
- * @root: a root of its
+ * @root: one of its roots
  *
- * That is what lies below kernel_address, and a rest.
+ * These are all below kernel_address, and above it those in the same directory.
  */
 void lg_unlink_private(struct lguest *lg, struct lg_root *root)
 {
@@ -332,8 +335,9 @@ void lg_unlink_private(struct lguest *lg, struct lg_root *root)
 }
 
 /*
- * The guest has flushed this part of its TLB. The CPU notes by which entries of
- * a directory it went.
+ * The guest has flushed this part of its TLB. Leaves that the CPU has used
+ * since the last flush are synced at once: their pdes are accessed. The others
+ * are unlinked.
  */
 static void sync_directory(struct lguest *lg, struct lg_root *root,
 			   unsigned int i)
@@ -360,13 +364,13 @@ static void sync_directory(struct lguest *lg, struct lg_root *root,
 		}
 		cond_resched();
 	}
-	/* Nor does it note anew what it need not look up anew. */
+	/* The CPU sets accessed bits only when it walks, so make it walk again. */
 	lg_inc_tlb_gen(&lg->mmu);
 }
 
 /**
- * lg_sync_private() - the guest has flushed what a root has for itself
- * @lg: the guest; its own task calls
+ * lg_sync_private() - sync or unlink the leaves that a root does not share
+ * @lg: the guest, which has flushed its TLB; its own task calls
  * @root: the root in use
  *
  * Context: may sleep.
@@ -382,8 +386,8 @@ void lg_sync_private(struct lguest *lg, struct lg_root *root)
 }
 
 /**
- * lg_sync_shared() - the guest has flushed what all roots share
- * @lg: the guest; its own task calls
+ * lg_sync_shared() - sync or unlink the leaves that all roots share
+ * @lg: the guest, which has flushed its TLB; its own task calls
  *
  * Context: may sleep.
  */
@@ -411,14 +415,14 @@ static void free_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
 		free_leaf(lg, leaf);
 		cond_resched();
 	}
-	/* Of a leaf without entries, too, the CPU may know where it was. */
+	/* The CPU may have cached the way to a leaf even if that had no sptes. */
 	lg_inc_tlb_gen(&lg->mmu);
 }
 
 /**
- * lg_free_private() - free the tables that a root has for itself
+ * lg_free_private() - free the directories and leaves that a root does not share
  * @lg: the guest; its own task calls
- * @root: a root of its
+ * @root: one of its roots
  *
  * Context: may sleep.
  */
@@ -455,16 +459,19 @@ void lg_free_shared(struct lguest *lg)
 	}
 }
 
-/* Where a root is if it was looked for lately. A PAE guest has 128 to a page. */
+/*
+ * A PAE guest may have 128 top-level tables in a page, so both parts of @gpa choose
+ * the slot.
+ */
 static struct lg_root **root_cache_slot(struct lguest *lg, u32 gpa)
 {
 	return &lg->mmu.root_cache[(gpa / 32 ^ gpa >> PAGE_SHIFT) % LG_ROOT_CACHE];
 }
 
 /**
- * lg_find_root() - the shadow of a top-level table
+ * lg_find_root() - find the root for a top-level table
  * @lg: the guest; its own task calls
- * @gpa: what the guest calls it by
+ * @gpa: the guest's name for it, see &lg_root.gpa
  *
  * Return: the root or NULL.
  */
@@ -483,9 +490,9 @@ struct lg_root *lg_find_root(struct lguest *lg, u32 gpa)
 }
 
 /**
- * lg_alloc_root() - an empty shadow for a top-level table
+ * lg_alloc_root() - make an empty root for a top-level table
  * @lg: the guest; its own task calls
- * @gpa: what the guest calls it by
+ * @gpa: the guest's name for it, see &lg_root.gpa
  *
  * Context: may sleep.
  * Return: the root or NULL.
@@ -527,9 +534,9 @@ free_struct:
 }
 
 /**
- * lg_free_root() - free a root and what it has for itself
+ * lg_free_root() - free a root and the tables that it does not share
  * @lg: the guest; its own task calls, or nobody runs it any more
- * @root: a root of its that is not in use
+ * @root: one of its roots, not in use
  *
  * Context: may sleep.
  */
@@ -551,7 +558,7 @@ void lg_free_root(struct lguest *lg, struct lg_root *root)
 	cond_resched();
 }
 
-/* Of those not in use, the one that was so the longest ago; there is one. */
+/* The root that has been out of use for longest. There must be one. */
 static struct lg_root *least_used(struct lg_mmu *mmu)
 {
 	struct lg_root *root, *least = NULL;
@@ -565,10 +572,11 @@ static struct lg_root *least_used(struct lg_mmu *mmu)
 }
 
 /**
- * lg_make_room() - keep within the limit, for one more entry
+ * lg_make_room() - free tables until the limit leaves room for one more fill
  * @lg: the guest; its own task calls
  *
- * The longest unused roots go, at last everything.
+ * The roots that have been out of use for longest go first. If that is not enough,
+ * the current one is emptied.
  *
  * Context: may sleep.
  */
@@ -586,7 +594,7 @@ void lg_make_room(struct lguest *lg)
 }
 
 /**
- * lg_free_tables() - free all roots, and what they share
+ * lg_free_tables() - free all roots, and the tables that they share
  * @lg: the guest, which nobody runs any more
  *
  * Context: may sleep.

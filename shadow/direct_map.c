@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which pages of the guest's memory the switcher may read by the direct map. The
- * guest's kernel has its memory mapped from kernel_address on. The switcher reads the
- * guest's page tables there, without leaving the shadow tables. So it finds either
- * the page that the shadow maps there, or nothing. A page counts as known once the
- * shadow maps it there, until something else is to be mapped there. Zapping its spte
- * does no harm.
+ * Which pages of the guest's memory the switcher may read by the direct map.
+ * The guest's kernel has its memory mapped from kernel_address on. The switcher
+ * reads the guest's page tables there, without leaving the shadow tables. So it
+ * finds either the page that the shadow maps there, or nothing. A page counts
+ * as known once the shadow maps it there, until something else is to be mapped
+ * there. Zapping its spte does no harm.
  */
 #include <linux/mm.h>
 

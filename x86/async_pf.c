@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page faults of KVM's own. Where the host is itself a guest of KVM, that one may
+ * Page faults of KVM's own. If the host is itself a guest of KVM, that KVM may
  * inject a #PF into whatever is not in ring 0, to say that a page of the host's
- * memory is not there yet (Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN).
- * CR2 is a token then, and the per-CPU flags say so until somebody clears them:
- * left alone, they make the kernel take its own next fault for such a one.
+ * memory is not there yet (Documentation/virt/kvm/x86/msr.rst,
+ * MSR_KVM_ASYNC_PF_EN). CR2 is a token then, and per-CPU flags say so until
+ * somebody clears them: left alone, they make the kernel take its own next
+ * fault for one of KVM's.
  *
- * What is done is what KVM does when it is nested. Newer kernels keep the functions
- * that it takes to KVM's modules. There it is turned off while a guest has the CPU:
- * KVM then lets the whole of the host wait.
+ * We do what KVM does when it is nested. Newer kernels reserve the functions
+ * that this takes for KVM's modules. There we turn such page faults off while a
+ * guest has the CPU: KVM then lets the whole host wait.
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
@@ -21,7 +22,7 @@ bool lg_async_pf;
 bool lg_async_pf_by_msr;
 
 /**
- * lg_async_pf_flags() - what KVM says of a page fault, and that it was seen
+ * lg_async_pf_flags() - read what KVM says of a page fault, and clear it
  *
  * Tests have one of their own.
  *
@@ -34,7 +35,7 @@ noinstr u32 __weak lg_async_pf_flags(void)
 }
 
 /**
- * lg_async_pf_wait() - until a page of the host's is there
+ * lg_async_pf_wait() - wait until a page of the host's is there
  * @token: what was in CR2
  *
  * Tests have one of their own.
@@ -49,11 +50,12 @@ void __weak lg_async_pf_wait(u32 token)
 }
 
 /**
- * lg_async_pf_read_msr() - where the flags are, and whether they are in use
+ * lg_async_pf_read_msr() - read MSR_KVM_ASYNC_PF_EN of this CPU
  *
- * Tests have one of their own.
+ * It says where the flags are, and whether they are in use. Tests have one of their
+ * own.
  *
- * Return: MSR_KVM_ASYNC_PF_EN of this CPU, 0 if it has none.
+ * Return: the MSR's value, 0 if there is no such MSR.
  */
 u64 __weak lg_async_pf_read_msr(void)
 {
@@ -64,10 +66,10 @@ u64 __weak lg_async_pf_read_msr(void)
 
 /**
  * lg_async_pf_write_msr() - set MSR_KVM_ASYNC_PF_EN of this CPU
- * @value: to this
+ * @value: the new value
  *
- * To enable it wakes all who wait here, as what they wait for may have been
- * forgotten meanwhile. Tests have one of their own.
+ * A value that enables wakes all who wait on this CPU, as KVM may have forgotten
+ * meanwhile what they wait for. Tests have one of their own.
  */
 void __weak lg_async_pf_write_msr(u64 value)
 {
@@ -75,10 +77,10 @@ void __weak lg_async_pf_write_msr(u64 value)
 }
 
 /**
- * lg_async_pf_disable() - no page fault of KVM's while the guest has this CPU
+ * lg_async_pf_disable() - keep KVM's page faults off while a guest has this CPU
  *
  * Context: interrupts off.
- * Return: for lg_async_pf_enable().
+ * Return: what lg_async_pf_enable() takes.
  */
 u64 lg_async_pf_disable(void)
 {
@@ -91,7 +93,7 @@ u64 lg_async_pf_disable(void)
 
 /**
  * lg_async_pf_enable() - undo lg_async_pf_disable()
- * @value: what that said
+ * @value: what that returned
  *
  * Context: interrupts off, on the same CPU.
  */

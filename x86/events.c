@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What brought the guest out may be the host's business first, or only: interrupts,
- * NMIs, machine checks, and those exceptions that the host or a hypervisor below it
- * has raised while the guest happened to run. threat-model.rst has a table of all.
+ * Some exits are the host's business first, or only the host's: interrupts,
+ * NMIs, machine checks, and exceptions that the host or a hypervisor below it
+ * raised while the guest happened to run. threat-model.rst has a table of all.
  */
 #include <linux/kvm_para.h>
 #include <linux/sched.h>
@@ -15,18 +15,19 @@
 #include "../cpu.h"
 #include "x86.h"
 
-/* `int $0x80`, in bytes */
+/* Length of `int $0x80` */
 #define SYSCALL_LEN	2
 
 /*
- * With lockdep and the tracers told, as each of the kernel's ways to turn
- * interrupts on and off does.
+ * Lockdep and the tracers must be told, as they are wherever else the kernel turns
+ * interrupts on or off.
  */
 static void give_interrupt(struct lg_switch *sw, u32 vector)
 {
 	/*
-	 * Its APIC waits to hear the end of it. Another interrupt may come between
-	 * STI and INT, behind an NMI there, and is not to have the task preempted.
+	 * The APIC still waits for this interrupt's EOI. If an NMI strikes between
+	 * STI and INT, another interrupt may come right after it. That one must not
+	 * preempt the task.
 	 */
 	preempt_disable();
 	lg_set_interrupted(&sw->regs, false);
@@ -38,9 +39,9 @@ static void give_interrupt(struct lg_switch *sw, u32 vector)
 }
 
 /**
- * lg_machine_check() - the host is to take a machine check for its task's
+ * lg_machine_check() - let the host take a machine check as the task's own
  *
- * As KVM does (kvm_machine_check()). Tests have one of their own.
+ * KVM does the same (kvm_machine_check()). Tests have one of their own.
  *
  * Context: interrupts off.
  */
@@ -52,9 +53,11 @@ void __weak lg_machine_check(void)
 }
 
 /*
- * On the seam it is the kernel's. In the guest it is the task's, whatever handler the
- * host has: what a guest reads is the Launcher's memory. The same goes for what was
- * read of that to reflect something, which has not been done then.
+ * A machine check on the seam is the kernel's. One in the guest is the task's,
+ * as the guest reads the Launcher's memory, and the host is told so whatever
+ * handler it has. The same goes for one in a reflection, which also reads the
+ * guest's memory. The trap was not reflected then, so the guest raises it
+ * again.
  */
 static void machine_check(struct lg_switch *sw)
 {
@@ -75,7 +78,7 @@ static void machine_check(struct lg_switch *sw)
 	}
 }
 
-/* It may be that of a hypervisor below, or where no guest has an address. */
+/* The fault may be KVM's own, or above the guest's 4 GiB. */
 static void page_fault(struct lguest *lg, struct lg_switch *sw)
 {
 	if (sw->async_pf_flags)
@@ -85,12 +88,12 @@ static void page_fault(struct lguest *lg, struct lg_switch *sw)
 }
 
 /**
- * lg_debug_is_hosts() - whether a debug exception is not the guest's
+ * lg_debug_is_hosts() - whether a debug exception is the host's alone
  * @dr6: as the CPU left it
  *
- * The host may have bus locks trapped (SDM volume 3, "OS Bus-Lock Detection").
+ * The host may trap bus locks (SDM volume 3, "OS Bus-Lock Detection").
  *
- * Return: true if it is for nothing else.
+ * Return: true if a bus lock is the only reason.
  */
 bool lg_debug_is_hosts(unsigned long dr6)
 {
@@ -102,16 +105,16 @@ static void debug(struct lg_regs *regs)
 	unsigned long dr6;
 
 	get_debugreg(dr6, 6);
-	/* The host expects its own bits there, not a guest's step. */
+	/* The host must not find the guest's bits there, such as a step's. */
 	set_debugreg(DR6_RESERVED, 6);
 	if (lg_debug_is_hosts(dr6))
 		regs->vector = LG_VECTOR_NONE;
 }
 
 /*
- * Where the host has split locks trapped, one is an alignment check in whatever ring
- * (SDM volume 3, "Features to Disable Bus Locks"). All others take ring 3 and AC, and
- * are the guest's.
+ * If the host traps split locks, each raises an alignment check, in any ring
+ * (SDM volume 3, "Features to Disable Bus Locks"). Other alignment checks need
+ * ring 3 and AC, and are the guest's.
  */
 static void alignment_check(struct lg_regs *regs)
 {
@@ -122,10 +125,10 @@ static void alignment_check(struct lg_regs *regs)
 }
 
 /**
- * lg_sort_event() - what of an exit is the host's, and let it have that
- * @lg: the guest, which has come out; NMIs the host has had
+ * lg_sort_event() - let the host have its part of an exit
+ * @lg: the guest, which has come out; the host has had any NMI already
  *
- * Leaves in the registers' vector what remains.
+ * Leaves what remains in &lg_regs.vector.
  *
  * Context: interrupts off; they may have been on in between.
  */
@@ -183,10 +186,11 @@ static void split_lock(struct lguest *lg)
 }
 
 /**
- * lg_vcpu_host_fault() - see to a fault that was not the guest's
+ * lg_vcpu_host_fault() - handle a fault that was not the guest's
  * @lg: the guest, out with %LG_VECTOR_HOST_FAULT; its own task calls
  *
- * What raised it is executed again. It may have cost the task a signal.
+ * The guest then executes the faulting instruction again. The task may get a
+ * signal.
  *
  * Context: may sleep.
  */

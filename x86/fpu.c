@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's FPU registers. It has x87, MMX and SSE: with CR4.OSXSAVE clear
- * there is no AVX nor XSAVE to be had, and 512 bytes of FXSAVE are all.
+ * The guest's FPU registers. It has x87, MMX and SSE: with CR4.OSXSAVE clear it can
+ * use neither AVX nor XSAVE, so the 512 bytes of FXSAVE hold all its state.
  *
- * They are loaded for one stretch in the guest at a time, inside the host's
- * own kernel_fpu_begin() and _end(), so that whatever interrupts the guest
- * finds the host as usual. A guest that computes gets them in advance for a
- * number of stretches; one that does not runs with CR0.TS set, and neither
- * pays for them nor sees the host's.
+ * We load them for one stretch in the guest at a time, between the host's
+ * kernel_fpu_begin() and _end(). So whatever interrupts the guest finds the host's
+ * FPU in its usual state. A guest that computes gets its registers in advance for a
+ * number of stretches. One that does not runs with CR0.TS set: it neither pays for
+ * them nor sees the host's.
  */
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
@@ -22,8 +22,8 @@
 #define FX_MXCSR	24
 
 /**
- * lg_fpu_init() - registers as after a reset
- * @vcpu: a new guest's
+ * lg_fpu_init() - give a guest FPU registers as after a reset
+ * @vcpu: the vCPU of a new guest
  */
 void lg_fpu_init(struct lg_vcpu *vcpu)
 {
@@ -33,11 +33,11 @@ void lg_fpu_init(struct lg_vcpu *vcpu)
 }
 
 /**
- * lg_vcpu_wants_fpu() - the guest used its FPU while that was not loaded
+ * lg_vcpu_wants_fpu() - handle a #NM: load the FPU from the next entry on
  * @lg: the guest; its own task calls
  *
- * Return: true if it will be loaded on the next entry; false if it was loaded,
- * so that the fault must be the guest's own.
+ * Return: true if the registers will be loaded on the next entry; false if they
+ * were loaded, so that the fault must be the guest's own.
  */
 bool lg_vcpu_wants_fpu(struct lguest *lg)
 {
@@ -48,8 +48,8 @@ bool lg_vcpu_wants_fpu(struct lguest *lg)
 }
 
 /**
- * lg_fpu_load() - load the guest's registers, as it is likely to use them
- * @vcpu: the guest's, with @fpu_stretches left
+ * lg_fpu_load() - load the guest's FPU registers
+ * @vcpu: the guest's vCPU, with @fpu_stretches left
  *
  * Context: interrupts off.
  */
@@ -58,9 +58,9 @@ void lg_fpu_load(struct lg_vcpu *vcpu)
 	vcpu->fpu_stretches--;
 	kernel_fpu_begin_mask(0);
 	/*
-	 * On some of AMD's CPUs FXRSTOR leaves FIP, FDP and FOP of the last program
-	 * there, as FXSAVE has left them out. The kernel clears them by FILD, which
-	 * would show the guest addresses of ours.
+	 * On some AMD CPUs FXSAVE leaves out FIP, FDP and FOP, and FXRSTOR leaves
+	 * those of the last program in place. The kernel clears them by FILD, but
+	 * that would show the guest our addresses.
 	 */
 	if (boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
 		asm volatile("fninit");
@@ -69,8 +69,8 @@ void lg_fpu_load(struct lg_vcpu *vcpu)
 }
 
 /**
- * lg_fpu_save() - save the guest's registers
- * @vcpu: the guest's, which lg_fpu_load() has loaded
+ * lg_fpu_save() - save the guest's FPU registers
+ * @vcpu: the guest's vCPU; lg_fpu_load() has loaded its registers
  *
  * Context: interrupts off, on the CPU that loaded them.
  */

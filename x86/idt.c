@@ -3,11 +3,10 @@
  * The IDT that the CPU uses while a guest runs: one page, the same for every
  * CPU and guest, never written after load.
  *
- * Gates have DPL 0 but for what a guest may raise itself at full speed. So a
- * vector from 32 up can only be hardware, unless it is the system call's; that
- * one the host keeps for its own 32-bit system calls, so no device has it. Any
- * other `int n` of a guest faults, and interrupts_and_traps.c looks what the
- * guest's own gate says.
+ * Gates have DPL 0, except those that a guest may use at full speed. So a vector
+ * from 32 up can only be hardware's, unless it is the system call's. No device has
+ * that one, as the host keeps it for its own 32-bit system calls. Any other `int n`
+ * of a guest faults, and interrupts_and_traps.c looks at the guest's own gate.
  */
 #include <linux/gfp.h>
 #include <asm/desc.h>
@@ -45,7 +44,7 @@ static void set_stub(unsigned int vector, unsigned int dpl, unsigned int ist)
 	set_gate(vector, lg_switcher_stubs + vector * LG_STUB_SIZE, dpl, ist);
 }
 
-/* The host gives 0x80 to processes, so hardware never has it. */
+/* If the host gives 0x80 to processes, hardware never has it. */
 static bool host_reserves_syscall(void)
 {
 	const struct gate_struct *host_idt;
@@ -77,7 +76,7 @@ int lg_idt_init(void)
 	set_stub(LG_VECTOR_HYPERCALL, LG_KERNEL_RPL, 0);
 	set_gate(X86_TRAP_PF, lg_switcher_page_fault, 0, 0);
 
-	/* The host's own stacks for these, which a guest leaves idle. */
+	/* These use the host's own stacks, which are idle while a guest runs. */
 	set_stub(X86_TRAP_DB, 0, IST_INDEX_DB + 1);
 	set_stub(X86_TRAP_DF, 0, IST_INDEX_DF + 1);
 	set_gate(X86_TRAP_NMI, lg_switcher_nmi, 0, IST_INDEX_NMI + 1);
@@ -98,8 +97,8 @@ void lg_idt_exit(void)
 }
 
 /**
- * lg_idt_get() - what to load into IDTR
- * @idtr: address and limit, the address being the host's and the guests' alike
+ * lg_idt_get() - say what to load into IDTR
+ * @idtr: set to limit and address, which is the same in the host and in guests
  */
 void lg_idt_get(struct desc_ptr *idtr)
 {
@@ -108,10 +107,10 @@ void lg_idt_get(struct desc_ptr *idtr)
 }
 
 /**
- * lg_idt_is_syscall() - whether a vector is a guest's system call
+ * lg_idt_is_syscall() - whether a vector is that of a guest's system call
  * @vector: what the guest came out with
  *
- * Return: false if it can only be hardware.
+ * Return: true if so. Any other vector from 32 up can only be hardware's.
  */
 bool lg_idt_is_syscall(u32 vector)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * SYSCALL and SYSENTER lead nowhere while guests run. Both enter ring 0 at
- * addresses from MSRs that no guest's tables map, SYSCALL even on the guest's
- * own stack, which would make it a way out (SDM volume 3, section 5.8.7). With
- * EFER.SCE and IA32_SYSENTER_CS clear they are plain faults.
+ * addresses from MSRs, which no guest's tables map. SYSCALL even does so on the
+ * guest's own stack, which would make it a way out (SDM volume 3, section
+ * 5.8.7). With EFER.SCE and IA32_SYSENTER_CS clear they are plain faults.
  *
- * Others look at these MSRs, too: KVM takes what it finds for the host's. So they
- * are off for as long as the task has the CPU, and no longer; and of EFER nothing is
- * put back but this bit, as KVM may turn SVM on in an interrupt.
+ * Others look at these MSRs, too: KVM takes what it finds there for the host's.
+ * So we clear them only while the task has the CPU. And we put back no bit of
+ * EFER but this one, as KVM may turn SVM on in an interrupt.
  */
 #include <asm/msr.h>
 
@@ -15,8 +15,8 @@
 #include "x86.h"
 
 /**
- * lg_msrs_load() - make this CPU safe for a guest
- * @msrs: what they were
+ * lg_msrs_load() - turn SYSCALL and SYSENTER off on this CPU
+ * @msrs: set to what the MSRs were
  *
  * Context: interrupts off.
  */
@@ -32,7 +32,7 @@ void lg_msrs_load(struct lg_msrs *msrs)
 
 /**
  * lg_msrs_put() - undo lg_msrs_load()
- * @msrs: what they were
+ * @msrs: what the MSRs were
  *
  * Context: interrupts off, on the same CPU.
  */

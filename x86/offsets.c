@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Compiled to assembly, from which Kbuild makes x86/offsets.h. */
+/* Kbuild compiles this to assembly, and makes x86/offsets.h from that. */
 #include <linux/kbuild.h>
 
 #include "../cpu.h"

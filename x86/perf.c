@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A sample that perf takes when an interrupt or NMI has brought the guest out is the
- * guest's, and not of the instruction here that gives it to the host.
+ * When an interrupt or NMI has brought the guest out, perf's sample belongs to the
+ * guest, not to our instruction that gives the event to the host.
  *
- * Only one hypervisor can say so to perf, and KVM does where the CPU has VMX or SVM,
- * sooner or later; perf warns of a second one. So that is left to KVM there.
+ * Only one hypervisor can tell perf so; perf warns of a second one. Where the
+ * CPU has VMX or SVM, KVM does sooner or later, so we leave it to KVM there.
  */
 #include <linux/hardirq.h>
 #include <linux/percpu.h>
@@ -18,7 +18,10 @@
 DEFINE_PER_CPU(struct lg_interrupted, lg_interrupted);
 static bool registered;
 
-/* Not of what has interrupted the handler in its turn */
+/*
+ * Whether @regs are those of our call to the host's handler. They are not if
+ * something has interrupted that handler in turn.
+ */
 static bool gives_to_host(const struct pt_regs *regs)
 {
 	return regs && regs->ip - (unsigned long)lg_host_interrupts <
@@ -56,7 +59,7 @@ static struct perf_guest_info_callbacks callbacks = {
 };
 
 /**
- * lg_perf_init() - tell perf of guests, where nobody else does
+ * lg_perf_init() - tell perf of guests, unless KVM does
  */
 void lg_perf_init(void)
 {

@@ -4,10 +4,10 @@
 #define LG_X86_SWITCHER_H
 
 /*
- * Where a guest's tables map its struct lg_switch. The last 2 MiB are unused
- * in every kernel's memory map (Documentation/x86/x86_64/mm.rst), so the host
- * has no translation for them that the TLB could mix up with ours; and an
- * instruction reaches them with a 32-bit displacement and no base register.
+ * Where a guest's tables map its struct lg_switch. Every kernel's memory map leaves
+ * the last 2 MiB unused (Documentation/x86/x86_64/mm.rst), so the host has no
+ * translation for them that the TLB could mix up with ours. And an instruction
+ * reaches them by a 32-bit displacement, without a base register.
  */
 #define LG_SWITCH_VA		(-0x200000)
 
@@ -26,54 +26,56 @@
 
 #define LG_SWITCH_STACK		512
 
-/* What an NMI or machine check leaves that the host can't have at once */
+/* Where an NMI or machine check struck that the host can't have at once */
 #define LG_ON_SEAM		1	/* it struck between the worlds */
 #define LG_IN_REFLECTION	2	/* while the guest's memory was read for it */
 
 /**
  * struct lg_switch - all that a world switch touches
- * @gdt: the guest's GDT, which the CPU uses as it stands here
+ * @gdt: the guest's GDT, which the CPU uses in place
  * @stack: ring 0's stack on the way in, below iretq's frame
- * @regs: the guest's registers while it is out, that frame first
+ * @regs: the guest's registers while it is out; they begin with iretq's frame
  * @fault_rip: where ring 0 faulted on the way in
- * @reflect: what the CPU pushed for what is being reflected, or would have
- * @scratch: registers that reflecting something borrows
- * @irq_enabled: address of the guest's interrupt flag, as its kernel has it
- * @handler_esp: the stack that its handlers run on
- * @handler_ss: and its segment
- * @syscall_eip: its handler of system calls, or 0 to leave these to C
- * @syscall_if_keep: what of the flag's word stays when that is entered
- * @page_fault_eip: its handler of page faults, or 0
- * @page_fault_if_keep: what of the flag's word stays when that is entered
- * @page_fault_bits: what stays of an error code
- * @walk_top: address of its top-level table, as its kernel has it, or 0 to leave
+ * @reflect: what the CPU pushed for the trap that is being reflected, or would have
+ * @scratch: the guest's values of registers that a reflection uses
+ * @irq_enabled: gva of the guest's interrupt flag, in its direct map
+ * @handler_esp: the stack that the guest's handlers run on
+ * @handler_ss: the segment of that stack
+ * @syscall_eip: the guest's handler of system calls, or 0 to leave these to C
+ * @syscall_if_keep: bits that the interrupt flag's word keeps when a system call is
+ *	reflected
+ * @page_fault_eip: the guest's handler of page faults, or 0
+ * @page_fault_if_keep: likewise for page faults
+ * @page_fault_bits: bits that the guest may see of an error code
+ * @walk_top: gva of the guest's top-level table, in its direct map, or 0 to leave
  *	page faults to C
- * @walk_offset: address of gpa 0, likewise
- * @walk_limit: the frames that an entry may lead to end before this one
- * @walk_pae: it has PAE tables
- * @direct_map: pages that are at @walk_offset and their gpa, see shadow/direct_map.c
- * @fault_vector: what ring 0 faulted with
- * @fault_error_code: and its error code
- * @nmi_pending: an NMI waits for the host, and none comes before an IRET: where
- *	it struck, or 0
- * @mce_pending: a machine check does
- * @pending: either
+ * @walk_offset: gva of gpa 0, likewise
+ * @walk_limit: a pte may lead only to frames below this one
+ * @walk_pae: the guest has PAE tables
+ * @direct_map: pages that are known to be at @walk_offset + gpa, see
+ *	shadow/direct_map.c
+ * @fault_vector: vector of ring 0's fault on the way in
+ * @fault_error_code: error code of that fault
+ * @nmi_pending: where an NMI struck that waits for the host, or 0. The CPU holds
+ *	back further NMIs until an IRET
+ * @mce_pending: likewise for a machine check
+ * @pending: both in one word
  * @async_pf_flags: what KVM says of a page fault, see async_pf.c
- * @cr2: where that is; or one that is where no guest has an address
- * @set_ts: the guest's FPU is not loaded; the host's must not be touched
+ * @cr2: CR2 of a page fault of KVM's, or of one above the guest's 4 GiB
+ * @set_ts: the guest's FPU registers are not loaded; it must not touch the host's
  * @barrier: flush the branch predictors on the way out
  * @clear_buffers: overwrite the CPU's data buffers on the way in
  * @self: this page, at its address in the host
  * @host_rsp: the host's registers while the guest runs
  * @host_cr3: likewise
  * @host_cr4: likewise
- * @guest_cr3: what the guest runs with
+ * @guest_cr3: the registers that the guest runs with
  * @guest_cr4: likewise
  * @host_idtr: the host's IDT
- * @guest_idtr: ours, at its address in the host, which the guest's tables map
- *	too: it is loaded before cr3 changes, and the host's after it did back
- * @host_gdtr: this CPU's GDT, which the guest's tables map too
- * @guest_gdtr: @gdt, by its address in the guest's tables
+ * @guest_idtr: ours, at its address in the host, where the guest's tables map it,
+ *	too: we load it before cr3 changes, and the host's after cr3 changed back
+ * @host_gdtr: this CPU's GDT, which the guest's tables map, too
+ * @guest_gdtr: @gdt, at its address in the guest's tables
  */
 struct lg_switch {
 	u64 gdt[LG_GDT_ENTRIES];
@@ -108,12 +110,12 @@ struct lg_switch {
 	struct desc_ptr host_idtr, guest_idtr, host_gdtr, guest_gdtr;
 };
 
-/* iretq pops the registers as they stand. */
+/* iretq pops the first of the registers from here. */
 static_assert(offsetof(struct lg_switch, regs.eip) ==
 	      offsetofend(struct lg_switch, stack));
 static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
 
-/* switcher.S, with lg_switch_to_guest(), which has one caller: see vcpu.c */
+/* switcher.S. Only vcpu.c calls lg_switch_to_guest(), and not as a C function. */
 extern const char lg_switcher_start[], lg_switcher_end[];
 extern const char lg_switcher_stubs[], lg_switcher_syscall[];
 extern const char lg_switcher_page_fault[];

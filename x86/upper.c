@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest's tables map above the 4 GiB that the guest can name: as much
- * as the CPU needs until it has the host's tables back.
+ * What a guest's tables map above the 4 GiB that the guest can name: just what
+ * the CPU needs until it has the host's tables back.
  *
  *	switcher text	read-only	at the module's own address
  *	guests' IDT	read-only	at its address in the host
  *	cpu_entry_area	the host's	every CPU's GDT, TSS, and stacks
  *	lg_switch	writable	at LG_SWITCH_VA, each guest its own
  *
- * The cpu_entry_area comes whole, by the host's own table: it is what the
- * kernel leaves mapped for its processes where it isolates page tables, and
- * what the CPU itself writes to at any time, as for the PMU's records, is there.
+ * We take the cpu_entry_area whole, by the host's own table. A kernel that isolates
+ * page tables leaves the same mapped for its processes. And it holds what the CPU
+ * itself writes to at any time, such as the PMU's records.
  *
  * All but lg_switch is built once, when the module is loaded, and shared. A
  * guest has copies of the few tables on the way to its lg_switch.
@@ -33,7 +33,7 @@
 u64 lg_pte_encryption;
 u64 lg_pte_nx;
 
-/* The shared top-level table, and its entry that leads to tables not ours. */
+/* The shared top-level table, and the shared entry that leads to the host's tables */
 static u64 *shared;
 static u64 *entry_area;
 
@@ -57,7 +57,7 @@ static u64 *alloc_upper(gfp_t flags)
 	return (u64 *)get_zeroed_page(flags);
 }
 
-/* The shared entry for an address, at the level where it spans 1 << @to. */
+/* Find or make the shared entry for @va, at the level where it spans 1 << @to. */
 static u64 *make_spte(unsigned long va, int to)
 {
 	u64 *table = shared;
@@ -78,7 +78,7 @@ static u64 *make_spte(unsigned long va, int to)
 	return &table[(va >> to) % LG_TABLE_ENTRIES];
 }
 
-/* Pages of the host's, at their own addresses. */
+/* Map pages of the host's at their own addresses. */
 static int map_range(const char *start, const char *end, u64 flags)
 {
 	const char *page;
@@ -94,7 +94,7 @@ static int map_range(const char *start, const char *end, u64 flags)
 	return 0;
 }
 
-/* The top-level or, with 5 levels, next entry that leads to it. */
+/* Copy the entry that leads there: a top-level one or, with 5 levels, the next. */
 static int map_cpu_entry_area(void)
 {
 	pgd_t *pgd = pgd_offset_pgd(__va(read_cr3_pa()), CPU_ENTRY_AREA_BASE);
@@ -121,7 +121,9 @@ static void free_tree(u64 *table, int shift)
 }
 
 /**
- * lg_upper_init() - build what all guests share; the IDT exists
+ * lg_upper_init() - build the tables that all guests share
+ *
+ * lg_idt_init() must have been called.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -148,7 +150,7 @@ int lg_upper_init(void)
 }
 
 /**
- * lg_upper_exit() - free what all guests shared
+ * lg_upper_exit() - free the tables that all guests shared
  */
 void lg_upper_exit(void)
 {
@@ -160,7 +162,7 @@ void lg_upper_exit(void)
 }
 
 /**
- * lg_upper_create() - the tables above 4 GiB of a new guest
+ * lg_upper_create() - make the tables above 4 GiB of a new guest
  * @vcpu: its CPU side, with @sw allocated
  *
  * Context: may sleep.
@@ -212,12 +214,12 @@ void lg_upper_free(struct lg_vcpu *vcpu)
 }
 
 /**
- * lg_root_map_upper() - put the part above 4 GiB beside a root's own
+ * lg_root_map_upper() - make the tables that lead to a root's @pdpt and above 4 GiB
  * @lg: the guest
  * @root: a root with its @pdpt
  *
- * Fills in &lg_root.top: one table, or two where the host has 5 levels; and
- * &lg_root.cr3.
+ * Sets &lg_root.top, to one table or, if the host has 5 levels, two;
+ * &lg_root.levels; and &lg_root.cr3.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -236,7 +238,7 @@ int lg_root_map_upper(struct lguest *lg, struct lg_root *root)
 		}
 	}
 	copy_page(root->top[0], lg->vcpu->top);
-	/* Unlike all above, the guest's rings both may go this way. */
+	/* Only this way is open to both of the guest's rings. */
 	below = table_entry(root->pdpt) | LG_PTE_USER;
 	for (i = root->levels; i-- > 0;) {
 		root->top[i][0] = below;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A vCPU and the CPU under it: what is saved of the host's state before the
- * guest's takes its place, when it comes back, and one stretch in the guest.
+ * A vCPU and the CPU under it: this file saves the host's state, brings it back,
+ * and runs the guest for one stretch in between.
  *
- * Two kinds of state give way to the guest's. What the kernel needs itself
- * (tables, CR4, GS, stack) is switched each time, by the switcher. What only
- * the task needs in user mode (segment registers, FS and GS bases, LDT,
- * SYSCALL) stays away until the task leaves the CPU or returns to user mode.
+ * The guest's state replaces two kinds of the host's. State that the kernel itself
+ * needs (tables, CR4, GS, stack) changes with every world switch, in switcher.S.
+ * State that only the task needs in user mode (segment registers, FS and GS bases,
+ * LDT, SYSCALL) stays away until the task leaves the CPU or returns to user mode.
  * Documentation/host-contract.rst goes through all that the kernel expects.
  */
 #include <linux/context_tracking.h>
@@ -36,8 +36,8 @@
 
 /*
  * CR4 bits that must be clear in the guest: SMAP, because ring 1 reads and
- * writes its user's pages; LASS, because to it ring 1 is a supervisor, who has
- * no business in the lower half; OSXSAVE, because the guest's kernel would not save
+ * writes its user's pages; LASS, because ring 1 counts as a supervisor, which LASS
+ * keeps out of the lower half; OSXSAVE, because the guest's kernel would not save
  * what AVX adds; protection keys, CET and user interrupts, because nobody
  * would switch their registers; RDPMC and TSD, because they are the task's.
  * Neither PGE nor PCIDE nor (as a rule) SMEP may change: that flushes the TLB.
@@ -66,10 +66,11 @@ module_param_named(pcid, lg_pcid_mode, uint, 0444);
 MODULE_PARM_DESC(pcid,
 		 "Keep what the TLB has of guests by PCIDs: 0 never, 1 on CPUs that have them (default), 2 keep books of it on others as well, for tests");
 
-/* What has become of it, and what of lg_pcid_choose()'s answers goes into CR3 */
+/* Whether we keep books of PCIDs */
 static bool keeps_pcids;
+/* Which bits of lg_pcid_choose()'s answers go into CR3: all, or none */
 static u64 pcid_mask;
-/* That the CPU is to keep what it has cached, if it has PCIDs */
+/* CR3's bit that keeps what the TLB has of the host, or 0 without PCIDs */
 static u64 host_noflush;
 
 static __always_inline u32 read_ldt(void)
@@ -86,8 +87,8 @@ static void load_ldt_selector(u16 selector)
 }
 
 /*
- * A suspend may reset the TSC of all CPUs (kvm_arch_hardware_enable() has the same).
- * The guest must not see that, and so no longer reads it itself.
+ * A suspend may reset the TSC of all CPUs (kvm_arch_hardware_enable() handles that,
+ * too). The guest must not see it, so from then on its RDTSC faults.
  */
 static void check_tsc(struct lg_vcpu *vcpu)
 {
@@ -100,8 +101,8 @@ static void check_tsc(struct lg_vcpu *vcpu)
 }
 
 /*
- * From here on the guest's state may take the place of the task's. Not inline,
- * lest each entry save registers for it.
+ * Save the task's state: from here on the guest's may replace it. Not inline, lest
+ * each entry save registers for it.
  */
 static noinline void load_state(struct lg_vcpu *vcpu)
 {
@@ -114,7 +115,7 @@ static noinline void load_state(struct lg_vcpu *vcpu)
 	rdmsrq(MSR_FS_BASE, vcpu->fs_base);
 	rdmsrq(MSR_KERNEL_GS_BASE, vcpu->gs_base);
 	vcpu->ldt = 0;
-	/* Other guests had the CPU, with the same PCIDs; or it is another one. */
+	/* Other guests may have used the same PCIDs, or this is another CPU. */
 	if (keeps_pcids)
 		lg_pcid_forget(&vcpu->pcids);
 
@@ -124,23 +125,23 @@ static noinline void load_state(struct lg_vcpu *vcpu)
 	lg_msrs_load(&vcpu->msrs);
 	if (lg_async_pf_by_msr)
 		vcpu->async_pf_msr = lg_async_pf_disable();
-	/* A debugger's, and would make of the guest's single steps something else. */
+	/* A debugger's BTF would change what the guest's single steps are. */
 	vcpu->debugctl = 0;
 	if (unlikely(test_thread_flag(TIF_BLOCKSTEP))) {
 		vcpu->debugctl = get_debugctlmsr() & DEBUGCTLMSR_BTF;
 		update_debugctlmsr(get_debugctlmsr() & ~DEBUGCTLMSR_BTF);
 	}
 	/*
-	 * A task with I/O permissions has them in the TSS since it last was in
-	 * user mode, and would lend them to the guest. The kernel puts them
-	 * back on the next return there.
+	 * If the task has I/O permissions, they are in the TSS since it last was in
+	 * user mode, and the guest would have them, too. The kernel puts them back
+	 * on the next return to user mode.
 	 */
 	this_cpu_write(cpu_tss_rw.x86_tss.io_bitmap_base,
 		       IO_BITMAP_OFFSET_INVALID);
 	vcpu->loaded = true;
 }
 
-/* The task's own state again. */
+/* Bring the task's own state back, if load_state() has saved it. */
 static void put_state(struct lg_vcpu *vcpu)
 {
 	unsigned long flags;
@@ -182,7 +183,7 @@ static struct preempt_ops preempt_ops = {
 };
 
 /**
- * lg_vcpu_load() - the calling task is about to run the guest
+ * lg_vcpu_load() - let the calling task run the guest
  * @lg: the guest
  *
  * Context: may sleep.
@@ -195,7 +196,7 @@ void lg_vcpu_load(struct lguest *lg)
 }
 
 /**
- * lg_vcpu_put() - the calling task is done running the guest
+ * lg_vcpu_put() - undo lg_vcpu_load(), with the task's own state back
  * @lg: the guest
  *
  * Context: may sleep.
@@ -212,26 +213,31 @@ void lg_vcpu_put(struct lguest *lg)
  * lg_vcpu_was_away() - whether others had the CPU since the guest last ran
  * @lg: the guest; its own task calls
  *
- * Context: any, but only with preemption off does the answer last.
- * Return: true if so, the Launcher included.
+ * The Launcher counts as one of the others.
+ *
+ * Context: any. The answer lasts only while preemption is off.
+ * Return: true if others had the CPU.
  */
 bool lg_vcpu_was_away(struct lguest *lg)
 {
 	return !READ_ONCE(lg->vcpu->loaded);
 }
 
-/* Each is read anew: an IPI may have changed it since the last entry. */
+/* Read the host's each time: an IPI may have changed them since the last entry. */
 static void choose_control_registers(struct lguest *lg, struct lg_vcpu *vcpu,
 				     struct lg_switch *sw)
 {
 	u64 cr4;
 
-	/* The host's translations are as good after the guest as before. */
+	/* The TLB may keep the host's translations: a guest changes none. */
 	sw->host_cr3 = __read_cr3() | host_noflush;
 	cr4 = __read_cr4();
 	sw->host_cr4 = cr4;
 
-	/* PCID 0, which the host does not use, and none of it from before */
+	/*
+	 * PCID 0, which the host does not use, and which starts empty; unless
+	 * lg_vcpu_enter() adds another PCID.
+	 */
 	sw->guest_cr3 = lg->mmu.root->cr3;
 	cr4 &= ~CR4_NOT_FOR_GUESTS;
 	if (lg->mmu.executes_user)
@@ -240,8 +246,8 @@ static void choose_control_registers(struct lguest *lg, struct lg_vcpu *vcpu,
 }
 
 /*
- * Once others see that the guest is in: a change of its tables that is not known
- * here brings it out again.
+ * Call this only once others see that the guest is in. Then a change of its tables
+ * that we miss here brings it out again.
  */
 static u64 choose_pcid(struct lguest *lg)
 {
@@ -253,9 +259,10 @@ static u64 choose_pcid(struct lguest *lg)
 }
 
 /*
- * What the CPU keeps for its next exception only; and an NMI, as the host's handler
- * counts on the CPU to hold back the next one until it is under way, and so on nobody
- * to execute an IRET before.
+ * Two things must be done at once. CR2 is good only until the next exception.
+ * And an NMI must go to the host before anybody executes an IRET: the host's
+ * handler counts on the CPU to hold back the next NMI until it is under way
+ * itself. Return whether what is left is the guest's.
  */
 static noinstr bool take_at_once(struct lg_switch *sw)
 {
@@ -284,13 +291,14 @@ static noinstr bool take_at_once(struct lg_switch *sw)
 }
 
 /*
- * No probe nor tracer has a place between the host's state and the guest's, nor
- * before an NMI is the host's. Return whether all that is left is the guest's.
+ * No probe or tracer may run between the host's state and the guest's, nor
+ * before the host has had an NMI: hence noinstr. Return whether what is left is
+ * the guest's.
  */
 static noinstr bool switch_worlds(struct lg_switch *sw)
 {
 	lockdep_hardirqs_on(CALLER_ADDR0);
-	/* As a call in C, but that @sw is where it was afterwards */
+	/* Clobbers what a call in C does, except that %rdi keeps @sw. */
 	asm volatile("call lg_switch_to_guest"
 		     : ASM_CALL_CONSTRAINT, "+D"(sw)
 		     : : "rax", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11",
@@ -301,7 +309,7 @@ static noinstr bool switch_worlds(struct lg_switch *sw)
 	return take_at_once(sw);
 }
 
-/* Where RCU is told of user mode, a guest is like that. */
+/* Context tracking tells RCU of user mode. A guest counts as user mode. */
 static noinstr bool switch_worlds_tracked(struct lg_switch *sw)
 {
 	bool guests;
@@ -313,9 +321,9 @@ static noinstr bool switch_worlds_tracked(struct lg_switch *sw)
 }
 
 /*
- * As KVM does (guest_state_enter_irqoff() and _exit_irqoff()), but for
- * rcu_virt_note_context_switch(), which the run loop does less often: to lockdep and
- * the tracers, interrupts are on in a guest.
+ * To lockdep and the tracers, interrupts are on in a guest. We tell them as KVM
+ * does (guest_state_enter_irqoff() and _exit_irqoff()), but for
+ * rcu_virt_note_context_switch(), which the run loop calls less often.
  */
 static __always_inline bool enter_and_exit(struct lg_switch *sw)
 {
@@ -332,11 +340,11 @@ static __always_inline bool enter_and_exit(struct lg_switch *sw)
 }
 
 /**
- * lg_vcpu_enter() - one stretch in the guest
+ * lg_vcpu_enter() - run the guest for one stretch
  * @lg: the guest; its own task calls, between lg_vcpu_load() and _put()
  *
- * Comes back with the reason in the registers' vector, and with what was the
- * host's (interrupts, NMIs, machine checks) delivered to it.
+ * On return &lg_regs.vector has the reason for the exit. The host has had what was
+ * its own: interrupts, NMIs, machine checks.
  *
  * Context: interrupts off; they may have been on in between.
  */
@@ -349,7 +357,7 @@ void lg_vcpu_enter(struct lguest *lg)
 	bool guests;
 	u16 ldt;
 
-	/* Of both rings that there are, with one look */
+	/* One test covers both rings that a guest can be in. */
 	if (WARN_ON_ONCE(!(regs->cs & regs->ss & 3))) {
 		lg_kill(lg, "cs:ss %llx:%llx are not a guest's", regs->cs,
 			regs->ss);
@@ -360,7 +368,7 @@ void lg_vcpu_enter(struct lguest *lg)
 
 	if (unlikely(!vcpu->loaded))
 		load_state(vcpu);
-	/* Another thread of the Launcher may have given it an LDT just now. */
+	/* Another thread of the Launcher may have set an LDT just now. */
 	ldt = read_ldt();
 	if (unlikely(ldt)) {
 		vcpu->ldt = ldt;
@@ -372,7 +380,7 @@ void lg_vcpu_enter(struct lguest *lg)
 	if (unlikely(breakpoints))
 		set_debugreg(0UL, 7);
 
-	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we its tlb_gen. */
+	/* Pairs with lg_vcpu_kick_and_wait(): it sees us, or we see its tlb_gen. */
 	smp_store_mb(vcpu->cpu, smp_processor_id());
 	if (keeps_pcids)
 		sw->guest_cr3 |= choose_pcid(lg);
@@ -393,11 +401,11 @@ static void came_out(void *unused)
 }
 
 /**
- * lg_vcpu_kick_and_wait() - the guest no longer uses what the TLB held
- * @lg: the guest, of whose shadow entries some are gone; lg_inc_tlb_gen() was called
+ * lg_vcpu_kick_and_wait() - bring the guest out, so that the TLB forgets
+ * @lg: the guest; the caller has zapped sptes and called lg_inc_tlb_gen()
  *
- * Its next entry finds by the tables' generation, as lg_inc_tlb_gen() left it,
- * that the TLB must forget. So all it takes is that the guest comes out if it is in.
+ * The next entry sees by &lg_mmu.tlb_gen that the TLB must forget. So it is enough
+ * that the guest comes out if it is in.
  *
  * Context: interrupts on; does not sleep.
  */
@@ -413,9 +421,9 @@ void lg_vcpu_kick_and_wait(struct lguest *lg)
 }
 
 /**
- * lg_vcpu_update_walk() - what the switcher needs to walk the guest's tables
- * @lg: the guest, which may have changed to another table, or of which the switcher
- *	knows more or less of its memory than before; its own task calls
+ * lg_vcpu_update_walk() - tell the switcher where it can walk the guest's tables
+ * @lg: the guest; its top-level table, or what the switcher knows of its direct
+ *	map, may have changed; its own task calls
  */
 void lg_vcpu_update_walk(struct lguest *lg)
 {
@@ -427,13 +435,13 @@ void lg_vcpu_update_walk(struct lguest *lg)
 }
 
 /**
- * lg_vcpu_update_handlers() - what the switcher needs to reflect what ring 3 does
- * @lg: the guest, whose gates, stack, stack segment, or address of its struct
+ * lg_vcpu_update_handlers() - tell the switcher how to reflect ring 3's traps
+ * @lg: the guest; its gates, stack, stack segment, or address of its struct
  *	lguest_data may have changed; its own task calls
  *
- * The switcher knows the common case only: a flat stack, the guest's interrupt flag
- * at a known address, and for system calls a gate that ring 3 may use. All else
- * goes the long way.
+ * The switcher handles only the common case: a flat stack, the guest's
+ * interrupt flag at a known address, and for system calls a gate that ring 3
+ * may use. It leaves all else to C.
  */
 void lg_vcpu_update_handlers(struct lguest *lg)
 {
@@ -467,8 +475,8 @@ void lg_vcpu_update_handlers(struct lguest *lg)
 }
 
 /**
- * lg_vcpu_move_stack() - what the switcher needs of a stack in the same segment
- * @lg: the guest, of whose handlers nothing else has changed; its own task calls
+ * lg_vcpu_move_stack() - tell the switcher of a new stack in the same segment
+ * @lg: the guest; nothing else of its handlers has changed; its own task calls
  */
 void lg_vcpu_move_stack(struct lguest *lg)
 {
@@ -476,10 +484,10 @@ void lg_vcpu_move_stack(struct lguest *lg)
 }
 
 /**
- * lg_vcpu_fault_in_segment_load() - where entering the guest faulted
+ * lg_vcpu_fault_in_segment_load() - whether an entry faulted at a segment register
  * @lg: the guest, out with %LG_VECTOR_ENTRY_FAULT; its own task calls
  *
- * Return: true if it was at one of DS, ES, FS and GS.
+ * Return: true if it was at the load of DS, ES, FS or GS.
  */
 bool lg_vcpu_fault_in_segment_load(struct lguest *lg)
 {
@@ -492,7 +500,7 @@ bool lg_vcpu_fault_in_segment_load(struct lguest *lg)
 /**
  * lg_cpu_tsc_khz() - how fast the TSC counts
  *
- * Return: kHz, or 0 if a guest had better not use it.
+ * Return: kHz, or 0 if guests should not use the TSC.
  */
 u32 lg_cpu_tsc_khz(void)
 {
@@ -502,9 +510,9 @@ u32 lg_cpu_tsc_khz(void)
 }
 
 /**
- * lg_vcpu_read_tsc() - the TSC, if the guest does not read it itself
+ * lg_vcpu_read_tsc() - read the TSC for a guest that can't read it itself
  * @lg: the guest; its own task calls
- * @tsc: what it is to the guest
+ * @tsc: set to the guest's TSC, if this returns true
  *
  * Return: true if the guest's RDTSC faults.
  */
@@ -516,7 +524,7 @@ bool lg_vcpu_read_tsc(struct lguest *lg, u64 *tsc)
 	return true;
 }
 
-/* CPUs whose buffers show what passed through them; VERW overwrites those. */
+/* Whether the CPU's buffers leak what passed through them, and VERW clears them. */
 static bool leaks_buffers(void)
 {
 	return boot_cpu_has(X86_FEATURE_MD_CLEAR) &&
@@ -526,7 +534,7 @@ static bool leaks_buffers(void)
 }
 
 /**
- * lg_vcpu_init() - the CPU's side of a new guest
+ * lg_vcpu_init() - make the CPU's side of a new guest
  * @lg: the guest
  *
  * Sets &lguest.vcpu, .regs, .gdt and .direct_map.
@@ -563,7 +571,7 @@ int lg_vcpu_init(struct lguest *lg)
 	sw->guest_gdtr.size = sizeof(sw->gdt) - 1;
 	sw->guest_gdtr.address = LG_SWITCH_VA + offsetof(struct lg_switch, gdt);
 
-	/* Whatever strikes on the seam loads the host's CS from this GDT. */
+	/* An NMI or machine check on the seam loads the host's CS from this GDT. */
 	host_gdt = (u64 *)get_cpu_gdt_ro(raw_smp_processor_id());
 	sw->gdt[GDT_ENTRY_KERNEL_CS] = host_gdt[GDT_ENTRY_KERNEL_CS];
 	sw->gdt[GDT_ENTRY_KERNEL_DS] = host_gdt[GDT_ENTRY_KERNEL_DS];
@@ -587,7 +595,7 @@ free_vcpu:
 }
 
 /**
- * lg_vcpu_free() - the end of the CPU's side of a guest
+ * lg_vcpu_free() - undo lg_vcpu_init()
  * @lg: the guest, which nobody runs any more
  */
 void lg_vcpu_free(struct lguest *lg)
@@ -598,10 +606,10 @@ void lg_vcpu_free(struct lguest *lg)
 }
 
 /*
- * Guests have the host's cpu_entry_area in their tables, parts of which it maps
- * anew at times (perf does). Of that it flushes its TLBs by INVLPG: which no PCID
- * of ours escapes as long as these mappings are global. The host counts on the
- * same, for its own PCIDs.
+ * Guests have the host's cpu_entry_area in their tables. The host maps parts of
+ * it anew at times (perf does), and flushes these from its TLBs by INVLPG. That
+ * reaches our PCIDs as long as these mappings are global. The host counts on
+ * the same for its own PCIDs.
  */
 static bool entry_area_is_global(void)
 {
@@ -614,9 +622,9 @@ static bool entry_area_is_global(void)
 }
 
 /*
- * A kernel with INVLPGB gives address spaces PCIDs of their own, as many as there
- * are. The upper half it leaves alone if it was built to isolate page tables; and
- * if it does isolate them, it does without INVLPGB.
+ * A kernel with INVLPGB gives address spaces PCIDs of their own, from all that
+ * there are. It leaves the upper half of these alone if it was built to isolate
+ * page tables, and does not use INVLPGB if it does isolate them.
  */
 static bool host_takes_all_pcids(void)
 {
@@ -625,7 +633,7 @@ static bool host_takes_all_pcids(void)
 		!IS_ENABLED(CONFIG_MITIGATION_PAGE_TABLE_ISOLATION));
 }
 
-/* Leaves in the parameter what has become of it, for whoever reads it. */
+/* Writes the choice back to the parameter, where users can read it. */
 static void choose_pcids(void)
 {
 	host_noflush = __read_cr4() & X86_CR4_PCIDE ? X86_CR3_PCID_NOFLUSH : 0;
@@ -667,7 +675,7 @@ idt_exit:
 }
 
 /**
- * lg_cpu_exit() - no trace of us on any CPU
+ * lg_cpu_exit() - undo lg_cpu_init(), leaving no trace of us on any CPU
  */
 void lg_cpu_exit(void)
 {

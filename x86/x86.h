@@ -11,7 +11,7 @@
 #include "switcher.h"
 
 /**
- * struct lg_msrs - what SYSCALL and SYSENTER of the host's programs take
+ * struct lg_msrs - MSRs that the host's programs need for SYSCALL and SYSENTER
  * @efer: MSR_EFER
  * @sysenter_cs: MSR_IA32_SYSENTER_CS
  */
@@ -20,8 +20,8 @@ struct lg_msrs {
 };
 
 /**
- * struct lg_interrupted - the guest whose event the host has on this CPU
- * @regs: its registers, or NULL
+ * struct lg_interrupted - the guest whose event the host now handles on this CPU
+ * @regs: the guest's registers, or NULL
  * @by_nmi: the event is an NMI
  */
 struct lg_interrupted {
@@ -32,19 +32,20 @@ struct lg_interrupted {
 /**
  * struct lg_vcpu - the CPU's side of a guest
  * @sw: its page for the switcher
- * @top: tables above 4 GiB: what every root of this guest starts from
+ * @top: the top-level table that every root of this guest starts as a copy of; it
+ *	leads to what is mapped above 4 GiB
  * @private: the tables below @top that no other guest shares
- * @notifier: says when the task that runs the guest loses its CPU
- * @loaded: what of the task's own state the guest's takes the place of is
- *	saved below, and this CPU is ready for the guest
- * @cpu: where the guest runs right now, or -1
+ * @notifier: tells when the task that runs the guest loses its CPU
+ * @loaded: the task's own state that the guest's replaces is saved below, and this
+ *	CPU is ready for the guest
+ * @cpu: the CPU that the guest is on, or -1 if it is out
  * @pcids: what the TLB has of the guest; good as long as @loaded
- * @tsc: what the TSC was when the task last left a CPU
- * @tsc_offset: what the guest's is ahead of it, since that has gone back
+ * @tsc: value of the TSC when the task last left a CPU
+ * @tsc_offset: how far the guest's TSC is ahead of the CPU's, once that went back
  * @cr4_on: bits of CR4 that are on in the guest, whatever the host has
  * @async_pf_msr: from lg_async_pf_disable()
- * @msrs: the task's, while the guest's state takes their place
- * @debugctl: likewise, what of it the guest must not have
+ * @msrs: the task's own, while the guest's state replaces them
+ * @debugctl: likewise, the bits of DEBUGCTL that the guest must not have
  * @ds: the task's selectors and bases
  * @es: likewise
  * @fs: likewise
@@ -52,7 +53,7 @@ struct lg_interrupted {
  * @ldt: likewise
  * @fs_base: likewise
  * @gs_base: likewise
- * @fpu_stretches: how many more times to load them in advance
+ * @fpu_stretches: how many more stretches @fpu is to be loaded for in advance
  * @fpu: the guest's FPU registers, while they are not loaded
  */
 struct lg_vcpu {
@@ -74,7 +75,7 @@ struct lg_vcpu {
 	u8 fpu[512] __aligned(16);
 };
 
-/* vcpu.c: its parameter pcid, before lg_cpu_init() and after */
+/* vcpu.c: the module parameter pcid; lg_cpu_init() may change it */
 extern unsigned int lg_pcid_mode;
 
 /* host.c: can this host run guests at all? */
@@ -96,14 +97,14 @@ void lg_upper_free(struct lg_vcpu *vcpu);
 void lg_msrs_load(struct lg_msrs *msrs);
 void lg_msrs_put(const struct lg_msrs *msrs);
 
-/* events.c: what brought the guest out, and whose business it is */
+/* events.c: which exits are the host's business */
 void lg_machine_check(void);
 bool lg_debug_is_hosts(unsigned long dr6);
 void lg_sort_event(struct lguest *lg);
 
 /* async_pf.c: page faults of a KVM below the host */
-extern bool lg_async_pf;	/* there may be some */
-extern bool lg_async_pf_by_msr;	/* unless they are turned off */
+extern bool lg_async_pf;	/* some may come */
+extern bool lg_async_pf_by_msr;	/* turn them off by MSR instead */
 u32 lg_async_pf_flags(void);
 void lg_async_pf_wait(u32 token);
 u64 lg_async_pf_read_msr(void);
@@ -112,15 +113,15 @@ u64 lg_async_pf_disable(void);
 void lg_async_pf_enable(u64 value);
 void lg_async_pf_init(void);
 
-/* perf.c: samples are the guest's */
+/* perf.c: tell perf which samples are a guest's */
 DECLARE_PER_CPU(struct lg_interrupted, lg_interrupted);
 void lg_perf_init(void);
 void lg_perf_exit(void);
 
 /**
- * lg_set_interrupted() - an event goes to the host, or has gone
- * @regs: of the guest that it brought out, or NULL
- * @by_nmi: it is an NMI
+ * lg_set_interrupted() - tell perf.c that the host is about to handle an event
+ * @regs: registers of the guest that it brought out; NULL once it was handled
+ * @by_nmi: the event is an NMI
  *
  * Context: interrupts off.
  */

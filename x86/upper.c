@@ -33,7 +33,7 @@
 u64 lg_pte_encryption;
 u64 lg_pte_nx;
 
-/* The shared top-level table, and the shared entry that leads to the host's tables */
+/* The shared top-level table, and the shared entry that leads to host tables */
 static u64 *shared;
 static u64 *entry_area;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /dev/lguest as a Launcher opens it. When KUnit runs there is no file system
- * but an empty one: sysfs says what number the device has.
+ * /dev/lguest as a Launcher opens it. When KUnit runs, the only file system is an
+ * empty one, so sysfs has to say which number the device has.
  */
 #include <linux/cred.h>
 #include <linux/err.h>
@@ -187,7 +187,7 @@ ssize_t guest_other_credentials(struct guest *g,
 	const struct cred *own;
 	ssize_t ret;
 
-	/* Those that they are a copy of, and yet others */
+	/* The same rights, but not the same struct cred */
 	KUNIT_ASSERT_NOT_NULL(g->test, other);
 	own = override_creds(other);
 	ret = act(g);

@@ -5,21 +5,21 @@
 
 #include "guest.h"
 
-/* What a buffer is full of before a read */
+/* device_read() fills the buffer with this byte before it reads. */
 #define DEVICE_UNTOUCHED	0xa5
 
-/* A new file, with a guest of its own; or an error */
+/* Opens a new file, with a guest of its own. Returns an ERR_PTR() on failure. */
 struct file *device_open(struct guest *g);
 
-/* For a suite's exit: closes guest.device, and the guest goes with it. */
+/* For a suite's exit: closes guest.device, which ends the guest. */
 void device_close(struct kunit *test);
 
-/* Where reads and writes of this size are: nothing is mapped behind it. */
+/* The buffer for reads and writes of this size. Nothing is mapped behind it. */
 char __user *device_buffer(struct guest *g, size_t size);
 
 ssize_t device_read(struct guest *g, void *to, size_t size);
 ssize_t device_read_word(struct guest *g);		/* and drop it */
-/* The last byte of the buffer is not there. */
+/* Into a buffer whose last byte is not mapped */
 ssize_t device_read_beyond(struct guest *g, size_t size);
 
 /* write(2) of these words */
@@ -32,11 +32,11 @@ ssize_t device_read_beyond(struct guest *g, size_t size);
 ssize_t device_write_at(struct guest *g, const unsigned long *words,
 			size_t size, loff_t pos);
 
-/* In another thread of the Launcher's */
+/* Calls @act in another thread of the Launcher's. */
 ssize_t guest_other_task(struct guest *g, ssize_t (*act)(struct guest *g));
-/* In the same, after an exec, as it were */
+/* Calls @act in this thread with another address space, as after an exec. */
 ssize_t guest_other_memory(struct guest *g, ssize_t (*act)(struct guest *g));
-/* In the same, after it has given up rights */
+/* Calls @act in this thread with other credentials, as after it gave up rights. */
 ssize_t guest_other_credentials(struct guest *g,
 				ssize_t (*act)(struct guest *g));
 

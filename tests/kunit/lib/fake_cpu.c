@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The processor of the KUnit build: in place of x86/, answers for cpu.h and
- * lets the tests see what was asked. Entering the guest runs a function.
+ * The processor of the KUnit build: it implements cpu.h in place of x86/, and lets
+ * the tests see what was called. Entering the guest runs a function.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -10,7 +10,7 @@
 #include "../../../cpu.h"
 #include "guest.h"
 
-/* In every entry, so that one without it, or one that keeps it, shows. */
+/* Not 0, so that code shows that forgets to add it to an entry, or to remove it */
 u64 lg_pte_encryption = BIT_ULL(47);
 u64 lg_pte_nx = LG_PTE_NX;
 

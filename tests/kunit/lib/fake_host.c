@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host's memory management in the KUnit build: the kernel's own, with
- * failures to order, and with a look at what is not freed.
+ * The host's memory management in the KUnit build: the kernel's own, but a test can
+ * have it fail, and it counts what is not freed.
  */
 #include "fake_host.h"
 
@@ -95,7 +95,7 @@ static void tell(void)
 {
 	void (*looked_up)(void) = fake_host.looked_up;
 
-	/* It may make the module look up pages itself. */
+	/* The callback may make the module look up pages itself. */
 	fake_host.looked_up = NULL;
 	if (looked_up)
 		looked_up();
@@ -121,7 +121,7 @@ void fake_spin_unlock(spinlock_t *lock)
 	spin_unlock(lock);
 }
 
-/* The kernel's own is a macro, and gone by now. */
+/* The kernel's own is a macro, which fake_host.h has undefined. */
 void fake_cond_resched(void)
 {
 	fake_host.rescheds++;
@@ -155,7 +155,7 @@ static bool page_at(unsigned long addr, unsigned int flags, struct page **page)
 	return got;
 }
 
-/* UML has none, and says so by never finding a page. */
+/* UML has no such function of its own: its stub never finds a page. */
 int fake_get_user_pages_fast_only(unsigned long addr, int count,
 				  unsigned int flags, struct page **pages)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The host's memory management, as far as the tests have a hand in it. All of
- * the KUnit build is compiled with this in front, so that the module calls these
- * in place of the kernel's.
+ * The part of the host's memory management that the tests control. All of the KUnit
+ * build is compiled with this header in front, so that the module calls these
+ * functions in place of the kernel's.
  */
 #ifndef LG_TESTS_FAKE_HOST_H
 #define LG_TESTS_FAKE_HOST_H
@@ -19,14 +19,14 @@
 
 /**
  * struct fake_host - what a test does to the host
- * @budget: allocations until one fails, %UINT_MAX for none
- * @allocated: those not freed yet, but for what an xarray or an IDA has
- * @lookup_error: what the next look-up of a page says, or 0
- * @looked_up: called once, with the next page looked up but not used yet
- * @unlocking: called before each time that a spinlock is let go of, if not NULL
- * @rescheds: how often others were offered the CPU
- * @resched: called before each time that they are, if not NULL
- * @time_read: called before each time that the clock is read, if not NULL
+ * @budget: how many allocations succeed before one fails; %UINT_MAX for all
+ * @allocated: allocations not freed yet, except those of xarrays and IDAs
+ * @lookup_error: error of the next look-up of a page, or 0
+ * @looked_up: called once, after the next look-up and before the page is used
+ * @unlocking: if not NULL, called before each unlock of a spinlock
+ * @rescheds: how often cond_resched() was called
+ * @resched: if not NULL, called in each cond_resched()
+ * @time_read: if not NULL, called before each read of the clock
  */
 struct fake_host {
 	unsigned int budget;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest for a test. Its memory is a real mapping in an address space that
- * the test's thread takes on, as if it were a Launcher.
+ * A guest for a test. Its memory is a real mapping in an address space that the
+ * test's thread uses, as if it were a Launcher.
  */
 #include <linux/eventfd.h>
 #include <linux/io.h>
@@ -95,7 +95,7 @@ int guest_create_at(struct kunit *test, u32 kernel)
 	lay_out_tables(g, kernel);
 	guest_hypercall(g, LGUEST_INIT, DATA, 0, 0);
 
-	/* The flat segments of ring 3, and a stack for what comes from there */
+	/* The flat segments of ring 3, and the stack for traps from there */
 	guest_hypercall(g, LOAD_GDT_ENTRY, USER_CS / 8, 0xffff, 0x00cffa00);
 	guest_hypercall(g, LOAD_GDT_ENTRY, USER_DS / 8, 0xffff, 0x00cff200);
 	guest_hypercall(g, SET_STACK, LG_KERNEL_DS, kernel + STACK, 2);
@@ -134,7 +134,7 @@ void guest_free(struct kunit *test)
 	fake_cpu_allocated = 0;
 	KUNIT_EXPECT_EQ(test, fake_host.allocated, 0);
 	fake_host.allocated = 0;
-	/* After a failed assertion this is another thread, and that one gone */
+	/* After a failed assertion the test's thread is gone; this is another. */
 	if (current->mm == g->mm) {
 		kthread_unuse_mm(g->mm);
 		mmput(g->mm);
@@ -151,7 +151,7 @@ ssize_t guest_write(struct guest *g, const unsigned long *words, size_t size)
 
 void guest_do_hypercalls(struct guest *g)
 {
-	/* As the run loop does, whatever else this thread should do */
+	/* Like the run loop, but go on whatever else this thread should do. */
 	while (g->lg->hcall_pending && !g->lg->pending.trap &&
 	       !lg_is_dead(g->lg)) {
 		lg_do_hypercalls(g->lg);

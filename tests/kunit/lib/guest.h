@@ -33,9 +33,9 @@ enum {
 #define DATA_SYSCALL_VEC	1388
 
 /*
- * What guest_create() lays out. Both top-level tables map all of memory at
- * KERNEL for the guest's kernel alone, by a table they share, and have a table
- * each for the lowest 4 MiB, which is empty.
+ * What guest_create() lays out. By a table that they share, both top-level tables
+ * map all of memory at KERNEL for the guest's kernel alone. Each has a table of its
+ * own for the lowest 4 MiB, which is empty.
  */
 #define PAGES		64
 #define TOP		0x1000
@@ -62,16 +62,16 @@ enum {
 #define IF	0x200
 
 /**
- * struct guest - what test->priv is
+ * struct guest - what test->priv points to
  * @test: the test it is for
  * @lg: the guest
  * @mm: the Launcher's address space
  * @memory: the Launcher's address of gpa 0
- * @words: a page of the Launcher's own, with nothing behind it
+ * @words: a page of the Launcher's own, with nothing mapped behind it
  * @device: its /dev/lguest, if the suite has opened it (device.h)
- * @cached: what a CPU has cached that keeps all it may (tlb.c)
- * @tlb_gen: and as of which &lg_mmu.tlb_gen
- * @data: for a test
+ * @cached: what the worst TLB holds (tlb.c)
+ * @tlb_gen: &lg_mmu.tlb_gen that @cached is as of
+ * @data: for the test's own use
  */
 struct guest {
 	struct kunit *test;
@@ -92,20 +92,20 @@ struct guest {
  * @regs: &lguest.regs
  * @gdt: &lguest.gdt
  * @direct_map: &lguest.direct_map
- * @run: what the guest does when it is entered
- * @prepare: what happens beside it shortly before, with irqs delivered already
+ * @run: called when the guest is entered: plays the guest
+ * @prepare: called shortly before an entry, after irqs were delivered
  * @data: for @run
- * @entered: how often it was
- * @loaded: between lg_vcpu_load() and lg_vcpu_put()
- * @away: what lg_vcpu_was_away() says: from lg_vcpu_load() to lg_vcpu_enter()
- * @kicks: how often the guest had to come out for a change of its memory
+ * @entered: how often the guest was entered
+ * @loaded: set between lg_vcpu_load() and lg_vcpu_put()
+ * @away: answer of lg_vcpu_was_away(); set from lg_vcpu_load() to lg_vcpu_enter()
+ * @kicks: how often lg_vcpu_kick_and_wait() was called
  * @handler_updates: how often lg_vcpu_update_handlers() was called
- * @stack_moves: how often lg_vcpu_move_stack() was
- * @walk_updates: how often lg_vcpu_update_walk() was
- * @tsc: what lg_vcpu_read_tsc() says, 0 if the guest reads it itself
- * @takes_fpu: what lg_vcpu_wants_fpu() says
+ * @stack_moves: how often lg_vcpu_move_stack() was called
+ * @walk_updates: how often lg_vcpu_update_walk() was called
+ * @tsc: answer of lg_vcpu_read_tsc(), 0 if the guest reads it itself
+ * @takes_fpu: answer of lg_vcpu_wants_fpu()
  * @host_faults: how often lg_vcpu_host_fault() was called
- * @segment_load: what lg_vcpu_fault_in_segment_load() says
+ * @segment_load: answer of lg_vcpu_fault_in_segment_load()
  */
 struct lg_vcpu {
 	struct lg_regs regs;
@@ -127,10 +127,13 @@ struct lg_vcpu {
 	bool segment_load;
 };
 
-/* fake_cpu.c: allocations until one fails, and those not freed yet */
+/*
+ * fake_cpu.c: how many allocations succeed before one fails, and how many are not
+ * freed yet
+ */
 extern unsigned int fake_cpu_budget;
 extern unsigned int fake_cpu_allocated;
-/* Between lg_cpu_init(), which fails without a budget, and lg_cpu_exit() */
+/* Set between lg_cpu_init(), which fails without a budget, and lg_cpu_exit() */
 extern bool fake_cpu_ready;
 
 /* For a suite's init: each does what those above it do, and more. */
@@ -153,36 +156,37 @@ void guest_free(struct kunit *test);
 ssize_t guest_write(struct guest *g, const unsigned long *words, size_t size);
 
 void guest_hypercall(struct guest *g, u32 nr, u32 arg1, u32 arg2, u32 arg3);
-/* What the ring and hcall_pending ask for, as far as the Launcher lets it */
+/* Do the hypercalls that are pending, until one needs the Launcher. */
 void guest_do_hypercalls(struct guest *g);
-/* irqs 0 to 2 have handlers, 16 bytes each, and are enabled. */
+/* Give irqs 0 to 2 handlers, 16 bytes each, and set the guest's interrupt flag. */
 void guest_take_irqs(struct guest *g);
 void guest_ring_add(struct guest *g, unsigned int slot, u32 nr, u32 arg1,
 		    u32 arg2, u32 arg3);
 
-/* The guest came out for this reason. */
+/* Let the guest come out for this reason. */
 void guest_trap(struct guest *g, u32 vector, u32 error_code);
 
 /* Let the vCPU be in ring 3, at this address. */
 void guest_go_user(struct guest *g, u32 eip, u32 esp);
 
-/* The leaf entry that the CPU would use in a root, or 0; checks the way. */
+/* The spte that the CPU would use in a root, or 0. Checks the tables above it. */
 u64 guest_shadow_in(struct guest *g, struct lg_root *root, u32 gva);
 u64 guest_shadow(struct guest *g, u32 gva);
 
-/* A timer has been set. It may have run by now, with UML waiting for its CPU. */
+/* Whether a timer was set. It may have run by now, if UML waited for its CPU. */
 static inline bool guest_timer_was_set(const struct hrtimer *timer)
 {
 	return hrtimer_get_expires(timer);
 }
 
-/* A new eventfd, and what it counts since last asked. */
+/* A new eventfd, and how often it was signalled since the last call. */
 int guest_eventfd(struct guest *g);
 u64 guest_eventfd_count(struct guest *g, int fd);
 
 /*
- * The CPU goes by what it had cached before, unless it may not; and caches all
- * that there is.
+ * Check that all that the CPU has cached still holds, unless &lg_mmu.tlb_gen
+ * tells it to forget that. Then let it cache all that the shadow tables have
+ * now.
  */
 void guest_walk_all(struct guest *g);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest's memory, as its Launcher or it sees it. For the guests of all suites,
- * whatever their CPU: included by what says what a struct guest is.
+ * Access to a guest's memory, for the suites on the fake and on the real CPU. The
+ * header that defines struct guest includes this one.
  */
 #ifndef LG_TESTS_GUEST_MEMORY_H
 #define LG_TESTS_GUEST_MEMORY_H

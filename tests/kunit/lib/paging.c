@@ -4,7 +4,7 @@
 
 #include "paging.h"
 
-/* What a test has ordered to fail is not its own look. */
+/* A failure that a test has ordered is not meant for paging_host_page(). */
 #undef get_user_pages_fast
 
 const struct format formats[2] = {

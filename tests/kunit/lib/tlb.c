@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The worst TLB that the architecture allows: whatever can be cached is, of each
- * root and of each level of its tables, as soon as it is there; and nothing is
- * dropped before it must be. No emulator's keeps anything.
+ * The worst TLB that the architecture allows: it caches every present entry, of
+ * each root and of each level, as soon as that is there, and drops nothing
+ * before it must. No emulator's TLB keeps anything.
  */
 #include <linux/io.h>
 
@@ -10,11 +10,11 @@
 #include "../../../shadow/lookup.h"
 #include "guest.h"
 
-/* By what an entry is cached: its root, its level, and where it is in that */
+/* The key of a cached entry: its root, its level, and its place in that level */
 #define LEVEL_SHIFT	20
 #define ROOT_SHIFT	22
 
-/* Fits into an XArray's value, as each that is cached is present. */
+/* An XArray's value has 63 bits: leave out the present bit, which all have. */
 static void *pack(u64 entry)
 {
 	return xa_mk_value(entry >> 1);
@@ -39,7 +39,7 @@ static u64 *table_of(u64 entry)
 static void expect_still(struct guest *g, struct lg_root *root,
 			 unsigned int level, u32 gva, u64 cached, u64 now)
 {
-	/* That of leaves may be forgotten without notice: see lg_age_frames(). */
+	/* An spte may lose its accessed bit without notice: see lg_age_frames(). */
 	u64 kept = LG_PTE_PRESENT | LG_PTE_WRITE | LG_PTE_USER |
 		   (level ? LG_PTE_ACCESSED : 0);
 
@@ -50,7 +50,7 @@ static void expect_still(struct guest *g, struct lg_root *root,
 			   cached, gva, level, root->gpa, now);
 }
 
-/* One entry: what was cached of it, and now is */
+/* Check what is cached of one entry, then cache what it says now. */
 static void look(struct guest *g, struct lg_root *root, unsigned int level,
 		 u32 gva, u64 now)
 {
@@ -65,7 +65,7 @@ static void look(struct guest *g, struct lg_root *root, unsigned int level,
 		xa_erase(&g->cached, at);
 }
 
-/* Of what an entry that is not there has led to, nothing may be cached. */
+/* Nothing may be cached of what lies below an absent entry. */
 static void look_at_nothing(struct guest *g, struct lg_root *root,
 			    unsigned int level, u32 gva)
 {

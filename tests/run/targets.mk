@@ -22,7 +22,7 @@ make test-seam   NMIs and machine checks at each instruction of the world switch
 make test-bochs  a smoke test in Bochs
 make fuzz        hostile guests and Launchers: SEED= SECONDS=3600 MACHINES= CPU=
 make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or KERNEL= MEM= OPS=
-make figures     what the last make test counted, into README.md
+make figures     what the last make test counted, into Documentation/testing.rst
 endef
 
 help::

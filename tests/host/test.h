@@ -11,7 +11,7 @@
  * whatever it leaves open goes away with it and whatever it hangs in costs
  * only itself: it is a failure after CASE_SECONDS.
  */
-#define CASE_SECONDS	(600 * patience())
+#define CASE_SECONDS	(1500 * patience())
 
 /*
  * In this many seconds, what should happen at once has happened: a limit for

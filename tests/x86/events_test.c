@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What of an exit is the host's. No emulator has a hypervisor below that injects page
- * faults, poisoned memory, or traps for locks, so each of these is faked where the
- * module asks: what KVM says of a page fault and its MSR, the host's handler of
- * machine checks, a note that one has left, a flag of the CPU's.
+ * Exits that are the host's business. No emulator has a KVM below that injects
+ * page faults, poisoned memory, or traps for locks. So these tests fake what
+ * the module looks at: what KVM says of a page fault and its MSR, the host's
+ * handler of machine checks, a machine check that is pending, a flag of the
+ * CPU's.
  */
 #include <linux/kvm_para.h>
 #include <asm/cpufeature.h>
@@ -14,7 +15,7 @@
 #include "guest.h"
 
 GUEST(stop, STOP);
-/* Where the guest's own tables have nothing */
+/* The guest's own tables have nothing here. */
 #define NOWHERE	0x10004
 GUEST(touch, "mov 0x10004, %eax\n" STOP);
 GUEST(syscall, "int $0x80\n" STOP);
@@ -69,7 +70,7 @@ static void events_exit(struct kunit *test)
 	guest_exit(test);
 }
 
-/* Until it comes out for more than an interrupt */
+/* Enter until the guest comes out for more than an interrupt. */
 static u32 enter(struct guest *g)
 {
 	do {
@@ -84,7 +85,7 @@ static void run_touch(struct guest *g)
 	lg_vcpu_load(g->lg);
 }
 
-/* The token is in CR2, where here an address is that the guest has touched. */
+/* CR2 has the token. Here that is the address that the guest has touched. */
 static void async_page_fault(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -105,7 +106,7 @@ static void async_page_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, waited_for, NOWHERE);
 	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, KERNEL + CODE);
 	KUNIT_EXPECT_STREQ(test, g->lg->reason, "");
-	/* The same again is the guest's, until something new is said of it. */
+	/* KVM says nothing of the next one, so it is the guest's. */
 	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_PF);
 	KUNIT_EXPECT_EQ(test, waits, 1);
 }
@@ -140,7 +141,7 @@ static void async_page_faults_off(struct kunit *test)
 	preempt_enable();
 	KUNIT_EXPECT_EQ(test, fake_msr, msr);
 
-	/* Nor are they turned on by us. */
+	/* If they were off, they stay off. */
 	fake_msr = 0;
 	guest_start(g, &stop, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
@@ -158,7 +159,7 @@ static void leave_note(struct guest *g, u32 vector, u8 pending)
 	KUNIT_EXPECT_EQ(g->test, g->lg->regs->vector, LG_VECTOR_NONE);
 }
 
-/* It is as if the guest had not come to that instruction. */
+/* It must be as if the guest had not come to that instruction. */
 static void machine_check_in_a_reflection(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -184,7 +185,7 @@ static void machine_check_in_the_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, KERNEL + CODE);
 }
 
-/* On the way in: it is not entered, and was not where the note says. */
+/* On the way in: the guest is not entered, whatever the note says. */
 static void note_on_the_way_in(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -206,12 +207,12 @@ static void debug_exceptions(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lg_debug_is_hosts(DR6_RESERVED & ~DR_BUS_LOCK));
 	KUNIT_EXPECT_FALSE(test, lg_debug_is_hosts(DR6_RESERVED));
 	KUNIT_EXPECT_FALSE(test, lg_debug_is_hosts(DR6_RESERVED | DR_STEP));
-	/* Both at once: the guest's is not lost. */
+	/* Both at once: the guest must get its own. */
 	KUNIT_EXPECT_FALSE(test, lg_debug_is_hosts((DR6_RESERVED | DR_STEP) &
 						   ~DR_BUS_LOCK));
 }
 
-/* A flag of the CPU's, or a bug */
+/* Set or clear a feature or bug flag of the CPU's. */
 static void set_flag(unsigned int flag, bool on)
 {
 	unsigned long *flags = (unsigned long *)boot_cpu_data.x86_capability;
@@ -252,7 +253,7 @@ static void alignment_checks(struct kunit *test)
 	set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, had);
 }
 
-/* They would be the guest's handlers' to tell from faults of its own. */
+/* The guest's handlers could not tell them from faults of its own. */
 static void exceptions_that_no_guest_has(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -265,7 +266,7 @@ static void exceptions_that_no_guest_has(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, strstr(g->lg->reason, "exception 29"));
 }
 
-/* Where the CPU keeps what the last program's instruction was, of whatever world */
+/* The CPU keeps the address of the last FPU instruction, of whichever world. */
 static void fpu_pointers(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -276,7 +277,7 @@ static void fpu_pointers(struct kunit *test)
 	guest_start(g, &fpu_environment, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_NM);
 	KUNIT_EXPECT_TRUE(test, lg_vcpu_wants_fpu(g->lg));
-	/* So that it is there at the next entry, and not only at a later one */
+	/* Map it now, so that the very next entry finds it. */
 	KUNIT_ASSERT_EQ(test, LG_FAULT_FIXED,
 			lg_page_fault(g->lg, KERNEL + DATA, &error_code));
 	kernel_fpu_begin();

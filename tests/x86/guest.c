@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest of a few bytes of code, on the real CPU. The Launcher's address space
- * is that of the process which loads the module.
+ * A guest of a few bytes of code, on the real CPU. Its Launcher's address space is
+ * that of the process that loads the module.
  */
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -16,7 +16,7 @@
 
 #include "guest.h"
 
-/* Far from what a guest here takes, on however slow an emulator */
+/* Far more than any guest here takes, even on a slow emulator */
 #define SECONDS_MAX	30
 
 #define FLAGS_KEPT	(X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | \
@@ -42,7 +42,7 @@ static u64 msr(u32 nr)
 	_selector;							\
 })
 
-/* All that there is of it, as it is now on this CPU */
+/* Read all of the host's state, as it is now on this CPU. */
 void host_read(struct host_state *state)
 {
 	u64 *v = state->values;
@@ -85,7 +85,7 @@ void host_read(struct host_state *state)
 	v[STATE_ES] = SELECTOR("mov %%es, %0");
 	v[STATE_FS] = SELECTOR("mov %%fs, %0");
 	v[STATE_GS] = SELECTOR("mov %%gs, %0");
-	/* After an interrupt from ring 3, whosever, it is null, and as good. */
+	/* An interrupt from any ring 3 leaves a null SS, which is as good. */
 	v[STATE_SS] = SELECTOR("mov %%ss, %0") ?: __KERNEL_DS;
 	v[STATE_FLAGS] = native_save_fl() & FLAGS_KEPT;
 }
@@ -258,7 +258,7 @@ void guest_exit(struct kunit *test)
 
 	if (!g)
 		return;
-	/* After a failed assertion this is the Launcher, and the thread gone. */
+	/* After a failed assertion the thread is gone, and this is the Launcher. */
 	if (g->other)
 		close_guest(g->other);
 	close_guest(g);
@@ -308,7 +308,7 @@ void expect_kept(struct guest *g)
 	KUNIT_EXPECT_EQ(g->test, g->left.values[STATE_DR6], DR6_RESERVED);
 	KUNIT_EXPECT_EQ(g->test, g->lg->vcpu->cpu, -1);
 	if (g->away) {
-		/* The interrupt that it came out for let others run. */
+		/* The interrupt that brought it out let others run. */
 		expect_same(g->test, &g->entered, &g->left,
 			    LAZY | BUT(CR3) | BUT(DR6));
 		return;
@@ -334,7 +334,7 @@ bool guest_may_go_on(struct guest *g)
 	       g->test->status != KUNIT_FAILURE;
 }
 
-/* Whether it came out for nothing that a test wants to see */
+/* Whether the guest came out for something that no test wants to see */
 static bool goes_on(struct lguest *lg)
 {
 	u32 error_code = lg->regs->error_code;
@@ -362,7 +362,7 @@ u32 guest_run(struct guest *g)
 	} while (goes_on(g->lg) && time_before(jiffies, g->deadline));
 	lg_vcpu_put(g->lg);
 	host_read(&after);
-	/* Its PCID is another when the task comes back from elsewhere. */
+	/* The task may have another PCID once it was on another CPU. */
 	expect_same(g->test, &before, &after, BUT(DR6) | BUT(CR3));
 	KUNIT_EXPECT_EQ(g->test, before.values[STATE_CR3] & ~X86_CR3_PCID_MASK,
 			after.values[STATE_CR3] & ~X86_CR3_PCID_MASK);

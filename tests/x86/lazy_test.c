@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * State of the task's that the guest's takes the place of for longer than one
- * entry, and when it comes back: registers and bases of segments, LDT, debug
- * registers, and what SYSCALL and SYSENTER need.
+ * When the task's state comes back that the guest's replaces for longer than one
+ * entry: segment registers and bases, LDT, debug registers, and what SYSCALL and
+ * SYSENTER need.
  */
 #include <linux/delay.h>
 #include <linux/hw_breakpoint.h>
@@ -23,7 +23,7 @@ GUEST(stop, STOP);
 GUEST(segments, "xor %eax, %eax\nmov %eax, %ds\nmov %eax, %es\n"
 	"mov %eax, %fs\nmov %eax, %gs\n" STOP);
 
-/* What a task may have made of its segments */
+/* What a task may have in its segment registers and bases */
 struct dress {
 	const char *name;
 	u16 ds, es, fs, gs;
@@ -49,14 +49,14 @@ static const struct dress *dress_of(struct kunit *test)
 {
 	const struct dress *dress = test->param_value;
 
-	/* The kernel has no bases for a thread of its own. */
+	/* Without FSGSBASE, the kernel keeps no bases for its own threads. */
 	if ((dress->fs_base || dress->gs_base) &&
 	    !boot_cpu_has(X86_FEATURE_FSGSBASE))
 		kunit_skip(test, "no FSGSBASE");
 	return dress;
 }
 
-/* The bases last, as loading the selectors may clear them */
+/* Write the bases last: loading a selector may clear them. */
 static void put_on(const struct dress *dress)
 {
 	unsigned long flags;
@@ -94,7 +94,7 @@ static void back_when_done(struct kunit *test)
 	guest_start(g, &segments, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
 	expect_dress(test, dress);
-	/* Or not even entered */
+	/* The same without an entry */
 	lg_vcpu_load(g->lg);
 	lg_vcpu_put(g->lg);
 	expect_dress(test, dress);
@@ -125,7 +125,7 @@ static void back_when_scheduled_out(struct kunit *test)
 		} while (g->lg->regs->vector == LG_VECTOR_NONE);
 		preempt_enable();
 		KUNIT_EXPECT_FALSE(test, away_after);
-		/* Interrupts apart, the first of these */
+		/* Only the first entry finds it away. Interrupts lead to more. */
 		KUNIT_EXPECT_TRUE(test, away_before || g->entries > 1);
 		msleep(20);
 		KUNIT_EXPECT_TRUE(test, lg_vcpu_was_away(g->lg));
@@ -136,7 +136,7 @@ static void back_when_scheduled_out(struct kunit *test)
 	put_on(&dresses[0]);
 }
 
-/* Two guests of one task, in turns: each finds the task's state, not the other's. */
+/* Two guests of one task take turns. Neither may find the other's state. */
 static void guests_in_turns(struct kunit *test)
 {
 	const struct dress *dress = dress_of(test);
@@ -162,9 +162,9 @@ static bool msrs_are_on(const struct host_state *state)
 }
 
 /*
- * KVM takes what it finds for the host's, in whatever task it is asked to; and
- * nobody need have been in user mode by then. guest_enter() looks that they are off
- * in between.
+ * KVM takes what it finds in these MSRs for the host's, in whatever task it
+ * runs, and perhaps before anybody has been in user mode. guest_enter() checks
+ * that they are off in between.
  */
 static void msrs_when_scheduled_out(struct kunit *test)
 {
@@ -190,7 +190,7 @@ static void msrs_when_scheduled_out(struct kunit *test)
 	lg_vcpu_put(g->lg);
 }
 
-/* Whoever else uses these MSRs, and finds them as he left them */
+/* Others may use these MSRs, and must find them as they left them. */
 static void msrs_are_put_back_as_found(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -213,7 +213,7 @@ static void msrs_are_put_back_as_found(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, state.values[STATE_SYSENTER_CS], 0);
 }
 
-/* As when KVM's first guest is made: each CPU is told by an interrupt. */
+/* As for KVM's first guest: an interrupt tells each CPU to turn SVM on. */
 static void svm_is_turned_on(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -236,7 +236,7 @@ static void svm_is_turned_on(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, state.values[STATE_EFER] & EFER_SCE);
 }
 
-/* Where an LDT is that the test makes */
+/* The LDT that tests load */
 static u64 ldt[2] = { 0x00cff3000000ffff };
 
 #define LDT_SELECTOR	7
@@ -246,7 +246,7 @@ static void ldt_back(struct kunit *test)
 	struct guest *g = test->priv;
 	struct host_state before, after;
 
-	/* All that it needs is mapped. */
+	/* Map all that the guest needs. */
 	guest_start(g, &stop, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
 
@@ -271,7 +271,7 @@ static void ldt_back(struct kunit *test)
 	expect_same(test, &before, &after, BUT(DR6));
 }
 
-/* The second of two entries, when the first has found none */
+/* The first entry finds no LDT, the second does. */
 static void ldt_that_comes_later(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -304,7 +304,7 @@ static void on_hit(struct perf_event *bp, struct perf_sample_data *data,
 
 GUEST(store, "mov %eax, 0x2000\n" STOP);
 
-/* At an address where the guest has something, too */
+/* At an address that the guest uses, too */
 static void breakpoints(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -332,7 +332,7 @@ static void breakpoints(struct kunit *test)
 
 GUEST(read_tsc, "rdtsc\n" STOP);
 
-/* No emulator's TSC does; so what it was is put into the future. */
+/* No emulator's TSC goes back, so put the noted value into the future. */
 static void tsc_that_goes_back(struct kunit *test)
 {
 	const u64 future = U64_MAX / 2;

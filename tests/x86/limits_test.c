@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the CPU keeps from a guest, in ring 1 and in ring 3: the ways out that
+ * What the CPU denies a guest in ring 1 and in ring 3: the ways out that
  * Documentation/threat-model.rst goes through.
  */
 #include <asm/desc.h>
@@ -11,14 +11,14 @@
 
 #include "guest.h"
 
-/* One instruction, and the fault that it is */
+/* An instruction, and the fault that it must raise */
 struct insn {
 	const char *name;
 	u8 code[8];
 	u8 len;
 	u8 vector;
 	u16 error_code;
-	u8 vector_amd;		/* or this, on AMD's */
+	u8 vector_amd;		/* or this, on AMD CPUs */
 };
 
 #define GP		X86_TRAP_GP
@@ -120,7 +120,7 @@ static void is_a_fault(struct kunit *test)
 	}
 }
 
-/* Tells addresses of the host's, but for CPUs with UMIP */
+/* An instruction that tells host addresses, unless the CPU has UMIP */
 struct leak {
 	const char *name;
 	u8 code[7];
@@ -213,7 +213,7 @@ static void tells_no_more_than_documented(struct kunit *test)
 	}
 }
 
-/* Bits of CR4 that are the host's or its task's, whatever they are */
+/* Change CR4, as the host or its task may. */
 static void set_cr4(unsigned long set, unsigned long clear)
 {
 	asm volatile("mov %0, %%cr4" :
@@ -250,12 +250,12 @@ static void counters(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
 
 	lg_vcpu_load(g->lg);
-	/* prctl(PR_SET_TSC) is the Launcher's, not the guest's. */
+	/* prctl(PR_SET_TSC) is for the Launcher, not for the guest. */
 	guest_start(g, &read_tsc, 1);
 	KUNIT_EXPECT_EQ(test, enter_with_cr4(g, X86_CR4_TSD),
 			LG_VECTOR_HYPERCALL);
 	KUNIT_EXPECT_NE(test, (u64)regs->edx << 32 | regs->eax, 0);
-	/* Likewise its performance counters */
+	/* So are performance counters. */
 	guest_start(g, &read_pmc, 1);
 	KUNIT_EXPECT_EQ(test, enter_with_cr4(g, X86_CR4_PCE), GP);
 	lg_vcpu_put(g->lg);
@@ -263,7 +263,7 @@ static void counters(struct kunit *test)
 
 GUEST(port, "in $0x61, %al\n" STOP);
 
-/* A Launcher's permissions are in the TSS when it calls. */
+/* When the Launcher calls, the TSS has its I/O permissions. */
 static void io_bitmap(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -292,13 +292,13 @@ static void io_bitmap(struct kunit *test)
 
 GUEST(store, "movl $0x12345678, %fs:0x3000\n" STOP);
 
-/* Base and offset together are cut to 32 bits. */
+/* The CPU cuts base + offset to 32 bits. */
 static void addresses_wrap(struct kunit *test)
 {
 	struct guest *g = test->priv;
 	u32 ring;
 
-	/* Ring 3's data from 0xfffff000 on */
+	/* A data segment of ring 3 with base 0xfffff000 */
 	lg_load_gdt_entry(g->lg, 20, 0xf000ffff, 0xffcff2ff);
 	for (ring = 1; ring <= 3; ring += 2) {
 		const u32 nothing = 0;
@@ -326,7 +326,7 @@ static void store_xmm0(void *to)
 	asm volatile("movups %%xmm0, %0" : "=m"(*(u8 (*)[16])to));
 }
 
-/* Not even by a guest that is given the FPU, and then its own */
+/* A guest must see only its own registers, even once it has the FPU. */
 static void fpu_registers(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -356,7 +356,7 @@ static void fpu_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(found, pattern, sizeof(found)), 0);
 	KUNIT_EXPECT_FALSE(test, read_cr0() & X86_CR0_TS);
 
-	/* What the host leaves in them, the guest does not find. */
+	/* The guest does not find what the host leaves in them. */
 	g->lg->ts = false;
 	g->lg->vcpu->fpu_stretches = 1000;
 	guest_start(g, &read_fpu, 1);
@@ -367,7 +367,7 @@ static void fpu_registers(struct kunit *test)
 	guest_get(g, DATA, found, sizeof(found));
 	KUNIT_EXPECT_EQ(test, found[0] | found[1] | found[2] | found[3], 0);
 
-	/* What the guest leaves in them, it finds again. */
+	/* The guest finds again what it leaves in them. */
 	guest_put(g, DATA, pattern, sizeof(pattern));
 	guest_start(g, &write_fpu, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What entries make of PCIDs. Most emulators have none: then CR3 has none either,
- * and the rest is as it would be.
+ * How entries use PCIDs. Most emulators have none: then CR3 has none either,
+ * and all else is the same.
  */
 #include <linux/delay.h>
 
@@ -9,7 +9,7 @@
 
 GUEST(stop, STOP);
 
-/* Once what it takes is mapped, the guest can do without us. */
+/* Map all that the guest needs, so that no entry changes its tables. */
 static void start(struct guest *g)
 {
 	guest_start(g, &stop, 1);
@@ -73,7 +73,7 @@ static void entries_keep_what_is_good(struct kunit *test)
 
 #define MARK	1000000
 
-/* As others may have had the CPU */
+/* Others may have had the CPU. */
 static void nothing_is_known_afterwards(struct kunit *test)
 {
 	struct guest *g = test->priv;

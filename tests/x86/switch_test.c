@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Into the guest and out again, by every way there is: guest_enter() and
- * guest_run() look at what that leaves of the host's state.
+ * Into the guest and out again, by every way there is. guest_enter() and
+ * guest_run() check that this leaves the host's state as it was.
  */
 #include <linux/delay.h>
 #include <linux/hrtimer.h>
@@ -113,7 +113,7 @@ static void set_registers(struct guest *g)
 			X86_EFLAGS_DF;
 }
 
-/* In one entry: what is mixed up in one might be put right in the next. */
+/* In one entry: another might put right what the first has mixed up. */
 static void registers_there_and_back(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -143,7 +143,7 @@ static void registers_there_and_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->eflags, was.eflags);
 }
 
-/* What a Launcher or a frame on the guest's stack may say, and the CPU may not */
+/* A Launcher or a frame on the guest's stack may say what the CPU must not have. */
 static void flags_are_masked(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -164,7 +164,7 @@ static void flags_are_masked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->eflags, X86_EFLAGS_FIXED | X86_EFLAGS_IF);
 }
 
-/* Ring 0 loads what the guest has in its registers, and faults. */
+/* Ring 0 faults when it loads the guest's registers. */
 static void entry_faults(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -188,20 +188,20 @@ static void entry_faults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->error_code, USER_DS & ~3);
 	KUNIT_EXPECT_FALSE(test, lg_vcpu_fault_in_segment_load(g->lg));
 
-	/* And the next one is as if nothing had been. */
+	/* The next entry is as if nothing had happened. */
 	guest_start(g, &hypercall, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
 }
 
-/* What ring 3 does, reflected by the switcher alone */
+/* Traps of ring 3 that the switcher reflects without an exit */
 
-/* In the same page */
+/* In the page at CODE */
 #define HANDLER		0x100
 GUEST(handler, STOP);
 
 #define HANDLER_EIP	(KERNEL + CODE + HANDLER)
 
-/* The guest's interrupt flag, where nothing else is but cr2 behind it */
+/* The guest's interrupt flag, with nothing around it but cr2 */
 #define FLAG		(DATA + 0x800)
 #define TRAP_GATE	0xef00		/* of DPL 3 */
 #define INTERRUPT_GATE	0xee00
@@ -219,13 +219,13 @@ static void map(struct guest *g, u32 gva)
 			lg_page_fault(g->lg, gva, &error_code));
 }
 
-/* Not in the shadow, that is */
+/* Zap the spte. The guest's own pte stays. */
 static void unmap(struct guest *g, u32 gva)
 {
 	lg_set_pte(g->lg, g->lg->mmu.root->gpa, gva, 0);
 }
 
-/* In ring 3, with all that it takes of the kernel's memory mapped */
+/* Start in ring 3, with all that a reflection needs of the kernel's memory mapped. */
 static void start_user(struct guest *g, const struct guest_code *code,
 		       u32 vector, u32 gate)
 {
@@ -263,8 +263,8 @@ static void expect_registers(struct guest *g)
 }
 
 /*
- * In the handler, without having come out: its frame, which starts with an error
- * code of a page fault.
+ * The guest must be in the handler without having come out. Its frame starts
+ * with an error code if it had a page fault.
  */
 static void expect_reflected(struct guest *g, u32 eip, u32 flags,
 			     const u32 *error_code)
@@ -288,16 +288,16 @@ static void expect_reflected(struct guest *g, u32 eip, u32 flags,
 		KUNIT_EXPECT_EQ(test, frame[0], *error_code);
 	KUNIT_EXPECT_EQ(test, frame[1], eip);
 	KUNIT_EXPECT_EQ(test, frame[2], USER_CS);
-	/* A fault's says RF, but QEMU's does not. */
+	/* The CPU sets RF in a fault's frame, but QEMU does not. */
 	KUNIT_EXPECT_EQ(test, frame[3] & ~X86_EFLAGS_RF,
 			X86_EFLAGS_FIXED | flags);
 	KUNIT_EXPECT_EQ(test, frame[4], STACK);
 	KUNIT_EXPECT_EQ(test, frame[5], USER_DS);
-	/* The code, once it has been missed; and besides only interrupts */
+	/* Besides interrupts, it may have come out for the page of the code. */
 	KUNIT_EXPECT_LE(test, g->entries - g->interrupted, 3);
 }
 
-/* As C finds it: nothing has been done. */
+/* The switcher must have left it to C, with nothing done. */
 static void expect_untouched(struct guest *g, u32 vector, u32 eip)
 {
 	struct lg_regs *regs = g->lg->regs;
@@ -354,7 +354,7 @@ static void syscall_without_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_get32(g, FLAG), c->after);
 }
 
-/* Another task's, in the same segment */
+/* The stack of another task, in the same segment */
 static void syscall_on_another_stack(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -391,7 +391,7 @@ static void syscall_the_long_way(struct kunit *test)
 	unmap(g, KERNEL + KERNEL_STACK - 4);
 	expect_untouched_syscall(g);
 
-	/* All is there, but it is not known where. */
+	/* All is there, but the switcher does not know where. */
 	start_syscall(g, INTERRUPT_GATE);
 	g->lg->data_gva = 0;
 	lg_vcpu_update_handlers(g->lg);
@@ -408,7 +408,7 @@ static void syscall_the_long_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
 }
 
-/* The handler's code segment is not there: too late for anything else. */
+/* The handler's code segment is absent. That shows too late to do anything else. */
 static void syscall_without_handler(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -425,8 +425,8 @@ static void syscall_without_handler(struct kunit *test)
 }
 
 /*
- * Page faults: at MISSED, of which the guest's tables say what each case has, in
- * either format. Of a 2-level guest's they are those that it has; for PAE there
+ * Page faults at MISSED. Each case says what the guest's tables have there, in
+ * either format. A 2-level guest keeps the tables that it has; for PAE there
  * are others.
  */
 #define MISSED		0x20004
@@ -472,7 +472,7 @@ static void go_on_with_pae(struct guest *g)
 struct fault_case {
 	const char *name;
 	const struct guest_code *code;
-	u64 pde, pte;		/* bits beside addresses; without P all of it */
+	u64 pde, pte;		/* bits beside the address; without P, all */
 	u32 error_code;
 	u32 flag;
 	bool only_pae;
@@ -511,7 +511,7 @@ static void describe_fault(const struct fault_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(fault, fault_cases, describe_fault);
 
-/* Without the P bit, all are the kernel's own. */
+/* Without P, all bits of an entry are the guest kernel's own. */
 static u64 entry_of(u32 address, u64 bits)
 {
 	return bits & P ? address | bits : bits;
@@ -538,11 +538,11 @@ static void start_fault(struct guest *g, const struct guest_code *code,
 	if (pae)
 		go_on_with_pae(g);
 	start_user(g, code, X86_TRAP_PF, INTERRUPT_GATE);
-	/* Code and stack, of which the directory may have nothing soon */
+	/* Map code and stack: the test may soon take their table away. */
 	map(g, CODE);
 	map(g, STACK - 4);
 	map(g, KERNEL + CODE);
-	/* As the guest's kernel does when it sees to a fault */
+	/* Map the tables, as the guest's kernel does when it handles a fault. */
 	map(g, KERNEL + (pae ? PAE_TOP : TOP));
 	map(g, KERNEL + (pae ? PAE_TABLE : USER_TABLE));
 	if (pae)
@@ -591,7 +591,7 @@ static void page_fault_without_exit(struct kunit *test)
 	}
 }
 
-/* Entries that kill a guest, for which it takes C */
+/* Entries that kill a guest: the switcher must leave them to C. */
 static void page_fault_by_bad_entries(struct kunit *test)
 {
 	static const struct {
@@ -653,14 +653,14 @@ static void page_fault_the_long_way(struct kunit *test)
 	struct guest *g = test->priv;
 	unsigned int i;
 
-	/* It faults at what it needs, and tells of the guest's own fault. */
+	/* If the switcher itself faults, C must still see the guest's own fault. */
 	for (i = 0; i < ARRAY_SIZE(needed); i++) {
 		start_fault(g, &write_missed, false);
 		unmap(g, needed[i]);
 		expect_untouched_fault(g);
 	}
 
-	/* All is there, but something else is in its place. */
+	/* The direct map has another page in the place of the table. */
 	start_fault(g, &write_missed, false);
 	guest_put32(g, KERNEL_TABLE + USER_TABLE / PAGE_SIZE * sizeof(u32),
 		    FREE | P | W);
@@ -689,7 +689,7 @@ static void page_fault_the_long_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->regs->error_code, W);
 }
 
-/* What is the host's own business */
+/* The host's own business */
 
 GUEST(touch, "incl 0x2000\n" STOP);
 GUEST(spin, "1: incl 0x2000\njmp 1b\n");
@@ -724,7 +724,7 @@ static bool in_host_interrupts(unsigned long ip)
 	return ip >= start && ip < start + 256 * LG_STUB_SIZE;
 }
 
-/* Spinning, with all that it needs mapped */
+/* Start a guest that spins, with all that it needs mapped. */
 static void start_spinning(struct guest *g)
 {
 	guest_start(g, &touch, 1);
@@ -732,7 +732,7 @@ static void start_spinning(struct guest *g)
 	guest_start(g, &spin, 1);
 }
 
-/* One that waits is the first thing that the guest meets. */
+/* An interrupt that is pending brings the guest out at once. */
 static void interrupt_that_waits(struct kunit *test)
 {
 	static struct interrupt irq = { .work = IRQ_WORK_INIT_HARD(on_work) };
@@ -814,7 +814,7 @@ static void expect_nmis(unsigned int n)
 	atomic_set(&nmis_expected, n);
 }
 
-/* The note that one on the seam leaves: the guest is not entered. */
+/* An NMI on the seam has left its note: the guest must not be entered. */
 static void nmi_on_the_seam(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -842,7 +842,7 @@ static void nmi_on_the_seam(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, memcmp(&was, g->lg->regs, sizeof(was)), 0);
 }
 
-/* From another CPU, one by one, each when the one before was handled */
+/* Send NMIs from another CPU, each once the one before was handled. */
 static int send_nmis(void *data)
 {
 	struct guest *g = data;
@@ -886,7 +886,7 @@ static void nmis_that_come(struct kunit *test)
 	}
 	lg_vcpu_put(g->lg);
 	kthread_stop(sender);
-	/* The last of them may still be on its way. */
+	/* The last NMI may still be on its way. */
 	msleep(20);
 	unregister_nmi_handler(NMI_LOCAL, "lguest_switch");
 

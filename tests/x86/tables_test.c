@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tables that the CPU goes by while a guest runs: the IDT, what is mapped
- * above 4 GiB, and struct lg_switch. And what happens if there is no memory for
- * them.
+ * The tables that the CPU uses while a guest runs: the IDT, those that map what is
+ * above 4 GiB, and struct lg_switch. And what happens without memory for them.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -74,7 +73,7 @@ static void every_gate(struct kunit *test)
 	}
 }
 
-/* What all levels together have to allow */
+/* Rights that an address has only if all levels give them */
 #define RIGHTS		(LG_PTE_WRITE | LG_PTE_USER)
 
 struct upper_walk {
@@ -142,7 +141,7 @@ static void check_table(struct upper_walk *walk, const u64 *table, int shift,
 
 		if (!entry)
 			continue;
-		/* Below 4 GiB, and what its tables could map beside that */
+		/* This leads below 4 GiB: see below_4_gib(). */
 		if (here == 0 && shift >= 39)
 			continue;
 		KUNIT_EXPECT_TRUE(walk->g->test, entry & LG_PTE_PRESENT);
@@ -162,7 +161,7 @@ static void check_table(struct upper_walk *walk, const u64 *table, int shift,
 	}
 }
 
-/* Nothing that nobody has spoken of, and in no other way */
+/* Only what x86/upper.c lists is mapped, and with no other rights. */
 static void above_4_gib(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -178,7 +177,7 @@ static void above_4_gib(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, walk.areas, 1);
 }
 
-/* The way to the part that the guest can name, which ring 3 has to go, too */
+/* The tables that lead to what the guest can name: open to ring 3, too */
 static void below_4_gib(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -195,12 +194,12 @@ static void below_4_gib(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, table, root->pdpt);
 	for (i = 4; i < LG_TABLE_ENTRIES; i++)
 		KUNIT_EXPECT_EQ(test, root->pdpt[i], 0);
-	/* With 5 levels, one more table of which all but the first is beyond */
+	/* With 5 levels there is one more. Only its entry 0 leads below 4 GiB. */
 	for (i = 1; root->levels == 2 && i < LG_TABLE_ENTRIES; i++)
 		KUNIT_EXPECT_EQ(test, root->top[1][i], 0);
 }
 
-/* The host's own, where and as the host has it, and not for ring 3 */
+/* The same entry as the host's for each of them, and closed to ring 3 */
 static void cpu_entry_areas(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -228,7 +227,7 @@ static void cpu_entry_areas(struct kunit *test)
 	}
 }
 
-/* Where the switcher expects what C has laid out */
+/* C must lay struct lg_switch out as the switcher expects it. */
 static void switch_page(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -244,9 +243,9 @@ static void switch_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sw->guest_gdtr.address,
 			(unsigned long)LG_SWITCH_VA + offsetof(struct lg_switch, gdt));
 	KUNIT_EXPECT_EQ(test, sw->guest_gdtr.size, sizeof(sw->gdt) - 1);
-	/* iretq's frame is on a boundary of 16 bytes, as if the CPU had pushed it. */
+	/* Ring 0's stack ends at a multiple of 16: the CPU aligns RSP to that. */
 	KUNIT_EXPECT_EQ(test, offsetofend(struct lg_switch, stack) % 16, 0);
-	/* Two entries are the host's, of those that ring 1 may not use. */
+	/* Two entries are the host's, with DPL 0: ring 1 may not use them. */
 	KUNIT_EXPECT_EQ(test, sw->gdt[2], host_gdt[2]);
 	KUNIT_EXPECT_EQ(test, sw->gdt[3], host_gdt[3]);
 	KUNIT_EXPECT_EQ(test, sw->gdt[2] >> 45 & 3, 0);
@@ -255,10 +254,10 @@ static void switch_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, high & BIT(21), 0);
 }
 
-/* Of pages nobody keeps books, but as many as this would be missed. */
+/* Nobody keeps books of pages, but a leak of this many would show. */
 #define ROUNDS		2000
 
-/* Whether the n-th allocation that this makes has failed */
+/* Let the n-th allocation of @allocate fail. Return whether it came to that one. */
 static bool fails(unsigned int n, int (*allocate)(struct lguest *lg),
 		  struct lguest *lg, int *err)
 {
@@ -270,9 +269,9 @@ static bool fails(unsigned int n, int (*allocate)(struct lguest *lg),
 }
 
 /*
- * Each of the allocations fails, many times: so does the whole, at @least so many
- * of them. All of what @allocate allocates, it frees. Return: how many pages that
- * has cost, at most.
+ * Let each allocation of @allocate fail, many times. At @least so many of them must
+ * make the whole fail. @allocate must free all that it allocates. Return how many
+ * pages this has cost at most.
  */
 static long expect_failures(struct kunit *test,
 			    int (*allocate)(struct lguest *lg),
@@ -287,7 +286,7 @@ static long expect_failures(struct kunit *test,
 		bool failed = false;
 
 		for (i = 0; i < ROUNDS; i++) {
-			/* The allocator has its own ways to do with less. */
+			/* The allocator may succeed all the same, with less. */
 			if (fails(n, allocate, lg, &err) && err) {
 				failed = true;
 				KUNIT_EXPECT_EQ(test, err, -ENOMEM);
@@ -355,7 +354,7 @@ static void no_memory_for_a_vcpu(struct kunit *test)
 	struct lguest *lg = lg_create();
 
 	KUNIT_ASSERT_NOT_NULL(test, lg);
-	/* Its pages can't be told from those that KASAN keeps for a while. */
+	/* KASAN keeps freed pages for a while, so don't count them. */
 	expect_failures(test, init_vcpu, lg, pgtable_l5_enabled() ? 7 : 6);
 	lg_destroy(lg);
 }
@@ -390,7 +389,7 @@ static int init_cpu(struct lguest *lg)
 	return err;
 }
 
-/* The IDT, and at least a table for each of the levels */
+/* It allocates the IDT, and at least one table for each level. */
 static void no_memory_for_the_module(struct kunit *test)
 {
 	KUNIT_EXPECT_GT(test, ROUNDS / 2,
@@ -398,7 +397,7 @@ static void no_memory_for_the_module(struct kunit *test)
 					pgtable_l5_enabled() ? 6 : 5));
 }
 
-/* Before there is anything of the module's */
+/* Must run before the other suite calls lg_cpu_init() */
 static struct kunit_case init_cases[] = {
 	KUNIT_CASE(no_memory_for_the_module),
 	{}

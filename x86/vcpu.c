@@ -259,7 +259,7 @@ static u64 choose_pcid(struct lguest *lg)
 }
 
 /*
- * Two things must be done at once. CR2 is good only until the next exception.
+ * Two things cannot wait. CR2 is good only until the next exception.
  * And an NMI must go to the host before anybody executes an IRET: the host's
  * handler counts on the CPU to hold back the next NMI until it is under way
  * itself. Return whether what is left is the guest's.

@@ -225,7 +225,7 @@ static void unmap(struct guest *g, u32 gva)
 	lg_set_pte(g->lg, g->lg->mmu.root->gpa, gva, 0);
 }
 
-/* Start in ring 3, with all that a reflection needs of the kernel's memory mapped. */
+/* Start in ring 3, with all kernel memory mapped that a reflection needs. */
 static void start_user(struct guest *g, const struct guest_code *code,
 		       u32 vector, u32 gate)
 {

@@ -208,7 +208,7 @@ SYM_FUNC_START(lg_switch_to_guest)
 .Lin_guest:
 	/* What faults or strikes from here on pushes below the frame that is there. */
 	mov	$SW(EIP), %rsp
-	/* One that struck before has only left a note. */
+	/* An NMI or machine check that struck before is only pending. */
 	cmpw	$0, SW(NMI_PENDING)	/* and MCE_PENDING */
 	jne	.Labandon
 	lgdt	SW(GUEST_GDTR)
@@ -470,12 +470,12 @@ SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 
 /*
  * NMI and machine check, each on a stack of its own. In the guest they are an
- * exit like any other. On the seam they leave a note for C, which then lets
+ * exit like any other. On the seam they are marked as pending for C, which then lets
  * the host have them; on the way in the guest is not entered any more.
  *
  * The CPU holds back NMIs until the next IRET, and the host's handler counts on
- * that until it has marked itself. So from the note on there is none: where they
- * struck is returned to by a jump.
+ * that until it has marked itself. So as long as one is pending there is none: where
+ * they struck is returned to by a jump.
  *
  * One may interrupt the handler of the other. Then it counts where that one struck,
  * which its frame says, at the top of a stack that ends with a page.
@@ -626,7 +626,7 @@ SYM_DATA_END(lg_switcher_end)
 
 /*
  * void lg_give_to_host(u32 vector): give the host an event that brought the
- * guest out, or that has left a note, by its own gate.
+ * guest out, or that is pending, by its own gate.
  */
 SYM_FUNC_START(lg_give_to_host)
 	shll	$4, %edi

@@ -58,7 +58,7 @@ static u64 *alloc_upper(gfp_t flags)
 }
 
 /* Find or make the shared entry for @va, at the level where it spans 1 << @to. */
-static u64 *make_spte(unsigned long va, int to)
+static u64 *make_entry(unsigned long va, int to)
 {
 	u64 *table = shared;
 	int shift;
@@ -84,7 +84,7 @@ static int map_range(const char *start, const char *end, u64 flags)
 	const char *page;
 
 	for (page = start; page < end; page += PAGE_SIZE) {
-		u64 *entry = make_spte((unsigned long)page, PAGE_SHIFT);
+		u64 *entry = make_entry((unsigned long)page, PAGE_SHIFT);
 
 		if (!entry)
 			return -ENOMEM;
@@ -100,7 +100,7 @@ static int map_cpu_entry_area(void)
 	pgd_t *pgd = pgd_offset_pgd(__va(read_cr3_pa()), CPU_ENTRY_AREA_BASE);
 	p4d_t *p4d = p4d_offset(pgd, CPU_ENTRY_AREA_BASE);
 
-	entry_area = make_spte(CPU_ENTRY_AREA_BASE, P4D_SHIFT);
+	entry_area = make_entry(CPU_ENTRY_AREA_BASE, P4D_SHIFT);
 	if (!entry_area)
 		return -ENOMEM;
 	*entry_area = p4d_val(*p4d);

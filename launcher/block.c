@@ -13,7 +13,7 @@
 
 #define SECTOR_SIZE	512
 
-/* A flush by a driver that takes it for a write: not in the kernel's header */
+/* A flush, by a driver that takes it for a write. Not in the kernel's header */
 #define VIRTIO_BLK_T_FLUSH_OUT	(VIRTIO_BLK_T_FLUSH | VIRTIO_BLK_T_OUT)
 
 struct block {
@@ -21,7 +21,7 @@ struct block {
 	char *file;
 	int fd;
 	bool read_only;
-	/* What was written is there to stay before the guest hears of it. */
+	/* Each write is there to stay before the guest hears that it is done. */
 	bool write_through;
 	__u64 sectors;
 };
@@ -46,7 +46,7 @@ static bool block_transfer(struct block *block, bool write, __u64 sector,
 			n = preadv(block->fd, iov, num, offset);
 		if (n < 0 && errno == EINTR)
 			continue;
-		/* Also if the file is not as long any more as it was. */
+		/* 0: the file has become shorter. */
 		if (n <= 0)
 			return false;
 		iov_skip(iov, num, n);
@@ -79,7 +79,7 @@ static void block_request(struct virtqueue *vq, struct vq_chain *chain)
 	if (iov_read(chain->out, chain->out_num, &hdr, sizeof(hdr)) !=
 	    sizeof(hdr))
 		vq_bad_guest(vq, "no room for a header");
-	/* The last byte of all is for the status. */
+	/* The status goes into the last byte. */
 	last = chain->in_num ? &chain->in[chain->in_num - 1] : NULL;
 	if (!last || !last->iov_len)
 		vq_bad_guest(vq, "no room for a status");
@@ -88,8 +88,8 @@ static void block_request(struct virtqueue *vq, struct vq_chain *chain)
 
 	/*
 	 * Guests before 2.6.37 mark the flushes and the write of a barrier, which
-	 * no other request may pass. None does, as each is done before the next
-	 * is taken.
+	 * no other request may pass. None does: we finish each request before we
+	 * take the next.
 	 */
 	switch (hdr.type & ~VIRTIO_BLK_T_BARRIER) {
 	case VIRTIO_BLK_T_IN:
@@ -125,7 +125,7 @@ static void block_serve(struct virtqueue *vq)
 		block_request(vq, &chain);
 }
 
-/* 2.6.31 knows no flush, and takes it that every disk needs none. */
+/* 2.6.31 knows no flush, and assumes that no disk needs one. */
 static void block_configure(struct device *dev, __u32 features)
 {
 	struct block *block = container_of(dev, struct block, dev);
@@ -176,7 +176,7 @@ void block_create(const char *spec)
 		.configure = block_configure,
 	};
 	config.capacity = block->sectors;
-	/* A request is as many buffers, and the header, and the status. */
+	/* A request also has a header and a status, in a buffer each. */
 	config.seg_max = VQ_MAX_ENTRIES - 2;
 	bus_add(&block->dev, &config,
 		offsetof(struct virtio_blk_config, geometry));

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The lguest bus: the page just above RAM in which the guest finds its
- * devices, and the notifies by which it says that it changed one's status.
+ * The lguest bus: the page just above RAM in which the guest finds its devices, and
+ * the notifies by which it says that it changed one's status.
  *
- * Once the guest runs it can write to that page as it likes. So we look there
- * for what it has to tell (status and features), never for what we said.
+ * The guest can write to that page as it likes. So we read there what the guest has
+ * to tell (status and features), never what we wrote.
  */
 #include "launcher.h"
 
@@ -24,7 +24,7 @@ static unsigned int next_irq = FIRST_IRQ;
 
 void bus_create(void)
 {
-	/* The very first device page, for there the guest looks for it. */
+	/* The guest looks for it in the first device page. */
 	desc_page = guest_alloc_device_pages(PAGE_SIZE);
 }
 
@@ -122,9 +122,9 @@ static void device_status_changed(struct device *dev)
 		return;
 	}
 	/*
-	 * Most guests notify just once, when the features are settled, and use
-	 * the device before they set DRIVER_OK, of which they say nothing.
-	 * Older ones notify each step, so features may come with a later one.
+	 * Most guests notify once, when the features are settled. They use the
+	 * device before they set DRIVER_OK, and do not notify that. Older ones
+	 * notify each step, so features may come with a later one.
 	 */
 	if (!(status & (VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK)))
 		return;
@@ -132,9 +132,9 @@ static void device_status_changed(struct device *dev)
 	if (dev->running)
 		return;
 	/*
-	 * A driver expects empty rings, but one that was unbound may have gone
-	 * on tidying up in them after its reset. Only a guest that speaks up
-	 * this late can have put requests there already.
+	 * A driver expects empty rings, but one that was unbound may have gone on
+	 * tidying up in them after its reset. Only a guest that notifies as late as
+	 * at DRIVER_OK may have put requests there already.
 	 */
 	if (!(status & VIRTIO_CONFIG_S_DRIVER_OK))
 		device_clear_rings(dev);
@@ -143,7 +143,7 @@ static void device_status_changed(struct device *dev)
 	dev->running = true;
 }
 
-/* Is it a device's descriptor that the guest notifies? */
+/* Returns false if @gpa is no device's descriptor. */
 bool bus_notify(__u32 gpa)
 {
 	for (struct device *dev = devices; dev; dev = dev->next) {

@@ -25,7 +25,7 @@ static void console_input(struct virtqueue *vq)
 				return;
 			n = readv(fd, chain.in, chain.in_num);
 		} while (n < 0 && (errno == EINTR || errno == EAGAIN));
-		/* The guest can well live without any more input. */
+		/* The guest can live without more input. */
 		if (n <= 0)
 			return;
 		vq_used(vq, &chain, n);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest, as /dev/lguest shows it: a read runs it until it wants something
- * of us, writes are all that we ever ask of it.
+ * The guest, as /dev/lguest shows it: a read runs the guest until it wants
+ * something of us, and a write is a request of ours.
  */
 #include "launcher.h"
 
@@ -79,8 +79,8 @@ static void __noreturn guest_died(void)
 }
 
 /*
- * Nothing of a guest outlives its file, and all our files close on exec: to
- * start over is to start ourselves.
+ * To start over, we execute ourselves: all our files close on exec, and nothing of
+ * a guest outlives its file.
  */
 static void __noreturn guest_restart(char **argv)
 {

@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 
 /*
- * The descriptors, and a ring of the largest size (three pages) for each
- * interrupt that there is.
+ * The page of descriptors, and for each interrupt a ring of the largest size, which
+ * is three pages
  */
 #define DEVICE_PAGES	(1 + 31 * 3)
 
@@ -23,8 +23,8 @@ void guest_memory_create(__u64 size)
 
 	ram_size = size;
 	/*
-	 * The page on either side stays closed. Every access is checked, but
-	 * should a check be wrong, then we die rather than overwrite ourselves.
+	 * The page on either side stays inaccessible. We check every access; should
+	 * a check be wrong, we die rather than overwrite ourselves.
 	 */
 	base = mmap(NULL, len + 2 * PAGE_SIZE, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -50,7 +50,7 @@ __u64 guest_ram_size(void)
 	return ram_size;
 }
 
-/* NULL unless all of it is RAM: no address of the guest is to be trusted. */
+/* Returns NULL unless all of it is RAM: we trust no address of the guest's. */
 void *guest_ram(__u64 gpa, __u64 len)
 {
 	if (gpa > ram_size || len > ram_size - gpa)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Boot loader: puts the kernel, the initrd and the boot parameters where a
- * kernel that wakes up with ESI = 0 looks for them. The layout is that of the
- * kernel's Documentation/arch/x86/boot.rst, with two additions by which the
- * kernel learns that this is lguest: hardware_subarch, and KEEP_SEGMENTS since
- * the segments it was given are the only ones it may have.
+ * Boot loader: puts the kernel, the initrd and the boot parameters where a kernel
+ * that wakes up with ESI = 0 looks for them. The layout is that of the kernel's
+ * Documentation/arch/x86/boot.rst, with two additions by which the kernel learns
+ * that this is lguest: hardware_subarch, and KEEP_SEGMENTS, as the kernel may have
+ * no segments but those it was given.
  */
 #include "launcher.h"
 
@@ -22,7 +22,7 @@
 /* boot_params and the page of the command line */
 #define BOOT_AREA_SIZE		(2 * PAGE_SIZE)
 #define BZIMAGE_GPA		0x100000U
-/* Where the boot protocol lets an initrd end if the kernel doesn't say. */
+/* If the kernel doesn't say, the boot protocol lets an initrd end here. */
 #define INITRD_ADDR_MAX		0x37ffffffU
 #define SECTOR_SIZE		512
 #define E820_TYPE_RAM		1
@@ -128,7 +128,7 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 		die("%s: boot protocol %u.%02u is too old for lguest (2.07)",
 		    image->name, hdr->version >> 8, hdr->version & 0xff);
 
-	/* What lies behind the header is code, not fields we don't know yet. */
+	/* Behind a header that is shorter than ours lies code, not fields. */
 	hdr_len = 0x202 + first[0x201] - hdr_gpa;
 	if (hdr_len < sizeof(*hdr))
 		memset((char *)hdr + hdr_len, 0, sizeof(*hdr) - hdr_len);
@@ -141,7 +141,7 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 
 	kernel_end = BZIMAGE_GPA + len;
 	if (hdr->version >= PROTOCOL_INIT_SIZE) {
-		/* It moves itself up before it unpacks, and says how far. */
+		/* A kernel moves itself up before it unpacks, and says how far. */
 		__u64 align = hdr->kernel_alignment ? hdr->kernel_alignment : 1;
 		__u64 end = (BZIMAGE_GPA + align - 1) / align * align;
 
@@ -161,7 +161,7 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 	return kernel_end;
 }
 
-/* As high as may be, where it is least in the way of a booting kernel. */
+/* As high as allowed, where it is least in a booting kernel's way */
 static void load_initrd(const char *name, struct setup_header *hdr,
 			__u64 kernel_end)
 {
@@ -182,7 +182,7 @@ static void load_initrd(const char *name, struct setup_header *hdr,
 	close(image.fd);
 }
 
-/* Returns where the kernel wants to be entered. */
+/* Returns the kernel's entry point. */
 __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline)
 {
 	struct boot_params *boot = guest_ram(0, BOOT_AREA_SIZE);
@@ -221,7 +221,7 @@ __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline)
 	boot->hdr.version = PROTOCOL_SUBARCH;
 	boot->hdr.hardware_subarch = SUBARCH_LGUEST;
 	boot->hdr.loadflags |= KEEP_SEGMENTS;
-	/* With no loader at all, kernels don't believe in the initrd. */
+	/* If there was no loader at all, kernels don't believe in the initrd. */
 	boot->hdr.type_of_loader = LOADER_UNDEFINED;
 	return start;
 }

@@ -27,8 +27,8 @@
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
 /*
- * The guest may change its memory while we look at it: whatever we check must
- * be the very copy that we then use, so it is read exactly once.
+ * The guest may change its memory while we look at it: we have to check the very
+ * copy that we then use, so we read exactly once.
  */
 #define READ_ONCE(x)	(*(const volatile typeof(x) *)&(x))
 
@@ -117,7 +117,7 @@ struct device {
 	__u8 num_vq;
 	__u32 features;
 	struct virtqueue vq[2];
-	/* Told the guest's choice of features; may be NULL. */
+	/* Called with the features that the guest chose; may be NULL. */
 	void (*configure)(struct device *dev, __u32 features);
 
 	struct device *next;
@@ -132,7 +132,7 @@ void bus_attach(void);
 bool bus_notify(__u32 gpa);
 void bus_stop(void);
 
-/* The devices: each makes itself known to the bus. */
+/* The devices: each adds itself to the bus. */
 void console_create(void);
 void block_create(const char *spec);
 void net_create(const char *spec);

@@ -39,8 +39,8 @@ static const char usage[] =
 "A guest that reboots is started again from its files.\n";
 
 /*
- * The one way out, for whichever thread finds that it is time: the first
- * comer's message is shown and the lock is never given back.
+ * The one way out, for any thread. The first shows its message, and never unlocks;
+ * the others wait for ever.
  */
 void quit(int status, const char *fmt, ...)
 {
@@ -60,7 +60,7 @@ void quit(int status, const char *fmt, ...)
 	_exit(status);
 }
 
-/* Or the first file we open would take the place of the missing one. */
+/* Without this, the first file that we open would take a missing one's number. */
 static void open_standard_files(void)
 {
 	int fd;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtio net: the guest's end of a cable whose other end is a tap interface of
- * the host. Both sides put the same virtio_net_hdr before each packet, so
- * checksums and segmentation that one leaves undone are passed on as they are,
- * and done by whoever needs them.
+ * Virtio net: the guest's end of a cable whose other end is a tap interface of the
+ * host. Both sides put the same virtio_net_hdr before each packet. So we pass on
+ * the checksums and segmentation that one side leaves undone, and whoever needs
+ * them does them.
  */
 #include "launcher.h"
 
@@ -47,7 +47,7 @@ static void net_input(struct virtqueue *vq)
 			if (errno == EINTR)
 				continue;
 			if (errno != EAGAIN) {
-				/* Someone took it away; the guest lives on. */
+				/* Someone took it away. The guest lives on. */
 				fprintf(stderr,
 					"lguest: %s: no more packets: %m\n",
 					net->name);
@@ -69,8 +69,8 @@ static void net_output(struct virtqueue *vq)
 		if (chain.in_num)
 			vq_bad_guest(vq, "input for the output queue");
 		/*
-		 * What the host won't take is lost, as on any cable: it may be
-		 * down, flooded, or find that the header makes no sense.
+		 * A packet that the host won't take is lost, as on any cable. The
+		 * interface may be down or flooded, or the header make no sense.
 		 */
 		if (writev(net->fd, chain.out, chain.out_num) < 0 &&
 		    errno == EFAULT)
@@ -110,11 +110,11 @@ static void tap_open(struct net *net)
 	strcpy(ifr.ifr_name, net->name);
 	if (ioctl(net->fd, TUNSETIFF, &ifr))
 		die("%s: cannot open the tap interface: %m", net->name);
-	/* With a % in its name, the kernel chose the number. */
+	/* If there was a % in the name, the kernel chose the number. */
 	if (strcmp(ifr.ifr_name, net->name))
 		fprintf(stderr, "lguest: network interface %s\n", ifr.ifr_name);
 	strcpy(net->name, ifr.ifr_name);
-	/* One that was there before may have been left in another state. */
+	/* An interface that was there before may be in another state. */
 	if (ioctl(net->fd, TUNSETVNETHDRSZ, &hdr_size))
 		die("%s: cannot set the header's size: %m", net->name);
 	net_configure(&net->dev, 0);
@@ -165,8 +165,8 @@ static void parse_mac(const char *spec, __u8 mac[ETH_ALEN])
 }
 
 /*
- * Made from the names of host and interface (FNV-1a): hardly ever the same for
- * two guests, always the same for one.
+ * The address is a hash (FNV-1a) of the names of host and interface: hardly ever
+ * the same for two guests, always the same for one.
  */
 static void make_mac(const char *tap, __u8 mac[ETH_ALEN])
 {
@@ -179,7 +179,7 @@ static void make_mac(const char *tap, __u8 mac[ETH_ALEN])
 	for (const char *p = text; *p; p++)
 		hash = (hash ^ (__u8)*p) * 0x100000001b3ULL;
 	memcpy(mac, &hash, ETH_ALEN);
-	/* One card, and not one that any maker has numbered */
+	/* Of one card (not a group's), and not given out by any maker */
 	mac[0] = (mac[0] & ~1) | 2;
 }
 

@@ -16,7 +16,7 @@ static void rng_serve(struct virtqueue *vq)
 	struct vq_chain chain;
 
 	while (vq_next(vq, &chain)) {
-		/* Less than was asked for is fine, but never nothing. */
+		/* We may give less than was asked for, but never nothing. */
 		__u8 random[256];
 		size_t len;
 

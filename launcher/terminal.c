@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Terminal: our own end of the guest's console. If standard input is a
- * terminal, every key is the guest's, so the terminal is made raw for as long
- * as we live, and given back however we end.
+ * Terminal: our own end of the guest's console. If standard input is a terminal,
+ * every key is the guest's. So we make the terminal raw for as long as we live, and
+ * restore it however we end.
  */
 #include "launcher.h"
 
@@ -22,18 +22,18 @@ static volatile sig_atomic_t is_raw;
 static int input_fd = STDIN_FILENO;
 static int keys_pipe;
 
-/* Safe in a signal handler, and to call more than once. */
+/* Safe to call in a signal handler, and more than once. */
 void terminal_restore(void)
 {
 	if (!is_raw)
 		return;
 	is_raw = 0;
-	/* Should we be in the background by now, this would stop us. */
+	/* If we are in the background by now, SIGTTOU would stop us. */
 	signal(SIGTTOU, SIG_IGN);
 	tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
 }
 
-/* Installed as one-shot, so the signal then does what it always does. */
+/* Installed as one-shot, so the second time the signal does what it always does. */
 static void restore_and_die(int sig)
 {
 	terminal_restore();
@@ -54,7 +54,7 @@ static void catch_signals(void)
 	for (unsigned int i = 0; i < ARRAY_SIZE(fatal); i++) {
 		struct sigaction old;
 
-		/* What was ignored (nohup) stays so. */
+		/* A signal that is ignored (nohup) stays so. */
 		sigaction(fatal[i], NULL, &old);
 		if (old.sa_handler != SIG_IGN)
 			sigaction(fatal[i], &act, NULL);
@@ -84,9 +84,8 @@ static void quit_on_third_ctrl_c(char key)
 }
 
 /*
- * The guest may not be listening: it boots, or hangs, and that is when one
- * wants out. So the keyboard has a thread of its own, and the guest reads what
- * it hands on.
+ * A guest that boots or hangs does not listen, and that is when one wants out. So
+ * the keyboard has a thread of its own, which passes keys on to the guest.
  */
 static void *watch_keys(void *unused)
 {
@@ -136,7 +135,7 @@ void terminal_start(void)
 		die("cannot start a thread for the terminal: %m");
 }
 
-/* Where the guest's console input is to be read from. */
+/* The file to read the guest's console input from */
 int terminal_input(void)
 {
 	return input_fd;
@@ -154,7 +153,7 @@ void terminal_write(const void *buf, size_t len)
 			buf = (const char *)buf + n;
 			len -= n;
 		} else if (errno == EAGAIN) {
-			/* Someone shares the terminal and made it so. */
+			/* Someone shares the terminal and made it nonblocking. */
 			poll(&wait, 1, -1);
 		} else if (errno != EINTR) {
 			lost = true;

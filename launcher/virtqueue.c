@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtqueues: each is a ring of requests, served by a thread of its own so that
- * a slow disk or a silent keyboard holds up nothing else.
+ * Virtqueues: each is a ring of requests, served by a thread of its own so that a
+ * slow disk or a silent keyboard holds up nothing else.
  *
- * The guest runs at the same time as these threads, and writes to the rings as
- * it pleases. Nothing in them is believed: an index, address or length is read
- * once, checked, and only then used. A guest that talks nonsense is stopped.
+ * The guest runs at the same time as these threads, and writes to the rings as it
+ * pleases. We believe nothing in them: we read an index, address or length once,
+ * check it, and only then use it. A guest that talks nonsense is stopped.
  */
 #include "launcher.h"
 
@@ -41,8 +41,8 @@ void vq_init(struct virtqueue *vq, struct device *dev, unsigned int irq)
 }
 
 /*
- * Once for the life of the guest, as the module keeps what it was given. A kick
- * before the device is started waits in the eventfd and does no harm.
+ * Called once in a guest's life, as the module keeps the eventfd. A kick before the
+ * device is started waits in there and does no harm.
  */
 void vq_attach(struct virtqueue *vq)
 {
@@ -72,8 +72,8 @@ void vq_start(struct virtqueue *vq)
 }
 
 /*
- * The thread ends when it would next go to sleep. The guest does not run in the
- * meantime, so it can't keep it busy.
+ * The thread ends when it would next go to sleep. The guest does not run meanwhile,
+ * so it can't keep the thread busy.
  */
 void vq_stop(struct virtqueue *vq)
 {
@@ -99,7 +99,7 @@ static void vq_wait_kick(struct virtqueue *vq)
 /* Requests that the guest made and we have not taken yet */
 static __u16 vq_backlog(struct virtqueue *vq)
 {
-	/* Acquire: its entry in the ring is read after the index. */
+	/* Acquire: we read the entry in the ring after the index. */
 	return __atomic_load_n(&vq->vring.avail->idx, __ATOMIC_ACQUIRE) -
 		vq->last_avail;
 }
@@ -126,7 +126,7 @@ static bool vq_wait_request(struct virtqueue *vq)
 			return false;
 		vq_wait_kick(vq);
 	}
-	/* We look by ourselves before we sleep again. */
+	/* We need no kick: we look by ourselves before we sleep again. */
 	vq_set_used_flags(vq, VRING_USED_F_NO_NOTIFY);
 	return true;
 }
@@ -223,8 +223,8 @@ void vq_used(struct virtqueue *vq, const struct vq_chain *chain, __u32 len)
 }
 
 /*
- * Tell the guest what we gave back. An interrupt is dear, so vq_next() does it
- * only once there is nothing left to do; call it before any other sleep.
+ * Tell the guest what we gave back. An interrupt is expensive, so vq_next() does
+ * this only once there is nothing left to do. Call it before any other sleep.
  */
 void vq_interrupt(struct virtqueue *vq)
 {
@@ -272,7 +272,10 @@ __u64 iov_length(const struct iovec *iov, unsigned int num)
 	return len;
 }
 
-/* Move up to @len bytes between the front of @iov and a buffer, or nowhere. */
+/*
+ * Take up to @len bytes off the front of @iov: read them into @dst, write them from
+ * @src, or skip them.
+ */
 static size_t iov_move(struct iovec *iov, unsigned int num, void *dst,
 		       const void *src, size_t len)
 {

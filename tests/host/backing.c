@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest's memory is whatever its Launcher has mapped there: huge pages, files,
- * a device, what may only be read, or what somebody else is to bring.
+ * A guest's memory is whatever its Launcher has mapped there: huge pages, files, a
+ * device, read-only pages, or pages that somebody else has to bring.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,9 +36,9 @@ GUEST(count, "1: incl 0x3000\njmp 1b\n");
 GUEST(walk, G_INIT "1: mov $0x4000, %esi\n2: incl (%esi)\n"
 	"add $0x1000, %esi\ncmp $0x400000, %esi\njb 2b\n"
 	G_NOTIFY(0x123000) "jmp 1b\n");
-/* Only reads, as long as what it reads is 0 */
+/* Only reads, as long as it reads 0 */
 GUEST(look, "1: cmpl $0, 0x3004\nje 1b\nincl 0x3000\n" G_FOREVER);
-/* Touches COUNTER by itself, DATA by the host, and its Launcher's buffer */
+/* Touches COUNTER itself, and has the host touch DATA and its Launcher's buffer */
 GUEST(touch, "incl 0x3000\n" G_INIT G_NOTIFY(0x123000) G_FOREVER);
 
 static bool initialize(struct guest *g)
@@ -72,7 +72,7 @@ static int word(const char *at)
 	return *(volatile int *)at;
 }
 
-/* What the guest writes there, the Launcher sees. */
+/* The Launcher has to see what the guest writes in this memory. */
 static void walks_in(struct guest *g, char *mem)
 {
 	int i;
@@ -89,7 +89,7 @@ static char *map(int prot, int flags, int fd)
 	return mmap(NULL, SIZE, prot, flags, fd, 0);
 }
 
-/* A page of the guest's, from somewhere else */
+/* Maps a page of the guest's from somewhere else. */
 static void map_page(struct guest *g, int gpa, int prot, int flags, int fd,
 		     off_t offset)
 {
@@ -112,7 +112,7 @@ static void huge_pages(void)
 	fd = memfd_create("huge", MFD_HUGETLB);
 	need(fd >= 0 && !ftruncate(fd, SIZE));
 	walks_in(&g, map(RDWR, MAP_SHARED, fd));
-	/* A hole is a page of zeroes, and not the one that was there. */
+	/* The guest has to find zeroes in a hole, not the page that was there. */
 	need(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HUGE,
 			HUGE));
 	need(round_done(&g));
@@ -172,7 +172,7 @@ static void truncated_file(void)
 	close(g.fd);
 	munmap(g.mem, SIZE);
 
-	/* What comes back in its place is empty. */
+	/* Pages that come back are empty. */
 	need(!ftruncate(fd, 0) && !ftruncate(fd, SIZE));
 	walks_in(&g, map(RDWR, MAP_SHARED, fd));
 	need(!ftruncate(fd, SIZE / 2) && !ftruncate(fd, SIZE));
@@ -195,7 +195,7 @@ static void *run(void *arg)
 	return (void *)(long)errno;
 }
 
-/* In a thread of its own; what read() says is the thread's result. */
+/* Runs the guest in a thread of its own. Its result is the errno of read(). */
 static pthread_t run_in_thread(struct guest *g, char *mem)
 {
 	pthread_t thread;
@@ -235,7 +235,7 @@ static void truncated_under_the_guest(void)
 	}
 }
 
-/* Rights to a file are those of its mapping, for guests as well. */
+/* A guest has the same rights to a file as the mapping. */
 static void read_only_file(void)
 {
 	static char before[SIZE];
@@ -258,7 +258,7 @@ static void read_only_file(void)
 	close(g.fd);
 	munmap(g.mem, SIZE);
 
-	/* One's own copy, on the other hand, is one's own. */
+	/* A private mapping, on the other hand, is the Launcher's own copy. */
 	walks_in(&g, map(RDWR, MAP_PRIVATE, fd));
 	g.mem = map(PROT_READ, MAP_SHARED, fd);
 	expect(!memcmp(g.mem, before, SIZE));
@@ -273,11 +273,11 @@ static void dev_zero(void)
 	walks_in(&g, map(RDWR, MAP_SHARED, fd));
 	close(g.fd);
 	walks_in(&g, map(RDWR, MAP_PRIVATE, fd));
-	/* The page that stands for all zeroes is nobody's to write. */
+	/* Nobody may write to the page that stands for all zeroes. */
 	expect(!word(map(PROT_READ, MAP_PRIVATE, fd)));
 }
 
-/* Where the display's memory once was: no RAM, and nobody's on this machine. */
+/* The display's memory once was here: no RAM, and nobody's on this machine. */
 static void device_memory(void)
 {
 	int fd = open("/dev/mem", O_RDWR);
@@ -291,13 +291,13 @@ static void device_memory(void)
 	dies_of_gone_memory(&g);
 	close(g.fd);
 
-	/* The host may, by the Launcher's address, but finds no sense in it. */
+	/* The host can read it at the Launcher's address, but finds no sense. */
 	start(&g, map(RDWR, MAP_PRIVATE | MAP_ANONYMOUS, -1), walk);
 	map_page(&g, DATA, RDWR, MAP_SHARED, fd, hole);
 	expect_death(&g);
 }
 
-/* The host reads and writes none of it itself: count makes no calls. */
+/* The host itself reads and writes none of it: count makes no calls. */
 static void rights_of_memory(void)
 {
 	struct guest g;
@@ -319,7 +319,7 @@ static void rights_of_memory(void)
 	dies_of_gone_memory(&g);
 }
 
-/* Pages that the kernel has no mapping of itself */
+/* Pages that the kernel itself has not mapped */
 static void secret_memory(void)
 {
 	int fd = syscall(SYS_memfd_secret, 0);
@@ -346,8 +346,8 @@ static void protection_key(void)
 }
 
 /*
- * userfaultfd: pages that are missing until somebody brings them. Whoever needs
- * one waits for that: for as long as it takes, asleep, and not beyond SIGKILL.
+ * userfaultfd: pages are missing until somebody brings them. Whoever needs one
+ * sleeps for as long as that takes, or until SIGKILL.
  */
 
 static int uffd_open(int flags, __u64 features)
@@ -412,7 +412,7 @@ struct missing {
 	enum place place;
 	char *page;
 	char content[4096];
-	int tell;		/* a pipe, in place of bringing it */
+	int tell;		/* a pipe to write to instead, or -1 */
 	struct guest g;
 	char *words, *buffer;
 };
@@ -522,7 +522,7 @@ static void waiting_can_be_killed(void)
 	}
 }
 
-/* Nobody may wait in the kernel: then it is as if there were no memory. */
+/* With UFFD_USER_MODE_ONLY nobody waits in the kernel: the memory is as if gone. */
 static void not_for_the_kernel(void)
 {
 	static struct missing m;
@@ -540,7 +540,7 @@ static void not_for_the_kernel(void)
 			continue;
 		}
 		expect_errno(read(m.g.fd, m.buffer, sizeof(long)), EFAULT);
-		/* It is still to be had. */
+		/* The notify is not lost. */
 		expect(round_done(&m.g));
 	}
 }
@@ -586,7 +586,7 @@ static void on_signal(int signal)
 	(void)signal;
 }
 
-/* It sleeps; what comes meanwhile it sees to later. */
+/* A Launcher that waits for a page sleeps. It sees to a signal afterwards. */
 static void signal_meanwhile(void)
 {
 	struct sigaction act = { .sa_handler = on_signal };
@@ -616,7 +616,7 @@ static void signal_meanwhile(void)
 	expect_end(thread, EINTR);
 }
 
-/* With nobody left who could bring it, it is as any other page. */
+/* When nobody is left who could bring a page, it is like any other. */
 static void nobody_is_left(void)
 {
 	int uffd = uffd_open(0, 0);

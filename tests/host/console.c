@@ -39,7 +39,7 @@ static void launch(char *command_line)
 	}
 }
 
-/* Whatever comes within that time; false at the end of it */
+/* Hears what comes within that time. False if nothing has come */
 static bool listen_for(int ms)
 {
 	struct pollfd p = { .fd = tty, .events = POLLIN };
@@ -63,7 +63,7 @@ static bool is_alive(void)
 	return !info.si_pid;
 }
 
-/* What is heard up to text is forgotten; for want of it, shown. */
+/* Waits for text, and forgets all up to it. If it does not come, shows what did. */
 static bool hear(const char *text)
 {
 	double end = now() + SOON;
@@ -101,10 +101,10 @@ static int exit_status(void)
 			kill(pid, SIGKILL);
 			return -1;
 		}
-		/* Or it might wait for us to make room. */
+		/* Make room: it might wait for that. */
 		listen_for(20);
 	}
-	/* Nobody has the terminal any more: what is left comes, and then an end. */
+	/* Nobody has the terminal any more: hear what is left, up to the end. */
 	while (listen_for(SOON * 1000))
 		;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -188,7 +188,7 @@ static void keys_are_the_guests(void)
 	need(!tcgetattr(tty, &is));
 	expect(!(is.c_lflag & (ICANON | ECHO | ISIG)));
 	expect(!(is.c_iflag & ICRNL));
-	/* Interrupt, suspend, quit, end of file: none of that here */
+	/* None of these is interrupt, suspend, quit or end of file here. */
 	type("\003");
 	type("\032\034\004");
 	type("\r");
@@ -203,7 +203,7 @@ static void keys_are_the_guests(void)
 	expect(is.c_iflag == was.c_iflag);
 }
 
-/* A guest that hears nothing can still be left. */
+/* The user can still leave a guest that hears nothing. */
 static void three_interrupts_end_it(void)
 {
 	launch(NULL);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel expects of a CPU, whoever has it: Documentation/host-contract.rst.
- * While a guest computes, RCU Tasks ends, perf is told of the guest, and there is no
- * probe to be had where one would be fatal.
+ * What the kernel expects of a CPU, whoever has it:
+ * Documentation/host-contract.rst. While a guest computes, RCU Tasks ends, perf is
+ * told of the guest, and nobody can set a probe where it would be fatal.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static void wait_for_rcu_tasks(void *unused)
 	need(put("/sys/module/rcu_tasks/parameters/wait", "1"));
 }
 
-/* A guest that only computes is never out of the CPU of its own accord. */
+/* A guest that only computes never leaves the CPU of its own accord. */
 static void rcu_tasks_end(void)
 {
 	struct guest g;
@@ -99,7 +99,7 @@ static void read_samples(struct samples *s)
 	uint64_t tail = s->page->data_tail;
 
 	while (tail < head) {
-		/* Both are multiples of 8 bytes, so neither wraps. */
+		/* Ring and records are multiples of 8 bytes, so neither wraps. */
 		const struct perf_event_header *h =
 			(const void *)(ring + tail % RING);
 		const uint64_t *ip = (const void *)(ring + (tail + 8) % RING);
@@ -140,14 +140,14 @@ static void samples_are_the_guests(void)
 	expect(s.kernel + s.user + s.host + s.elsewhere >= SAMPLES);
 	expect(!s.elsewhere);
 	expect(!s.user);
-	/* Perf knows one hypervisor only, and where KVM may come it is KVM. */
+	/* Perf knows only one hypervisor. Where KVM is possible, that is KVM. */
 	if (kvm_is_possible())
 		expect(!s.kernel);
 	else
 		expect(s.kernel > SAMPLES / 2);
 }
 
-/* Of a symbol of the module's, or 0 */
+/* The address of a symbol of the module's, or 0 */
 static unsigned long address_of(const char *name)
 {
 	FILE *f = fopen("/proc/kallsyms", "r");
@@ -191,7 +191,7 @@ static void no_probe_on_the_seam(void)
 	};
 	const char *const *symbol;
 
-	/* It can tell: elsewhere one may. */
+	/* The list can tell: elsewhere a probe is allowed. */
 	expect(may_probe("lg_vcpu_enter"));
 	for (symbol = symbols; *symbol; symbol++)
 		expect(!may_probe(*symbol), "%s", *symbol);

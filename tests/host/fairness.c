@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest that never gives up its processor of its own accord may not take
+ * A guest that never gives up its processor of its own accord must not take
  * anything from the rest of the host: not time, not ticks, not NMIs.
  */
 #define _GNU_SOURCE
@@ -21,12 +21,12 @@
 #define CPU	1	/* where everything happens; the case itself is on 0 */
 
 /*
- * The emulator that we run in may be kept waiting itself, for long enough to
- * spoil a measurement. One of several must be good.
+ * The emulator that we run in may itself have to wait, for long enough to spoil a
+ * measurement. One of several must be good.
  */
 #define TRIES	20
 
-/* Each of these checks its registers all the time, and says if one changed. */
+/* Each guest checks its registers all the time, and tells if one has changed. */
 #define VIGIL								\
 	"mov $0xc0ffee01, %ecx\nmov $0xc0ffee02, %edx\n"		\
 	"mov $0xc0ffee03, %esi\nmov $0xc0ffee04, %edi\n"		\
@@ -39,9 +39,9 @@
 #define ALARM	"8:" G_NOTIFY(0xbad000) G_FOREVER
 
 GUEST(spin, G_INIT VIGIL "1:" CHECK "jmp 1b\n" ALARM);
-/* In and out all the time, though never as far as the Launcher */
+/* Exits all the time, though never as far as to the Launcher */
 GUEST(kick, G_INIT VIGIL "1:" G_NOTIFY(0x111000) CHECK "jmp 1b\n" ALARM);
-/* Two faults a round that the host settles by itself */
+/* Makes two faults a round that the host settles by itself */
 GUEST(fault, G_INIT VIGIL "1: in $0x70, %al\ncli\n" CHECK "jmp 1b\n" ALARM);
 
 static void burn(void *unused)
@@ -72,7 +72,7 @@ static double cpu_time(pid_t pid)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* What CPU was seen doing at its clock's ticks: for guests, and in all */
+/* How many ticks of its clock saw CPU busy: with guests, and in all */
 static void seen_busy(long *guest, long *all)
 {
 	char line[256], name[16];
@@ -89,12 +89,12 @@ static void seen_busy(long *guest, long *all)
 	need(sscanf(line + strlen(name), "%ld %ld %ld %ld %ld %ld %ld %ld %ld",
 		    &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7],
 		    &n[8]) == 9);
-	/* Of proc(5): user, nice, system, irq, softirq. The first has guest's. */
+	/* See proc(5): user, nice, system, irq, softirq. User includes guest. */
 	*all = n[0] + n[1] + n[2] + n[5] + n[6];
 	*guest = n[8];
 }
 
-/* What top and its like show: a guest's time is not the kernel's. */
+/* What top and its like show: a guest's time must not be the kernel's. */
 static void time_is_a_guests(void)
 {
 	long guest, all, guest_was, all_was;
@@ -116,7 +116,7 @@ static void time_is_a_guests(void)
 	expect(good);
 }
 
-/* What /proc/interrupts has counted on CPU in the line that starts with name */
+/* The count for CPU in /proc/interrupts, in the line that starts with name */
 static long interrupts(const char *name)
 {
 	FILE *f = fopen("/proc/interrupts", "r");
@@ -129,7 +129,7 @@ static long interrupts(const char *name)
 
 		if (strncmp(p, name, strlen(name)))
 			continue;
-		/* CPU 0 first */
+		/* Skip CPU 0. */
 		strtol(p + strlen(name), &p, 10);
 		n = strtol(p, NULL, 10);
 	}
@@ -196,7 +196,7 @@ static double ticks_with(pid_t pid)
 	return n;
 }
 
-/* Every tick of the host's clock finds its way out of the guest. */
+/* Every tick of the host's clock has to reach the host while the guest runs. */
 static void ticks_arrive(void)
 {
 	double alone, with;
@@ -240,9 +240,9 @@ static unsigned int naps_beside(pid_t pid, volatile unsigned int *naps)
 }
 
 /*
- * Who sleeps on the guest's processor is woken in time: once per tick at HZ 100, on
- * a machine that stalls half the time; or if it is slower than that, as often as
- * beside a process.
+ * A process that sleeps on the guest's processor has to be woken in time: once per
+ * tick at HZ 100, on a machine that stalls half the time. If the machine is slower
+ * than that, it is as often as beside a process.
  */
 static void sleepers_wake(void)
 {
@@ -283,7 +283,10 @@ static int send_nmis(const char *how, int count)
 	return n == len ? 0 : -1;
 }
 
-/* How many the guest's CPU has had after COUNT of them; and the guest goes on. */
+/*
+ * Sends COUNT of them. Return: how many the guest's CPU has had. The guest has to
+ * go on.
+ */
 static long nmis_at(const char *code, const char *end, const char *how,
 		    int count)
 {
@@ -311,7 +314,7 @@ static void storm(const char *code, const char *end)
 	expect(had == NMIS, "%ld", had);
 }
 
-/* Each sent as soon as the one before is on its way, to strike where that one did. */
+/* Sends each as soon as the one before is on its way, to strike where that did. */
 static void burst(const char *code, const char *end)
 {
 	enum { NMIS = 2000 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation that the host makes for a guest fails once: whatever it was
- * for says ENOMEM, the guest's reason says why it is dead, or there was another
- * way. Either way nothing is lost, and the next attempt succeeds. Needs a kernel
+ * Every allocation that the host makes for a guest fails once. Then the request
+ * says ENOMEM, or the guest dies and its reason says why, or the host finds another
+ * way. In each case nothing is lost, and the next attempt succeeds. Needs a kernel
  * with fault injection, and kmemleak to see what is lost.
  */
 #define _GNU_SOURCE
@@ -30,9 +30,8 @@
 #define TABLE		0x6000
 
 /*
- * Has its first pages from the host, then goes through page tables of its own
- * (DIRECTORY, where entry 768 is its kernel's) and touches memory at both ends of
- * what they map.
+ * Uses pages from the host first, then page tables of its own (DIRECTORY, where
+ * entry 768 is its kernel's), and touches memory at both ends of what they map.
  */
 GUEST(touch, G_INIT
 	"incl 0x3000\n"
@@ -51,8 +50,8 @@ GUEST(touch, G_INIT
 static int fail_nth = -1;
 
 /*
- * How many more allocations of this process succeed before one fails; 0 turns it
- * off. Open before anything fails, lest that does.
+ * Let the n-th allocation of this process from here on fail; 0 turns that off. The
+ * file is open before anything fails, lest opening it does.
  */
 static void set_fail_nth(int n)
 {
@@ -62,7 +61,7 @@ static void set_fail_nth(int n)
 	need(pwrite(fail_nth, text, len, 0) == len);
 }
 
-/* Whether it has come to that, and from here on no longer */
+/* Whether that allocation has failed. Turns it off in any case. */
 static bool has_failed(void)
 {
 	char text[16] = "";
@@ -79,7 +78,7 @@ static void prepare(void)
 	fail_nth = open("/proc/self/fail-nth", O_RDWR);
 	if (fail_nth < 0)
 		skip("the kernel has no fault injection");
-	/* What may wait for memory, and the smallest, too; and no word of it */
+	/* Those that may wait, and the smallest, have to fail, too; silently */
 	need(put(DEBUGFS "failslab/ignore-gfp-wait", "N"));
 	need(put(DEBUGFS "failslab/verbose", "0"));
 	need(put(DEBUGFS "failslab/cache-filter", "N"));
@@ -88,7 +87,7 @@ static void prepare(void)
 	need(put(DEBUGFS "fail_page_alloc/verbose", "0"));
 }
 
-/* All of it there, so that no fault of the host's own is in the way */
+/* Has all memory there, so that no fault of the host's own is in the way. */
 static void populate(struct guest *g)
 {
 	unsigned int *pde, *pte;
@@ -117,7 +116,7 @@ static ssize_t run(struct guest *g)
 	return read(g->fd, &addr, sizeof(addr));
 }
 
-/* A guest that goes on after a failure is a whole one. */
+/* A guest that goes on after a failure has to work. */
 static void works(struct guest *g, int n)
 {
 	unsigned int was = counter(g);
@@ -144,8 +143,8 @@ struct trial {
 };
 
 /*
- * For each allocation of @act's until there are no more: @before, then @act
- * while that fails, then @after. Return: how often @act failed.
+ * For each allocation of @act's, until there are no more: calls @before, then @act
+ * with that allocation failing, then @after. Return: how often @act failed.
  */
 static int fail_each(void (*before)(struct trial *t),
 		     long (*act)(struct trial *t),
@@ -256,7 +255,7 @@ static void after_eventfd(struct trial *t)
 	end(&t->g);
 }
 
-/* That alone need not fail it: see no_nodes(). */
+/* One failed allocation need not fail the request: see no_nodes(). */
 static void eventfd_fails(void)
 {
 	fail_each(before_eventfd, act_eventfd, after_eventfd);
@@ -286,14 +285,14 @@ static void after_run(struct trial *t)
 	end(&t->g);
 }
 
-/* A guest dies of it, if there was no other way. */
+/* A guest dies of it, unless there is another way. */
 static void running_guest_dies(void)
 {
 	expect(fail_each(before_run, act_run, after_run));
 }
 
 /*
- * One failure seldom fails what XArrays do, as they try again with more effort.
+ * XArrays seldom fail because of one failure, as they try again with more effort.
  * So let all their allocations of this process fail, after the first few.
  */
 static void set_no_nodes(bool on, int after)

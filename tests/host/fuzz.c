@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz SECONDS SEED CORPUS LAUNCHER GUEST...: guests that mean harm (see
- * tests/guests/fuzz), of those seeds that the corpus has, then of one seed
- * after the other, unless that is for 0 seconds. Each of them may do what it
- * likes to itself. Its Launcher has to end with words to tell why, or else to die
- * by a SIGKILL, and the host may not have a word to say.
+ * tests/guests/fuzz). First come those of the seeds in the corpus, then one of each
+ * seed from SEED on, for SECONDS. Each may do what it likes to itself. Its Launcher
+ * has to tell why it ends, or else to die by our SIGKILL, and the host must not say
+ * a word.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -79,7 +79,7 @@ static void start(struct job *job, const char *guest, unsigned int seed)
 	r->guest = guest;
 }
 
-/* The end of what it has said counts. */
+/* Keeps the end of what it says, if there is no room for all. */
 static void listen_to(struct run *r)
 {
 	ssize_t n;
@@ -98,14 +98,14 @@ static void listen_to(struct run *r)
 	r->text[r->len] = '\0';
 }
 
-/* "lguest: REASON" is the last that a Launcher says. */
+/* "lguest: REASON" has to be the last that a Launcher says. */
 static bool says_why(struct run *r)
 {
 	char *said = memrchr(r->text, '\n', r->len ? r->len - 1 : 0);
 	size_t i, n;
 
 	said = said ? said + 1 : r->text;
-	/* What the guest has printed last need not end in a newline. */
+	/* The guest's last words need not end in a newline. */
 	said = memmem(said, r->text + r->len - said, "lguest: ", 8);
 	if (!said)
 		return false;
@@ -116,7 +116,7 @@ static bool says_why(struct run *r)
 	return n > 8 && said[n] == '\n';
 }
 
-/* A guest may have any message in its reason: of that, nothing is asked. */
+/* A guest may put any message into its reason, so we ask nothing of that. */
 static bool own_words(struct run *r)
 {
 	return memmem(r->text, r->len, "guest died: CRASH: ", 19);
@@ -165,7 +165,7 @@ static void seeds_at_work(void)
 			       runs[i].guest);
 }
 
-/* The whole log is looked at by who has started us. This is to tell the seed. */
+/* Whoever has started us looks at the whole log. This is to tell the seed. */
 static void hear_host(void)
 {
 	char record[2048];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guests and Launchers that mean harm, each in one way and to the end of it.
- * storm.c and fuzz.c do all of that together, and at random.
+ * storm.c and fuzz.c do everything together, at random.
  */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -33,10 +33,10 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define SIZE		(PAGES * 4096)
 
-/* What LHREQ_EVENTFD ties for one guest, and not one more */
+/* LHREQ_EVENTFD ties so many for one guest, and not one more. */
 #define EVENTFDS_MAX	4096
 #define MILLION		1000000
-/* As far from each other as so many can be */
+/* Addresses as far from each other as so many can be */
 #define STEP		8589UL
 
 GUEST(spin, G_INIT G_FOREVER);
@@ -50,7 +50,7 @@ static ssize_t run(struct guest *g)
 	return read(g->fd, &addr, sizeof(addr));
 }
 
-/* Of kick's two addresses, only this one is to come. */
+/* Only the second of kick's two addresses may come. */
 static bool second_comes(struct guest *g)
 {
 	unsigned long addr = 0;
@@ -73,7 +73,7 @@ static void hold_signals(int how)
 	need(!pthread_sigmask(how, &signals, NULL));
 }
 
-/* A guest that runs for ever comes back to us after a while. */
+/* Makes a guest that runs for ever come back to us after a while. */
 static void come_back(int ms)
 {
 	struct itimerval timer = {
@@ -158,7 +158,7 @@ static void eventfd_of_every_kind(void)
 	expect(read(good, &n, 8) == 8);
 }
 
-/* One that nobody reads, one that nobody could: neither holds the guest up. */
+/* An eventfd that nobody reads, or can read, must not hold the guest up. */
 static void eventfd_without_a_reader(void)
 {
 	int full = eventfd(0, 0), closed = eventfd(0, 0), i;
@@ -182,7 +182,7 @@ static long charged(void)
 	return number(CGROUP "/memory.current", "");
 }
 
-/* Again and again in one place: each lets go of the one before. */
+/* Ties one address again and again: each eventfd replaces the one before. */
 static void tie_one_address(struct guest *g)
 {
 	double start = now();
@@ -200,7 +200,7 @@ static void tie_one_address(struct guest *g)
 	printf("# one address in %.1f s\n", now() - start);
 }
 
-/* In as many places, which is refused after a while */
+/* Ties as many addresses, which the host refuses after a while. */
 static void tie_all_addresses(struct guest *g)
 {
 	int fd = eventfd(0, 0), i, tied = 0, refused = 0, err;
@@ -217,9 +217,9 @@ static void tie_all_addresses(struct guest *g)
 	}
 	printf("# all addresses in %.1f s: %d tied, %d refused\n",
 	       now() - start, tied, refused);
-	/* Besides these there is the one of before. */
+	/* tie_one_address() has tied one, too. */
 	expect(tied == EVENTFDS_MAX - 1, "%d", tied);
-	/* What is there can still be changed. */
+	/* A tied address can still be changed. */
 	expect(!lg_write(g->fd, LHREQ_EVENTFD, STEP, eventfd(0, 0)));
 }
 
@@ -235,7 +235,7 @@ static void tie_a_million(void *unused)
 	tie_one_address(&g);
 	expect(charged() - before < 1 << 20, "%ld", charged() - before);
 	tie_all_addresses(&g);
-	/* The Launcher pays, and it can't get deep into debt. */
+	/* The Launcher's cgroup pays, and can't get deep into debt. */
 	printf("# %ld KiB charged\n", (charged() - before) / 1024);
 	expect(charged() - before > 1 << 20);
 	expect(charged() - before < 16 << 20);
@@ -254,10 +254,10 @@ static void a_million_eventfds(void)
 }
 
 /*
- * Eight threads and an irq for each. The handler of an irq counts, and copies
- * the number that the thread wrote before it raised the irq: that one is lost
- * if the copy never comes. All handlers are in the range without irqs, so that
- * they do not pile up on the stack.
+ * Eight threads and an irq for each. The handler of an irq counts, and copies the
+ * number that the thread wrote before it raised the irq. An irq is lost if its copy
+ * never comes. All handlers are in the range without irqs, so that they do not pile
+ * up on the stack.
  */
 #define THREADS		8
 #define HANDLERS	0x1200
@@ -297,7 +297,7 @@ static volatile unsigned int *word_of(struct raiser *r, int where)
 static void raise_irq(struct raiser *r)
 {
 	*word_of(r, NUMBERS) = ++r->raised;
-	/* Once it is dead, run_guest() says why. */
+	/* Once the guest is dead, run_guest() says why. */
 	if (lg_write(r->g->fd, LHREQ_IRQ, r->k + 1))
 		pause();
 }
@@ -320,16 +320,16 @@ static void *raise_irqs(void *arg)
 	struct raiser *r = arg;
 	unsigned int i, n;
 
-	/* One after the other: each of them is delivered. */
+	/* Raised one after the other, each is delivered. */
 	for (i = 0; i < 300; i++) {
 		n = *word_of(r, COUNTS);
 		raise_irq(r);
 		if (!arrives(r))
 			return NULL;
-		/* It has counted before it copied. */
+		/* The handler counts before it copies. */
 		expect(*word_of(r, COUNTS) == n + 1);
 	}
-	/* As fast as it goes: they become one, but not none. */
+	/* Raised as fast as possible, some become one, but not none. */
 	for (i = 0; i < 20; i++) {
 		for (n = 0; n < 500; n++)
 			raise_irq(r);
@@ -363,7 +363,7 @@ static void storm(const char *code, const char *end)
 	*(int *)(g.mem + DATA + 1380) = HANDLERS_END;
 	g.fd = lg_open();
 	need(!pthread_create(&runner, NULL, run_guest, &g));
-	/* One that sleeps counts once, perhaps before we look. */
+	/* A guest that sleeps counts once, perhaps before we look. */
 	while (!counter(&g) && now() < soon)
 		sleep_ms(1);
 	need(counter(&g));
@@ -390,7 +390,7 @@ static void irqs_to_a_guest_asleep(void)
 	storm(asleep, asleep_end);
 }
 
-/* Of many who try at once, one makes the guest. */
+/* Many threads try at once. One of them makes the guest. */
 struct initializer {
 	pthread_barrier_t *barrier;
 	int fd;
@@ -440,7 +440,7 @@ static void one_guest_to_a_file(void)
 	}
 }
 
-/* Each after a ms more than the one before: there is an end to that on any machine. */
+/* Each a ms later than the one before: the request has to end on any machine. */
 static volatile int ms_before_signal;
 
 static void signal_again(int signal)
@@ -452,7 +452,7 @@ static void signal_again(int signal)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* What a signal interrupts goes on when it has been handled. */
+/* A request that a signal interrupts goes on after the handler (SA_RESTART). */
 static void signals_while_initializing(void)
 {
 	struct sigaction act = { .sa_handler = signal_again,
@@ -485,7 +485,7 @@ static bool good_geometry(const unsigned long *words, int count)
 	       base <= user_end() && pages * 4096 <= user_end() - base;
 }
 
-/* What it is in the end: not one page of it is there. */
+/* A guest of a good geometry is made and dies: not one page of it is there. */
 static void try_geometry(const unsigned long *words, int count)
 {
 	unsigned long request[5] = { LHREQ_INITIALIZE };
@@ -545,10 +545,7 @@ static void every_geometry(void)
 	printf("# %u tried\n", n);
 }
 
-/*
- * Hypercalls, as the Launcher has left them at LIST. Then the guest says that
- * it lives.
- */
+/* Makes the hypercalls that the Launcher left at LIST, then says that it lives. */
 #define LIST		0x4000
 #define TOP		0x5000
 #define TABLE		0x6000
@@ -563,7 +560,7 @@ struct call {
 
 enum outcome { LIVES, DIES, RUNS };
 
-/* 2-level tables, which map memory at 0 and at the kernel's address */
+/* 2-level tables that map memory at 0 and at the kernel's address */
 static void make_tables(char *mem)
 {
 	unsigned int *top = (unsigned int *)(mem + TOP);
@@ -576,7 +573,7 @@ static void make_tables(char *mem)
 	top[768] = TABLE | 3;
 }
 
-/* After signal_count of them it is one that runs for ever. */
+/* After @signal_count signals, it takes the guest for one that runs for ever. */
 static enum outcome outcome_after(struct guest *g, char *reason,
 				  int signal_count)
 {
@@ -604,14 +601,14 @@ static enum outcome outcome_after(struct guest *g, char *reason,
 
 static enum outcome outcome_of(struct guest *g, char *reason)
 {
-	/* The first one may have been for another guest. */
+	/* The first signal may have been for another guest. */
 	return outcome_after(g, reason, 2);
 }
 
-/* No guest that ends takes that many signals to do so, on whatever machine. */
+/* On any machine, a guest that ends does so before so many signals. */
 #define ENDS		1000
 
-/* In memory of the case's own, prepared by it */
+/* The memory is the case's, which has prepared it. */
 static enum outcome make_calls(char *mem, const struct call *list, int n,
 			       char *reason, int signal_count)
 {
@@ -633,7 +630,7 @@ static bool is_known(unsigned int nr)
 	return nr <= 19 && nr != 3 && nr != 11 && nr != 12;
 }
 
-/* And each with arguments that are all the same */
+/* Each known one has arguments that are all the same. */
 static void every_hypercall(void)
 {
 	static const unsigned int args[] = {
@@ -663,7 +660,7 @@ static void every_hypercall(void)
 	}
 }
 
-/* All that a gate's type, DPL and P can be, for vectors of all sorts */
+/* All values of a gate's type, DPL and P, for vectors of all sorts */
 static void every_gate(void)
 {
 	static const unsigned int vectors[] = { 0, 2, 8, 13, 15, 31, 128, 255 };
@@ -698,9 +695,9 @@ static void every_gate(void)
 }
 
 /*
- * A table anywhere: as the first, when its format is told by it, and as one that
- * follows a good one. The memory is such that it leads everywhere: to itself,
- * to others, to nothing.
+ * A page table anywhere: as the first, which tells the format, and as one that
+ * follows a good one. The memory has it lead everywhere: to itself, to others, to
+ * nothing.
  */
 static void every_cr3(void)
 {
@@ -756,7 +753,7 @@ GUEST(init_at, "mov 0x4000, %ebx\nmov $1, %eax\nint $0x1f\n"
 	G_NOTIFY(0x111000) "1:" G_HCALL(0, 0) "incl 0x3800\n" G_NOTIFY(0x222000)
 	"jmp 1b\n");
 
-/* Where there is memory, but nothing that looks like what it should be */
+/* There is memory here, but nothing that looks like struct lguest_data. */
 #define ZEROES		0x100000
 
 static void start_with_data_at(struct guest *g, unsigned int gpa)
@@ -817,7 +814,7 @@ static void move_away(char *page)
 	     room);
 }
 
-/* Half of it taken away, or all of it moved, from one call to the next */
+/* Between two calls, half of it is taken away, or all of it moved. */
 static void data_gone(void)
 {
 	struct guest g;
@@ -840,10 +837,10 @@ static void data_gone(void)
 }
 
 /*
- * Somebody who changes what host and guest share, all the time, while the host
- * looks at it: between what is good and what the host has to refuse. If it looks
- * twice, it finds the one, and then does the other. The guest tells of a segment
- * of 64-bit code, the rest would be the host's end.
+ * While the host looks at what it shares with the guest, somebody changes that all
+ * the time between what is good and what the host has to refuse. A host that looks
+ * twice finds the one, and then does the other. The guest tells of a segment of
+ * 64-bit code; anything else would be the host's end.
  */
 #define FOUND		0x3800
 GUEST(shared, "mov $0x8000, %esp\n" G_INIT
@@ -866,7 +863,7 @@ static void put_words(char *mem, int at, int step, int n, unsigned int value)
 		*(volatile unsigned int *)(mem + at) = value;
 }
 
-/* A call that is none, wherever the host looks next */
+/* The bad call is none, wherever the host looks next. */
 static void change_calls(char *mem, bool good)
 {
 	put_words(mem, DATA + 24, 4, 16, 0);
@@ -878,7 +875,7 @@ static void change_words(char *mem, bool good)
 	put_words(mem, DATA, 4, 6, good ? 0 : -1);
 }
 
-/* They lead beyond memory, and beyond that which anything is noted of. */
+/* Bad ones lead beyond memory, and beyond what the host keeps notes of. */
 static void change_entry(char *mem, bool good)
 {
 	put_words(mem, TABLE + 9 * 4, 4, 1, good ? 0x9063 : 0xfffff063);
@@ -952,8 +949,8 @@ static void changed_while_the_host_reads(void)
 }
 
 /*
- * What the host finds at an instruction that has faulted need not be what the
- * CPU found there. The handler goes on behind it in any case.
+ * When an instruction has faulted, the host may find another one there than the CPU
+ * did. The guest's handler goes on behind it in any case.
  */
 GUEST(changing, "mov $0x8000, %esp\n" G_INIT
 	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 13)
@@ -964,7 +961,7 @@ GUEST(changing, "mov $0x8000, %esp\n" G_INIT
 	"\n.org changing + 0x120\nmovl $0x1180, (%esp)\niret\n"
 	"\n.org changing + 0x140\nincl 0x3000\nmov $0x10, %edx\n"
 	"xor %eax, %eax\njmp changing + 0x160\n"
-	/* Here is what changes. */
+	/* This changes. */
 	"\n.org changing + 0x160\n.fill 32, 1, 0x90\n"
 	"\n.org changing + 0x180\njmp changing + 0x140\n");
 #define PLACE		(CODE + 0x160)
@@ -1026,7 +1023,7 @@ static void code_that_changes(void)
 	} while (now() < end || n <= 1000);
 	stop = true;
 	need(!pthread_join(thread, NULL));
-	/* Where one is half of another, it may do harm to its guest. */
+	/* One that is half another's may harm its guest. */
 	printf("# %lu instructions, %u deaths\n", n, deaths);
 }
 

@@ -48,10 +48,10 @@ static void run_for_ever(void *arg)
 		run(g);
 }
 
-/* Where a Launcher that is a child process has its file, if it is looked for */
+/* A Launcher that is a child process has its file here, for who looks for it. */
 #define CHILDS_FD	100
 
-/* The Launcher as a child process; the memory is shared to be looked at. */
+/* The Launcher as a child process. We share the memory to look at it. */
 static void launch_and_run(void *arg)
 {
 	struct guest *g = arg;
@@ -149,7 +149,7 @@ static void kill_between_hypercalls(void)
 	kill_running(busy, busy_end);
 }
 
-/* Pages, bytes and objects that something holds on to */
+/* Pages and objects that something holds on to */
 #define MAX_CACHES 400
 struct usage {
 	long pages;
@@ -170,7 +170,7 @@ static void measure(struct usage *u)
 	char *text, *line;
 	int i;
 
-	/* What is freed late: by RCU, by work items, page by page */
+	/* Some things are freed late: by RCU, by work items, page by page. */
 	for (i = 0; i < 3; i++) {
 		sync();
 		need(put("/proc/sys/vm/drop_caches", "3"));
@@ -180,7 +180,7 @@ static void measure(struct usage *u)
 	u->pages = meminfo(text, "MemTotal:") - meminfo(text, "MemFree:") -
 		   meminfo(text, "Buffers:") - meminfo(text, "\nCached:") -
 		   meminfo(text, "SReclaimable:");
-	/* Free pages that a processor has put by for itself */
+	/* Free pages that a CPU has put aside for itself */
 	for (line = slurp("/proc/zoneinfo"); (line = strstr(line, " count: "));)
 		u->pages -= strtol(line += strlen(" count: "), NULL, 10);
 	u->caches = 0;
@@ -188,7 +188,7 @@ static void measure(struct usage *u)
 	for (line = strtok(line, "\n"); line; line = strtok(NULL, "\n")) {
 		need(u->caches + 1 < MAX_CACHES);
 		i = u->caches;
-		/* Areas of vmalloc() are freed when many have come together. */
+		/* vmalloc() frees its areas when many have come together. */
 		if (sscanf(line, "%39s %ld", u->cache[i].name,
 			   &u->cache[i].active) == 2 &&
 		    strcmp(u->cache[i].name, "vmap_area"))
@@ -213,7 +213,7 @@ static long active(const struct usage *u, const char *name)
 	return 0;
 }
 
-/* Each way a guest ends, with all that hangs on one while it lives */
+/* A guest ends in one of three ways, with all that hangs on one while it lives. */
 static void one_life(void *arg)
 {
 	int n = *(int *)arg, efd = eventfd(0, 0);
@@ -254,8 +254,8 @@ static void live(int lives)
 }
 
 /*
- * What leaks once per guest grows in every round; what the rest of the machine
- * does to these numbers does not.
+ * A leak per guest grows in every round. What the rest of the machine does to these
+ * numbers does not.
  */
 static void nothing_is_lost(void)
 {
@@ -264,7 +264,7 @@ static void nothing_is_lost(void)
 	long grown, least = LONG_MAX;
 	int r, i;
 
-	/* With KASAN, what is freed is kept for a while. */
+	/* KASAN keeps for a while what is freed. */
 	if (leaks_forget())
 		skip("the kernel has kmemleak for that");
 	live(60);
@@ -278,7 +278,7 @@ static void nothing_is_lost(void)
 		if (grown < least)
 			least = grown;
 	}
-	/* Only every third guest may be the one that leaks. */
+	/* Perhaps only every third guest leaks. */
 	expect(least < LIVES / 6, "%ld pages", least);
 
 	for (i = 0; i < u[0].caches; i++) {
@@ -324,7 +324,7 @@ static void others_hold_the_file(void)
 	need(!kill(pid, SIGKILL));
 	need(wait_for(pid, &status, SOON));
 
-	/* A guest without its process: nothing to do but let go of it. */
+	/* One can only let go of a guest without its process. */
 	expect(references() == before + 1, "%d", references());
 	expect_errno(read(g.fd, &addr, sizeof(addr)), EPERM);
 	expect_errno(lg_write(g.fd, LHREQ_IRQ, 1), EPERM);
@@ -343,7 +343,7 @@ static void close_it(void *arg)
 static void use_it_later(void *arg)
 {
 	sleep_ms(200);
-	/* It is there, but not for this process. */
+	/* The guest is there, but not for this process. */
 	expect_errno(lg_write(*(int *)arg, LHREQ_IRQ, 1), EPERM);
 }
 
@@ -353,15 +353,15 @@ static void closed_elsewhere(void)
 	int status;
 	pid_t pid;
 
-	/* By another process: of no concern to the one that runs it */
+	/* By another process: of no concern to the one that runs the guest */
 	start_runner(&r, count, count_end);
 	need(counts(&r.g));
 	expect(wait_for(spawn(close_it, &r.g.fd), &status, SOON) && !status);
 	expect(counts(&r.g));
 
 	/*
-	 * By the process that runs it, while it does: that read() may go on or
-	 * find the file closed, but the guest is there while anyone has it.
+	 * By the process that runs it, meanwhile. That read() may go on or find the
+	 * file closed, but the guest is there while anyone has the file.
 	 */
 	pid = spawn(use_it_later, &r.g.fd);
 	close(r.g.fd);
@@ -459,7 +459,7 @@ static void sees_a_still_copy(void *arg)
 	expect(counter(g) == was, "%u became %u", was, counter(g));
 }
 
-/* After fork() guest and child have the page in common: until one writes. */
+/* After fork(), guest and child share the page until one of them writes. */
 static void fork_copies(void)
 {
 	struct runner r;
@@ -486,7 +486,7 @@ static void dontneed_empties(void)
 	start_runner(&r, count, count_end);
 	for (i = 0; i < 20; i++) {
 		need(counts(&r.g));
-		/* Far beyond what it counts to; it may have its own way once */
+		/* Far beyond what it counts to. The guest's count may win once. */
 		while ((was = counter(&r.g)) < 0xf0000000) {
 			counter(&r.g) = 0xf0000000;
 			need(counts(&r.g));
@@ -505,9 +505,9 @@ static void on_signal(int sig)
 }
 
 /*
- * A signal makes read() return, to the next one of which it makes no
- * difference. As with any system call, one that strikes just outside does
- * nothing, so they come again and again.
+ * A signal makes read() return, and makes no difference to the next one. As with
+ * any system call, a signal that strikes just outside does nothing, so signals come
+ * again and again.
  */
 static void signal_interrupts(void)
 {
@@ -571,7 +571,7 @@ static void stop_and_continue(void)
 	}
 }
 
-/* Restarting a guest, Launchers execute themselves, perhaps with the file. */
+/* To restart a guest, Launchers execute themselves, perhaps with the file. */
 static void exec_loses_the_guest(void)
 {
 	char fd[16];
@@ -589,7 +589,7 @@ static int after_exec(int fd)
 {
 	struct guest g = { .fd = fd };
 
-	/* The task is the guest's, the memory no longer is. */
+	/* The task is still the guest's, the memory no longer. */
 	expect_errno(run(&g), EPERM);
 	expect_errno(lg_write(fd, LHREQ_IRQ, 1), EPERM);
 	expect_errno(lg_write(fd, LHREQ_BREAK, 1), EPERM);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest's memory is its Launcher's, and so the host's to swap out, migrate,
- * merge, collapse into huge pages, and limit, all of it under a running guest.
+ * A guest's memory is its Launcher's. So the host may swap it out, migrate, merge
+ * and limit it, and collapse it into huge pages, all under a running guest.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,11 +38,11 @@
 #endif
 
 /*
- * Round after round (edi): all of SAME holds ebx. One page of it holds
- * something else for a moment, which must not be seen in the next one even if
- * the host has merged them. All of CHANGING holds the round. A guest that finds
- * something else says so to its Launcher. Between rounds it lets the host have
- * some time with what it has touched.
+ * In each round (edi) all of SAME holds ebx. One page of it holds something else
+ * for a moment; the next one must not show that even if the host has merged them.
+ * All of CHANGING holds the round. A guest that finds something else tells its
+ * Launcher. Between rounds it lets the host have some time with what it has
+ * touched.
  */
 GUEST(patrol, G_INIT
 	"mov $0x5a5a5a5a, %ebx\n"
@@ -98,7 +98,7 @@ static void *runner(void *arg)
 	return NULL;
 }
 
-/* A guest of 4 MiB, on its rounds; the memory begins where a huge page may */
+/* Starts a guest of 4 MiB on its rounds. Its memory begins where huge pages may. */
 static void start(struct guest *g)
 {
 	pthread_t thread;
@@ -133,7 +133,7 @@ static void swapped_out(void)
 		skip("there is no swap space");
 	start(&g);
 	for (i = 0; i < ROUNDS; i++) {
-		/* What the guest has touched since the last time is kept. */
+		/* MADV_PAGEOUT keeps what was touched since the last time. */
 		for (again = 0; again < 3; again++)
 			need(!madvise(g.mem, PAGES * PAGE, MADV_PAGEOUT));
 		expect(counts(&g));
@@ -170,7 +170,7 @@ static void migrated(void)
 	expect(moved > PAGES);
 }
 
-/* Room with holes, for the rest to be moved into */
+/* Makes room with holes, for the rest to be moved into. */
 static void make_holes(void)
 {
 	enum { ROOM = 64 << 20 };
@@ -191,7 +191,7 @@ static void compacted(void)
 	int i, tries;
 
 	start(&g);
-	/* There may be nothing above what it looks at, once or twice. */
+	/* Once or twice, there may be nothing above what it looks at. */
 	for (tries = 0; !moved && tries < 5; tries++) {
 		make_holes();
 		for (i = 0; i < ROUNDS; i++) {
@@ -214,7 +214,7 @@ static long ksm(const char *what)
 	return number(name, "");
 }
 
-/* All of its pages may have to be copied first, and be merged again at once. */
+/* The host may have to copy all its pages first, and merge them again at once. */
 static bool counts_at_length(struct guest *g)
 {
 	return counts(g) || counts(g) || counts(g);
@@ -233,14 +233,14 @@ static void merged(void)
 	need(put(KSM "pages_to_scan", "500"));
 	need(put(KSM "sleep_millisecs", "5"));
 	need(put(KSM "run", "1"));
-	/* However long that takes: each has seen all pages of the guest's. */
+	/* However long it takes: each scan has seen all pages of the guest's. */
 	scans = ksm("full_scans") + 1000;
 	while (ksm("pages_sharing") < 100 && ksm("full_scans") < scans)
 		sleep_ms(10);
 	printf("# %ld pages share %ld\n", ksm("pages_sharing"),
 	       ksm("pages_shared"));
 	expect(ksm("pages_sharing") >= 100);
-	/* They are taken apart where the guest writes, and merged again. */
+	/* The host takes apart what the guest writes to, and merges it again. */
 	for (i = 0; i < 5; i++) {
 		expect(counts_at_length(&g));
 		sleep_ms(20);
@@ -268,7 +268,7 @@ static void collapsed(void)
 		if (kb > most)
 			most = kb;
 		expect(counts(&g));
-		/* A hole takes it apart; the guest has no use for that page. */
+		/* A hole takes it apart. The guest has no use for that page. */
 		need(!madvise(g.mem + SAME - PAGE, PAGE, MADV_DONTNEED));
 		expect(counts(&g));
 	}
@@ -302,7 +302,7 @@ static long killed(void)
 	return number(CGROUP "/memory.events", "oom_kill ");
 }
 
-/* What a guest touches is charged to its Launcher, as what that allocates */
+/* What a guest touches is charged to its Launcher, like what that allocates. */
 static void limited(void)
 {
 	struct guest g;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Non-maskable interrupts to order, for tests: writing "CPU COUNT" to
- * /sys/module/nmi_storm/parameters/send sends them one by one, each when the
- * one before has been handled. It fails with ETIMEDOUT if one never is. One
- * that comes twice is nobody's, and the kernel complains of it.
+ * Non-maskable interrupts to order, for tests. A write of "CPU COUNT" to
+ * /sys/module/nmi_storm/parameters/send sends them one by one, each when the one
+ * before has been handled. It fails with ETIMEDOUT if one never is. If one comes
+ * twice, nobody expects it, and the kernel complains.
  *
- * Written to parameters/burst, it sends them without waiting, until that many have
- * been handled. Of those that the CPU is told of while it holds them back, it takes
- * one; but one is handled after the last was sent.
+ * A write to parameters/burst sends them without waiting, until COUNT have been
+ * handled. While the CPU holds NMIs back, it takes one of all that it is told of;
+ * but one is handled after the last was sent.
  *
  * With claim=1, all of them are ours, whoever sends them.
  */
@@ -28,7 +28,10 @@ module_param(claim, bool, 0444);
 MODULE_PARM_DESC(claim, "Claim all of them");
 
 static atomic_t expected;
-/* Of a burst: how many were sent, how many had been when one was handled, and those */
+/*
+ * Of a burst: how many were sent, how many of them when one was handled, and how
+ * many were handled
+ */
 static bool in_burst;
 static unsigned int sent, seen, handled;
 
@@ -69,7 +72,7 @@ static void nothing(void *unused)
 {
 }
 
-/* A burst that fails goes on: nobody knows what is still to come. */
+/* After a failure the burst goes on: nobody knows what is still to come. */
 static int send_burst(int cpu, unsigned int count)
 {
 	ktime_t end = ktime_add_ms(ktime_get(), 300000);
@@ -80,10 +83,10 @@ static int send_burst(int cpu, unsigned int count)
 	/* Before any of them comes */
 	smp_store_mb(in_burst, true);
 	while (READ_ONCE(handled) < count) {
-		/* The handler is not to see an older number. */
+		/* The handler must not see an older number. */
 		smp_store_mb(sent, sent + 1);
 		send_to(cpu);
-		/* One after the other strikes a little later in what that one does. */
+		/* Each strikes a little later in what the one before does. */
 		udelay(sent % 16);
 		if (ktime_after(ktime_get(), end))
 			return -ETIMEDOUT;
@@ -94,7 +97,7 @@ static int send_burst(int cpu, unsigned int count)
 			return -ETIMEDOUT;
 		cond_resched();
 	}
-	/* One held back comes as soon as that handler is done, before this is. */
+	/* An NMI held back comes right behind that handler, before this is done. */
 	smp_call_function_single(cpu, nothing, NULL, 1);
 	WRITE_ONCE(in_burst, false);
 	return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CPUs that go away and come back, and a machine that sleeps and wakes up,
- * while guests run. They may notice nothing of it.
+ * CPUs that go away and come back, and a machine that sleeps and wakes up, while
+ * guests run. The guests must notice nothing of it.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -18,9 +18,9 @@
 #define TICKS	(GUESTS - 1)
 
 /*
- * One that computes, one that comes and goes, one that keeps SSE registers, one
- * that sleeps but for a millisecond's clock. The count of each stands still if
- * something it keeps has changed.
+ * One computes, one exits all the time, one keeps SSE registers, one sleeps except
+ * for a millisecond's clock. Each stops counting if something that it keeps has
+ * changed.
  */
 GUEST(count, "xor %ecx, %ecx\n"
 	"1: incl 0x3000\ninc %ecx\ncmp %ecx, 0x3000\nje 1b\n2: jmp 2b\n");
@@ -83,14 +83,14 @@ static double wallclock(void)
 	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-/* What the host told the guest at an interrupt that came just now */
+/* Checks the time that the host told the guest at an interrupt just now. */
 static void clock_is_right(struct guest *g)
 {
 	const volatile int *time = (int *)(g->mem + DATA + 12);
 	double before = wallclock(), its, after;
 	int sec, nsec;
 
-	/* The first to be counted may have been under way already. */
+	/* The first that is counted may have been under way already. */
 	need(counts(g) && counts(g));
 	do {
 		sec = time[0];
@@ -123,7 +123,7 @@ static void cpus_go_and_come(void)
 	clock_is_right(&g[TICKS]);
 }
 
-/* As far as the kernel's own tests of it go, each further than the one before */
+/* Sleeps as far as this level of the kernel's own tests of it. */
 static void sleep_as_far_as(const char *level)
 {
 	struct guest g[GUESTS];
@@ -131,7 +131,7 @@ static void sleep_as_far_as(const char *level)
 	if (!put("/sys/power/pm_test", level))
 		skip("the kernel has no pm_test");
 	need(put("/sys/module/suspend/parameters/pm_test_delay", "1"));
-	/* Who has to wait for a processor is frozen late, which is no failure. */
+	/* A task that waits for a CPU is frozen late, which is no failure. */
 	put("/sys/power/pm_freeze_timeout", "300000");
 	launch(g);
 	if (all_count(g)) {
@@ -162,7 +162,7 @@ static void sleep_core(void)
 	sleep_as_far_as("core");
 }
 
-/* Really, until the alarm: all CPUs but one are off, and that one forgets all. */
+/* Really, until the alarm. All CPUs but one are off, and that one forgets all. */
 static void sleep_to_memory(void)
 {
 	static const char alarm[] = "/sys/class/rtc/rtc0/wakealarm";
@@ -173,7 +173,7 @@ static void sleep_to_memory(void)
 	put("/sys/power/pm_test", "none");
 	launch(g);
 	if (all_count(g)) {
-		/* Not before it sleeps */
+		/* The alarm must not come before the machine sleeps. */
 		need(put(alarm, "+30"));
 		expect(put("/sys/power/state", "mem"), "%m");
 		if (all_count(g))
@@ -181,7 +181,7 @@ static void sleep_to_memory(void)
 	}
 }
 
-/* Apart, for who is after the one or the other */
+/* Apart, so that one can run the one or the other */
 int main(int argc, char **argv)
 {
 	static const struct test_case cases[] = {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A Launcher is a process like any other: it can be debugged, frozen, kept
- * short of CPU time; it may give its file away, its root directory up, and its
- * user's rights.
+ * A Launcher is a process like any other: it can be debugged, frozen, and kept
+ * short of CPU time. It may give its file away, and give up its root directory and
+ * its user's rights.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 GUEST(notifier, G_INIT G_NOTIFY(0x123000) G_FOREVER);
-/* Halts, and says when an irq has ended that: irq 5, by its only handler */
+/* Halts, and says when irq 5 has ended that, the only one with a handler */
 GUEST(await, "mov $0x8000, %esp\n" G_INIT
 	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 37)
 	G_HCALL(10, 0) "9: jmp 9b\n"
@@ -63,7 +63,7 @@ static pid_t launch(struct guest *g)
 	return pid;
 }
 
-/* It comes to a stop, which may take a moment. */
+/* Whether the guest comes to a stop, which may take a moment */
 static bool stands_still(struct guest *g)
 {
 	double end = now() + SOON;
@@ -94,7 +94,7 @@ static void debugger(void)
 	}
 }
 
-/* The guest writes to this very address, but it is no address of the debugger's. */
+/* The guest writes to the watched address, but in its own address space. */
 static void watchpoint(void)
 {
 	enum { WRITE_4_BYTES = 0xd0001, SLOTS = 4 };
@@ -123,8 +123,9 @@ static void watchpoint(void)
 }
 
 /*
- * A few steps, and it is in read() again, where the guest runs. That step may
- * end early: a kernel with something to see to in user mode sends it there.
+ * After a few steps the Launcher is in read() again, where the guest runs. That
+ * step may end early: a kernel with something to see to in user mode sends the
+ * Launcher there.
  */
 static void step_over_read(void)
 {
@@ -140,7 +141,7 @@ static void step_over_read(void)
 	was = counter(&g);
 	for (i = 0; i < 200 && counter(&g) == was; i++) {
 		need(!ptrace(PTRACE_SINGLESTEP, pid, 0, 0));
-		/* It ends, or the guest runs. */
+		/* Until the step ends, or the guest runs */
 		while (!waitpid(pid, &status, WNOHANG) &&
 		       counter(&g) == was && now() < end)
 			sleep_ms(1);
@@ -178,7 +179,7 @@ static void leave_cgroup(pid_t pid)
 
 	need(!kill(pid, SIGKILL));
 	need(wait_for(pid, &status, SOON));
-	/* It may take a moment to be empty. */
+	/* The cgroup may take a moment to be empty. */
 	while (rmdir(CGROUP)) {
 		need(errno == EBUSY && now() < end);
 		sleep_ms(5);
@@ -203,9 +204,9 @@ static void freezer(void)
 }
 
 /*
- * A tenth of a CPU, and not much more: an emulated machine's clock is coarse. It is
- * one that has its tick: before 6.6, kernels enforce no limit where nohz_full has
- * stopped that, on whatever process.
+ * The guest gets a tenth of a CPU, and not much more: an emulated machine's clock
+ * is coarse. CPU 0 has its tick: before 6.6, kernels limit no process where
+ * nohz_full has stopped that.
  */
 static void cpu_limit(void)
 {
@@ -221,8 +222,8 @@ static void cpu_limit(void)
 	start = now();
 	before = cpu_time_us();
 	/*
-	 * For what a stall of the whole machine took of its time it has to wait
-	 * afterwards. In the long run it gets no more than its share.
+	 * A stall of the whole machine may count as its time, for which it has to
+	 * wait afterwards. In the long run it gets no more than its share.
 	 */
 	do {
 		sleep_ms(2000);
@@ -275,7 +276,7 @@ static void wait_for_irq(struct guest *g)
 	expect(addr == 0x555000, "%#lx", addr);
 }
 
-/* The file is another process's: nothing that is asked of it is done. */
+/* The file is another process's: it does nothing that is asked of it. */
 static void expect_useless(int fd)
 {
 	char *mem = guest_memory(count, count_end, MAP_PRIVATE), buf[64];
@@ -311,7 +312,7 @@ static void file_of_another_process(void)
 
 	guest_start(&g, await);
 	for (i = 0; i < 2; i++) {
-		/* One without a guest yet, and one with */
+		/* One file without a guest yet, and one with */
 		need(!socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
 		pid = spawn(use_received, &sock[1]);
 		send_file(sock[0], i ? g.fd : fd);
@@ -321,7 +322,7 @@ static void file_of_another_process(void)
 		expect(wait_for(pid, &status, SOON) && !status, "%d: %#x", i,
 		       status);
 	}
-	/* Its own it may use, and no irq has come from others. */
+	/* This process may use its own file, and no irq has come from others. */
 	g.mem = guest_memory(await, await_end, MAP_PRIVATE);
 	g.fd = fd;
 	initialize(&g);
@@ -330,8 +331,8 @@ static void file_of_another_process(void)
 }
 
 /*
- * A program that is more than who runs it, and that only writes what it was given to
- * its stdout, and reads its stdin: but both are /dev/lguest.
+ * A program with more rights than who runs it. It only writes what it was given to
+ * its stdout, and reads its stdin, but both are /dev/lguest.
  */
 enum { WROTE = 1, READ = 2, NO_MORE = 4 };
 
@@ -393,7 +394,7 @@ static void confused_deputy(void)
 	need(!chmod("/dev/lguest", 0600) && !unlink(DEPUTY));
 }
 
-/* A program that is less for a while, and opens what it is told to then */
+/* A program that gives up rights for a while, and opens the file meanwhile */
 static void rights_change_before_initialize(void)
 {
 	struct guest g;
@@ -407,7 +408,7 @@ static void rights_change_before_initialize(void)
 	expect_errno(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem,
 			      PAGES, CODE), EPERM);
 	expect_errno(lg_write(g.fd, LHREQ_IRQ, 5), EINVAL);
-	/* The other way round, nor */
+	/* Nor the other way round */
 	close(g.fd);
 	g.fd = lg_open();
 	need(!setgid(65534) && !setuid(65534));
@@ -415,7 +416,7 @@ static void rights_change_before_initialize(void)
 			      PAGES, CODE), EPERM);
 }
 
-/* What serves a device: shares the memory, but is a process of its own */
+/* Serves a device: shares the memory, but is a process of its own. */
 static int serve(void *arg)
 {
 	struct guest *g = arg;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Writing to /sys/module/rcu_tasks/parameters/wait returns when all tasks have been
- * where nothing of theirs can be in a trampoline: what ftrace, BPF and optimized
- * kprobes wait for before they free one.
+ * A write to /sys/module/rcu_tasks/parameters/wait returns when all tasks have been
+ * where they cannot be in a trampoline. ftrace, BPF and optimized kprobes wait for
+ * that before they free one.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Every request /dev/lguest knows, and what it refuses. */
+/* Every request that /dev/lguest knows, and what it refuses */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <linux/lguest_launcher.h>
 #include "test.h"
 
-/* What no kernel header names for user space */
+/* No kernel header names this for user space. */
 #ifndef ERESTART
 #define ERESTART 85
 #endif
@@ -35,7 +35,7 @@ GUEST(again, G_INIT "mov $2, %ecx\n" G_HCALL(2, 0x1100) G_FOREVER
 	"\n.org again + 0x100\n.asciz \"once more\"");
 GUEST(kick, G_INIT G_NOTIFY(0x111000) G_NOTIFY(0x111000) G_NOTIFY(0x222000)
 	G_NOTIFY(0x111000) G_NOTIFY(0x333000) G_FOREVER);
-/* The first byte beyond its 4 MiB, and the last one inside */
+/* Writes the last word inside its 4 MiB, and the first one beyond */
 GUEST(outside, "mov %eax, 0x3ffffc\nmov %eax, 0x400000\n" G_FOREVER);
 /* What comes in by a port goes out by a NOTIFY. */
 GUEST(port, G_INIT "mov $0xcfc, %edx\nin %dx, %eax\nmov %eax, %ebx\n"
@@ -51,14 +51,14 @@ GUEST(refused, "mov $0x8000, %esp\n" G_INIT
 GUEST(device, G_INIT G_HCALL(4, 0x5000)
 	"mov $0x1234, %ecx\nmov %ecx, 0xa044\nmov 0xa048, %ebx\n"
 	"mov $17, %eax\nint $0x1f\n" G_FOREVER);
-/* To ring 3, where it faults at once, with a handler but no SET_STACK */
+/* Goes to ring 3 and faults there at once, with a handler but no SET_STACK */
 GUEST(no_stack, "mov $0x8000, %esp\n" G_INIT
 	"mov $0xffff, %ecx\nmov $0x00cffa00, %edx\n" G_HCALL(18, 15)
 	"mov $0x00cff200, %edx\n" G_HCALL(18, 16)
 	"mov $0x00611000, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 14)
 	"push $0x83\npush $0x8000\npushf\npush $0x7b\npush $0x1000\niret\n");
 
-/* A pointer of which only the first @n bytes can be read or written */
+/* A pointer to only @n bytes that can be read or written */
 static char *cut_off(size_t n)
 {
 	char *p = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE,
@@ -106,7 +106,7 @@ static void initialize_bad_pointer(void)
 	expect(write(fd, words, sizeof(words)) > 0);
 }
 
-/* Words that the Launcher did not pass are not the host's to read. */
+/* The host must not read words that the Launcher did not pass. */
 static void initialize_too_short(void)
 {
 	char *mem = guest_memory(spin, spin_end, MAP_PRIVATE);
@@ -250,7 +250,7 @@ static void notify_returns_address(void)
 	}
 }
 
-/* Who does not want to wait gets nothing, and has lost nothing. */
+/* A read that does not want to wait gets nothing, and loses nothing. */
 static void notify_without_waiting(void)
 {
 	unsigned long addr = 0;
@@ -334,7 +334,7 @@ static void not_interrupt_nor_tie(void *arg)
 	expect_errno(lg_write(fd, LHREQ_IRQ, 5), EPERM);
 	expect_errno(lg_write(fd, LHREQ_EVENTFD, 0x123000, eventfd(0, 0)),
 		     EPERM);
-	/* Not even whether there is such a request */
+	/* Others must not even learn whether there is such a request. */
 	expect_errno(lg_write(fd, LHREQ_BREAK, 0), EPERM);
 	expect_errno(write(fd, NULL, WORD), EPERM);
 }
@@ -353,7 +353,7 @@ static void *interrupt_and_tie_thread(void *arg)
 	return NULL;
 }
 
-/* Launchers serve their virtqueues in other tasks, which have the memory, too. */
+/* Launchers serve their virtqueues in other tasks, which share the memory. */
 static void irq_and_eventfd_are_the_memorys(void)
 {
 	static char stack[65536] __attribute__((aligned(16)));
@@ -391,7 +391,7 @@ static void one_vcpu(void)
 	expect(!pwrite(fd, irq, sizeof(irq), 0));
 	expect_errno(pread(fd, &addr, sizeof(addr), 1), EINVAL);
 	expect(pread(fd, &addr, sizeof(addr), 0) == (ssize_t)WORD);
-	/* Requests do not move the offset: it is not one. */
+	/* Requests do not move the offset: it is the vCPU's number. */
 	expect(!write(fd, irq, sizeof(irq)));
 	expect(read(fd, &addr, sizeof(addr)) == (ssize_t)WORD);
 	expect(lseek(fd, 0, SEEK_CUR) <= 0);
@@ -406,7 +406,7 @@ static void dead_guest(void)
 
 	guest_start(&g, bad_hypercall);
 	strcpy(reason, expect_death(&g));
-	/* As a number a person can find in the list of hypercalls */
+	/* A person has to find the number in the list of hypercalls. */
 	expect(strstr(reason, "7777") || strstr(reason, "1e61"), "%s", reason);
 	len = strlen(reason) + 1;
 	for (i = 0; i < 5; i++) {
@@ -455,7 +455,7 @@ static void entry_outside(void)
 	char *mem = guest_memory(spin, spin_end, MAP_PRIVATE);
 	struct guest g = { .fd = lg_open(), .mem = mem };
 
-	/* Whether it is refused at once or dies at once is all the same. */
+	/* The host may refuse it at once, or let the guest die at once. */
 	if (lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)mem, PAGES,
 		     0x400000) > 0)
 		expect_death(&g);
@@ -504,7 +504,7 @@ static void ports_are_the_launchers(void)
 	expect(get_reg(&g, EDX) == 0xcfc);
 	expect((get_reg(&g, CS) & 3) == 1);
 	expect(get_reg(&g, FLAGS) & 0x200);
-	/* Read on without a change, it is the same again. */
+	/* A read without a change in between returns the same again. */
 	record(&g, 13, 0);
 	set_reg(&g, EAX, 0x87654321);
 	set_reg(&g, EIP, get_reg(&g, EIP) + 1);
@@ -515,7 +515,7 @@ static void ports_are_the_launchers(void)
 	record(&g, 0x1f, 0x456000);
 }
 
-/* A Launcher that reads words knows nothing of all that. */
+/* A Launcher that reads words never hears of ports. */
 static void ports_are_nobodys(void)
 {
 	struct lguest_pending p;
@@ -528,7 +528,7 @@ static void ports_are_nobodys(void)
 	expect(read(g.fd, &addr, sizeof(addr)) == sizeof(addr));
 	expect(addr == 0x456000, "%#lx", addr);
 
-	/* Nor one that had no room for a record, and then changes its mind. */
+	/* Nor does one that had no room for a record, and then changes its mind. */
 	guest_start(&g, port);
 	expect_errno(read(g.fd, cut_off(4), sizeof(p)), EFAULT);
 	expect(read(g.fd, &addr, sizeof(addr)) == sizeof(addr));
@@ -582,7 +582,7 @@ static void device_pages(void)
 	set_reg(&g, EIP, get_reg(&g, EIP) + 6);
 	record(&g, 0x1f, 0x777000);
 
-	/* Without room for a record there is nothing else to do. */
+	/* If the read has no room for a record, the guest can only die. */
 	start_device(&g);
 	need(lg_write(g.fd, LHREQ_INITIALIZE, (unsigned long)g.mem, PAGES, CODE,
 		      PAGES + 1) > 0);
@@ -614,7 +614,7 @@ static void registers_are_the_owners(void)
 	guest_start(&g, port);
 	expect(wait_for(spawn(touch_registers, &g.fd), &status, SOON) && !status);
 	record(&g, 13, 0);
-	/* What decides over rights is nobody's. */
+	/* Nobody may change what decides over rights. */
 	expect_errno(lg_write(g.fd, LHREQ_SETREG, CS, 0x10), EINVAL);
 	expect_errno(lg_write(g.fd, LHREQ_SETREG, FLAGS, 0x3202), EINVAL);
 	expect_errno(lg_write(g.fd, LHREQ_SETREG, 1, 0), EINVAL);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * steady SECONDS, or steady COMMAND ARGUMENT...: whether tasks have their own
- * registers, all of them, whatever guests do beside them. For as long as that
- * goes on, processes of five kinds on all CPUs put known values everywhere (general
- * registers, flags, x87, SSE, AVX, segments, the stack around and below RSP), do
- * something, and compare: compute, make system calls, take signals, run guests, and
- * be born. What COMMAND says is a subtest of the result.
+ * steady SECONDS, or steady COMMAND ARGUMENT...: checks that tasks keep all their
+ * registers, whatever guests do beside them. For so long, or while COMMAND runs,
+ * processes on all CPUs put known values everywhere (general registers, flags, x87,
+ * SSE, AVX, segments, the stack around and below RSP), do something, and compare.
+ * They are of five kinds: they compute, make system calls, take signals, run
+ * guests, or are born. What COMMAND says is a subtest of the result.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -59,7 +59,7 @@ static const char reg_names[REGS][4] = {
 	"r11", "r12", "r13", "r14", "r15",
 };
 
-/* The same, as signal handlers are told of them */
+/* Where a signal handler finds them */
 static const int reg_in_context[REGS] = {
 	REG_RAX, REG_RBX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_RBP, REG_RSP,
 	REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
@@ -81,7 +81,7 @@ struct fpu {
 	uint8_t ymm_high[16][16];
 } __attribute__((aligned(64)));
 
-/* A thread's, which is where its GS base points */
+/* A thread's. Its GS base points here. */
 struct vigil {
 	uint64_t self;
 	uint64_t rsp_of_c, pass, has_xsave;
@@ -92,7 +92,7 @@ struct vigil {
 	struct fpu fpu, fpu_now;
 	uint64_t fs, random;
 	unsigned int kind, turn;
-	/* What it is doing; that has a result in RAX, if it does not compute */
+	/* What it is doing. If it does not compute, that has a result in RAX. */
 	const char *doing;
 	int pipe[2], futex;
 	char *pages;
@@ -105,7 +105,7 @@ static const char *const kind_names[KINDS] = {
 	"one that takes signals", "one that runs a guest", "one that is born",
 };
 
-/* Of all processes */
+/* Shared by all processes */
 static struct shared {
 	volatile bool stop;
 	unsigned long steps[KINDS], looks, faults[KINDS];
@@ -115,12 +115,12 @@ static __thread struct vigil *mine;
 
 /*
  * Flags that are not compared. QEMU's emulator lets IRET in a guest's ring 1 load
- * VIF and VIP: it goes to virtual-8086 mode, which long mode does not have. Nothing
- * that a host executes there clears them again.
+ * VIF and VIP: it goes to virtual-8086 mode, which long mode does not have. No
+ * instruction that a host executes there clears them again.
  */
 static uint64_t flags_unknown;
 
-/* All registers a guest has, and what it must not leave of them; then a while */
+/* Fills all of a guest's registers with what must not stay there, then waits. */
 GUEST(spoil, "mov $0x8000, %esp\n" G_INIT
 	"1: mov %ds, %eax\nmov %eax, %fs\nmov %eax, %gs\n"
 	"fninit\nfldcw 0x1800\nldmxcsr 0x1804\nfldpi\nfldpi\nfldpi\n"
@@ -192,7 +192,7 @@ static void tell(const struct vigil *v, const char *where, const char *what,
 	raw(SYS_write, 1, (long)line, to - line);
 }
 
-/* Two words that should be the same. false if not, which has been said then */
+/* Whether two words are the same. If not, tells. */
 static bool same(struct vigil *v, const char *where, const char *what,
 		 unsigned int which, uint64_t now, uint64_t was)
 {
@@ -213,8 +213,8 @@ static uint64_t rnd(struct vigil *v)
 }
 
 /*
- * With the registers that v says, to where it says, and what they are afterwards to
- * regs_now and so on. Between, no instruction changes any flag.
+ * Goes to @v->pass with the registers that @v has, and afterwards puts what they
+ * are into regs_now and so on. No instruction in between changes any flag.
  */
 static void __attribute__((noinline, noclone)) step(struct vigil *v)
 {
@@ -365,7 +365,7 @@ static void __attribute__((noinline, noclone)) step(struct vigil *v)
 		       "xmm13", "xmm14", "xmm15");
 }
 
-/* Of a place in there */
+/* The address of a label in step() */
 #define ADDRESS(label)							\
 	({								\
 		uintptr_t address;					\
@@ -383,7 +383,7 @@ static void fill(struct vigil *v, void *to, size_t bytes)
 		words[i] = rnd(v);
 }
 
-/* Values for everything, none of which it had before */
+/* Gives everything a value that it did not have before. */
 static void choose(struct vigil *v)
 {
 	unsigned int turn = v->turn++;
@@ -405,7 +405,7 @@ static void choose(struct vigil *v)
 	fill(v, v->fpu.st, sizeof(v->fpu.st));
 	fill(v, v->fpu.xmm, sizeof(v->fpu.xmm));
 	fill(v, v->fpu.ymm_high, sizeof(v->fpu.ymm_high));
-	/* All full, no exceptions, any precision and rounding but the usual */
+	/* All full, no exceptions, single precision, any rounding */
 	v->fpu.ftw = 0xff;
 	v->fpu.fsw = (rnd(v) & 7) << 11;
 	v->fpu.fcw = 0x7f | (rnd(v) & 0xc00);
@@ -453,13 +453,13 @@ static void compare_flags(struct vigil *v, const char *where, uint64_t now)
 	same(v, where, "the flags", 0, now & ~flags_unknown, v->flags);
 }
 
-/* What a step has left, but for these registers, a bit for each */
+/* Compares what a step has left, except in registers with a bit in @changed. */
 static void compare(struct vigil *v, unsigned int changed)
 {
-	/* What walks uses the stack below. */
+	/* pass_walk uses the stack below. */
 	unsigned int i = v->pass == ADDRESS(pass_walk) ? STACK_TOP : 0;
 
-	/* Another's would be of a step of its own. */
+	/* With another's gs base, all would be of another step. */
 	same(v, "", "the gs base", 0, v->self_now, v->self);
 	same(v, "", "what is at the fs base", 0, v->fs_now, v->fs);
 	for (; i < STACK_WORDS; i++)
@@ -482,7 +482,7 @@ static void take_step(struct vigil *v, const char *doing, uintptr_t pass)
 	step(v);
 }
 
-/* A system call, and what it returned */
+/* Makes a system call. Return: its result. */
 static long call(struct vigil *v, const char *name, long nr, long a, long b, long c,
 		 long d, long e, long f)
 {
@@ -495,7 +495,7 @@ static long call(struct vigil *v, const char *name, long nr, long a, long b, lon
 	v->regs[R8] = e;
 	v->regs[R9] = f;
 	take_step(v, name, ADDRESS(pass_call));
-	/* What the instruction itself leaves */
+	/* The instruction itself leaves these. */
 	v->regs[RCX] = ADDRESS(pass_called);
 	v->regs[R11] = v->flags;
 	v->regs_now[R11] &= ~flags_unknown;
@@ -577,7 +577,7 @@ static void compute_or_call(struct vigil *v)
 }
 
 /*
- * Of each three seconds, all are without guests for the last: for who waits until
+ * In the last of each three seconds there are no guests, for whoever waits until
  * nobody has any.
  */
 static double guests_end(void)
@@ -615,7 +615,7 @@ static void *be_quiet(void *arg)
 	return arg;
 }
 
-/* As a Launcher begins. The new process is one of a single thread. */
+/* Does what a Launcher begins with. The new process has a single thread. */
 static void be_born(struct vigil *v)
 {
 	pthread_t thread;
@@ -664,7 +664,7 @@ static void (*const acts[KINDS])(struct vigil *v) = {
 	compute, make_call, compute_or_call, run_guest_or_rest, be_born,
 };
 
-/* Of what has been interrupted, all is to be as it was. */
+/* All registers of what was interrupted have to be as they were. */
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
 	const mcontext_t *mc = &((ucontext_t *)context)->uc_mcontext;
@@ -674,7 +674,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 
 	(void)signal;
 	(void)info;
-	/* C does not expect that to be on. ID would not come back by itself. */
+	/* C does not expect AC. ID stays on: it would not come back by itself. */
 	asm volatile("pushfq\nandq %0, (%%rsp)\npopfq" : : "i"(~FLAG_AC) :
 		     "cc", "memory");
 	if (rip < ADDRESS(pass_spin) || rip > ADDRESS(pass_end))
@@ -691,7 +691,7 @@ static void on_signal(int signal, siginfo_t *info, void *context)
 		if (!(changed & 1 << i))
 			same(v, ", as a handler sees it", reg_names[i], 0,
 			     mc->gregs[reg_in_context[i]], v->regs[i]);
-	/* Its RF is the business of whoever has interrupted it. */
+	/* RF is the business of whoever has interrupted it. */
 	compare_flags(v, ", as a handler sees it", mc->gregs[REG_EFL] & ~0x10000);
 	compare_fpu(v, ", as a handler sees it", (struct fpu *)mc->fpregs, false);
 	__atomic_fetch_add(&shared->looks, 1, __ATOMIC_RELAXED);
@@ -709,8 +709,8 @@ static void tell_of_crash(const char *what, uint64_t value)
 }
 
 /*
- * Of a base, RIP or RSP that is another's, most likely. So nothing is used here that
- * needs one of these.
+ * The cause is most likely a base, RIP or RSP that is another's. So this uses
+ * nothing that needs one of these.
  */
 static void on_crash(int signal, siginfo_t *info, void *context)
 {
@@ -728,7 +728,7 @@ static void on_crash(int signal, siginfo_t *info, void *context)
 	raw(SYS_exit_group, 3, 0, 0);
 }
 
-/* If it is there */
+/* Moves to that CPU, if it is there. */
 static void move_to(unsigned int cpu)
 {
 	cpu_set_t set;
@@ -743,7 +743,7 @@ static unsigned int cpus(void)
 	return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-/* For signal handlers, so that a thread's own shows who else writes to it */
+/* A stack for signal handlers: then a thread's own shows who else writes to it. */
 static void use_stack(void)
 {
 	stack_t ss = { .ss_size = 1 << 16 };
@@ -759,7 +759,7 @@ static void *thread(void *arg)
 
 	mine = v;
 	v->self = (uintptr_t)v;
-	/* Where the C library has its own address */
+	/* The C library has this at its FS base. */
 	v->fs = pthread_self();
 	need(!syscall(SYS_arch_prctl, ARCH_SET_GS, v));
 	v->segments[CS] = USER_CS;
@@ -821,7 +821,7 @@ static void process(enum kind kind)
 		pthread_join(threads[i], NULL);
 }
 
-/* As a subtest */
+/* Its output is a subtest. */
 static bool run_command(char **argv)
 {
 	char line[1024];

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keeps on, while it is loaded, what the kernel would else turn on and off by
- * patching itself under the tests: the scheduler's hooks for preempt notifiers,
- * when lg.ko comes and goes, and for perf events, when a debugger does; and the
- * freezer's checks, when the machine sleeps.
+ * While this is loaded, it keeps on what the kernel would else turn on and off by
+ * patching itself under the tests: the scheduler's hooks for preempt notifiers
+ * (when lg.ko comes and goes) and for perf events (when a debugger does), and the
+ * freezer's checks (when the machine sleeps).
  *
- * It patches by way of an int3; and QEMU before 8.1 may execute that int3 ever
- * after, if another CPU translated it while it was replaced. Old kernels then
- * trap for ever, newer ones die of "Oops: int3".
+ * The kernel patches by way of an int3. QEMU before 8.1 may execute that int3 ever
+ * after, if another CPU translated it while it was replaced. Old kernels then trap
+ * for ever, newer ones die of "Oops: int3".
  */
 #include <linux/err.h>
 #include <linux/freezer.h>
@@ -28,7 +28,7 @@ static int __init steady_keys_init(void)
 		.disabled = 1,
 	};
 
-	/* A task's. It counts for the hook even when that task is gone. */
+	/* A task's event. It counts for the hook even when the task is gone. */
 	event = perf_event_create_kernel_counter(&attr, -1, current, NULL,
 						 NULL);
 	if (IS_ERR(event))

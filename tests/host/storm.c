@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * storm SECONDS SEED: Launchers that mean harm, of one seed after the other.
- * Each is a process with many threads at one guest, or at many: they run it,
- * write requests of random words, raise interrupts, take its memory away in
- * every way that there is, change the file under the descriptor, fork, and
- * signal each other; until it ends itself or is killed. Nothing may come of it
- * but errors that are documented, and nothing of it may be left.
+ * storm SECONDS SEED: Launchers that mean harm, one of each seed from SEED on. Each
+ * is a process with many threads and some guests. The threads run guests, write
+ * requests of random words, raise interrupts, take memory away in every way that
+ * there is, change the file under the descriptor, fork, and signal each other,
+ * until the process ends itself or is killed. Only documented errors may come of
+ * it, and nothing may be left of it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -41,20 +41,20 @@
 #define THREADS		8
 #define HUGE		(2UL << 20)
 #define GUESTS		2
-/* By then, all that a killed process has held is gone. */
+/* By then, all that a killed process held is gone. */
 #define GONE_TIME	300
 
 GUEST(count, "1: incl 0x3000\njmp 1b\n");
 GUEST(notify, G_INIT "1:" G_NOTIFY(0x1000) G_NOTIFY(0x2000) G_NOTIFY(0x3000)
 	"jmp 1b\n");
 GUEST(halt, G_INIT "1:" G_HCALL(9, 1) G_HCALL(10, 0) "jmp 1b\n");
-/* All its memory, for ever; beyond it, it dies. */
+/* Touches 4 MiB of memory, for ever. If it has less, it dies. */
 GUEST(sweep, G_INIT "1: mov $0x4000, %edi\n2: incl (%edi)\n"
 	"add $0x1000, %edi\ncmp $0x3ff000, %edi\njb 2b\njmp 1b\n");
 GUEST(ports, G_INIT "1: in $0x60, %al\nout %al, $0x80\n"
 	"mov $0xcfc, %edx\nin %dx, %eax\njmp 1b\n");
 GUEST(dead, G_HCALL(7777, 0) G_FOREVER);
-/* With a handler, so that there is something to inject */
+/* Has a handler, so that there is something to inject */
 GUEST(traps, "mov $0x8000, %esp\n" G_INIT
 	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 6)
 	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 32)
@@ -78,7 +78,7 @@ static pid_t tids[THREADS];
 static unsigned int nr_tids;
 static double end;
 
-/* Of a thread's own, so that it is the same whatever the others do */
+/* Each thread has its own, so that it is the same whatever the others do. */
 static __thread uint64_t state;
 
 static uint32_t rnd(void)
@@ -139,7 +139,7 @@ static void do_write(int fd, const void *words, size_t bytes)
 
 static void do_read(int fd)
 {
-	/* ERESTART is of a guest that asked for it. */
+	/* ERESTART comes of a guest that asked for it. */
 	static const int known[] = { EINVAL, EPERM, EFAULT, ENOENT, ERESTART,
 				     0 };
 	static const size_t sizes[] = { 8, 12, 4, 1, 0, 300, 8, 12 };
@@ -165,7 +165,7 @@ static void write_requests(void)
 
 	for (i = 1; i < 5; i++)
 		words[i] = any_word();
-	/* Most of them would never get anywhere. */
+	/* Most random words would never get anywhere. */
 	if (words[0] == LHREQ_INITIALIZE && below(2)) {
 		words[1] = (unsigned long)mem;
 		words[2] = 1 + below(PAGES);
@@ -233,7 +233,7 @@ static void tie_eventfds(void)
 		break;
 	}
 	words[2] = made < 0 ? any_word() : (unsigned long)made;
-	/* An fd that happens to be there may be tied to: it is the caller's. */
+	/* A word that happens to be an fd may be tied: it is the caller's. */
 	do_write(any_fd(), words, sizeof(words));
 	if (made >= 0)
 		close(made);
@@ -244,7 +244,7 @@ static void put_code(char *at)
 	const struct code *code = &codes[below(ARRAY_SIZE(codes))];
 	static const uint32_t tail[] = { 0xc0000000, 0x80 };
 
-	/* By the kernel, which fails where a store of ours would be fatal */
+	/* The kernel writes, which fails where a store of ours would be fatal. */
 	int fd = open("/proc/self/mem", O_RDWR);
 
 	pwrite(fd, code->start, code->end - code->start,
@@ -381,7 +381,7 @@ static void be_debugged(void)
 		waitpid(pid, NULL, 0);
 }
 
-/* Another program in this one's place, with the files */
+/* Puts another program in this one's place, with the files. */
 static void exec_self(void)
 {
 	char words[GUESTS][16];
@@ -389,7 +389,7 @@ static void exec_self(void)
 
 	for (i = 0; i < GUESTS; i++)
 		snprintf(words[i], sizeof(words[i]), "%d", fds[i]);
-	/* Handlers do not outlive it. */
+	/* Handlers do not outlive exec. */
 	signal(SIGUSR1, SIG_IGN);
 	execl("/proc/self/exe", "storm", "after-exec", words[0], words[1],
 	      NULL);
@@ -401,7 +401,7 @@ static void seldom_exec(void)
 		exec_self();
 }
 
-/* Pages that somebody else is to bring, who may, or may let others wait */
+/* Somebody else has to bring these pages, and may do so, or let others wait. */
 static void take_pages_away(void)
 {
 	unsigned long at = (unsigned long)mem +
@@ -475,7 +475,7 @@ static int any_file(void)
 	case 1:
 		return -1;
 	case 2:
-		/* If there are none, a touch is the end of the Launcher. */
+		/* Without huge pages, a touch would be the end of the Launcher. */
 		if (number("/proc/meminfo", "HugePages_Free:") >=
 		    (long)(mem_size / HUGE) + 1)
 			return memfd_create("storm", MFD_HUGETLB);
@@ -498,8 +498,9 @@ static void get_memory(void)
 	huge_size = (mem_size + HUGE - 1) & -HUGE;
 	ftruncate(file, huge_size);
 	/*
-	 * Room behind it to be moved to. Whole huge pages: those are what a mapping
-	 * of them becomes, however short; and the vDSO may be what comes next.
+	 * There is room behind it, to be moved to. All sizes are whole huge pages:
+	 * a mapping of them takes up whole ones, however short it is, and the vDSO
+	 * may come next.
 	 */
 	mem = mmap(NULL, 4 * huge_size + HUGE, PROT_NONE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -518,7 +519,7 @@ static void get_memory(void)
 	ioctl(uffd, UFFDIO_API, &api);
 }
 
-/* On standard output, each line of it a remark */
+/* Prints the maps, each line a remark. */
 static void show_maps(void)
 {
 	char line[256];
@@ -529,8 +530,8 @@ static void show_maps(void)
 }
 
 /*
- * A Launcher does itself no such harm: what registers it had, and what is on its
- * stack and around, is all that will ever be known. It dies on return.
+ * A Launcher does itself no such harm. So its registers, and what is on its stack
+ * and around, are all that will ever be known. It dies on return.
  */
 static void on_segv(int signal, siginfo_t *info, void *context)
 {
@@ -581,7 +582,7 @@ static void launcher(unsigned int seed)
 	if (below(2))
 		sa.sa_flags = SA_RESTART;
 	sigaction(SIGUSR1, &sa, NULL);
-	/* Of a debugger that has left before it came */
+	/* A debugger may have left before its SIGTRAP comes. */
 	sigaction(SIGTRAP, &sa, NULL);
 	tell_of_segv();
 	get_memory();
@@ -591,7 +592,7 @@ static void launcher(unsigned int seed)
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, thread,
 			       (void *)((uintptr_t)rnd() << 20 | 1));
-	/* A thread in a guest that sleeps comes back by no other way. */
+	/* Only a signal brings back a thread in a guest that sleeps. */
 	while (now() < end + .1)
 		signal_others();
 	if (!below(4))
@@ -599,7 +600,7 @@ static void launcher(unsigned int seed)
 	_exit(0);
 }
 
-/* None of these is its guest any more. */
+/* None of these guests is this program's any more. */
 static int after_exec(char **words)
 {
 	unsigned int i;
@@ -621,7 +622,7 @@ static bool good_end(struct job *job, int status)
 {
 	if (!WIFSIGNALED(status))
 		return !status;
-	/* That of a step may come when another program has taken over. */
+	/* The SIGTRAP of a step may come when another program has taken over. */
 	return WTERMSIG(status) == SIGTRAP ||
 	       (WTERMSIG(status) == SIGKILL && job->killed);
 }

@@ -19,7 +19,7 @@
 
 #define EXIT_SKIP	4
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
-/* What outlives SIGKILL by that many seconds can't be killed. */
+/* A process that outlives SIGKILL by so many seconds can't be killed. */
 #define KILL_TIME	300
 
 static bool case_failed;
@@ -75,7 +75,7 @@ int run_cases(const struct test_case *cases, int n)
 	double end;
 	pid_t pid;
 
-	/* Orphans of a case are ours to wait for. */
+	/* We have to wait for a case's orphans. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 
 	printf("KTAP version 1\n1..%d\n", n);
@@ -83,7 +83,7 @@ int run_cases(const struct test_case *cases, int n)
 		fflush(stdout);
 		pid = fork();
 		if (!pid) {
-			/* With all that it starts, a group to be killed */
+			/* A group with all that it starts, to be killed */
 			setpgid(0, 0);
 			cases[i].run();
 			case_end();
@@ -98,7 +98,7 @@ int run_cases(const struct test_case *cases, int n)
 				return 1;
 			}
 		}
-		/* What it has left behind is in nobody's way from here on. */
+		/* Whatever it has left behind must be in nobody's way. */
 		kill(-pid, SIGKILL);
 		for (end = now() + SOON; waitpid(-pid, NULL, WNOHANG) >= 0;) {
 			if (now() > end) {
@@ -199,7 +199,7 @@ void expect_no_leaks(void)
 
 	if (access(KMEMLEAK, R_OK))
 		skip("the kernel has no kmemleak");
-	/* It believes in a leak only after a while, and at the second sight. */
+	/* kmemleak believes in a leak only after a while, and at second sight. */
 	for (i = 0; i < 2; i++) {
 		sleep_ms(6000);
 		need(put(KMEMLEAK, "scan"));
@@ -245,7 +245,7 @@ static bool look_after(struct pool *pool, struct job *job)
 	int status;
 
 	if (waitpid(job->pid, &status, WNOHANG) == job->pid) {
-		/* What it has left behind */
+		/* Kill what it has left behind. */
 		kill(-job->pid, SIGKILL);
 		pool->ended(job, status);
 		job->pid = 0;
@@ -313,7 +313,7 @@ pid_t job_fork(struct job *job, unsigned int seed, double seconds)
 		setpgid(0, 0);
 		return 0;
 	}
-	/* Whoever of the two comes first */
+	/* Both do this, as either may come first. */
 	setpgid(job->pid, job->pid);
 	job->seed = seed;
 	job->killed = false;
@@ -419,7 +419,7 @@ const char *expect_death(struct guest *g)
 	ssize_t n;
 	int err;
 
-	/* One that wrongly lives does not come back by itself. */
+	/* A guest that wrongly lives does not come back by itself. */
 	need(!sigaction(SIGALRM, &act, &was));
 	alarm(SOON);
 	n = read(g->fd, reason, sizeof(reason));

@@ -7,19 +7,19 @@
 #include <sys/types.h>
 
 /*
- * Test cases, KTAP out. Each case runs in a process of its own, so that
- * whatever it leaves open goes away with it and whatever it hangs in costs
- * only itself: it is a failure after CASE_SECONDS.
+ * Test cases, KTAP out. Each case runs in a process of its own: what it leaves open
+ * goes away with it, and if it hangs, that costs only itself. It has failed after
+ * CASE_SECONDS.
  */
 #define CASE_SECONDS	(1500 * patience())
 
 /*
- * In this many seconds, what should happen at once has happened: a limit for
+ * In this many seconds, what should happen at once has happened. It is a limit for
  * what hangs, far from what an emulator on a busy machine may take.
  */
 #define SOON		(60 * patience())
 
-/* How much slower the kernel is for watching itself: patience=N, or 1 */
+/* How many times slower the kernel is for watching itself: patience=N, or 1 */
 int patience(void);
 
 struct test_case {
@@ -33,8 +33,8 @@ int run_cases(const struct test_case *cases, int n);
 	run_cases(cases, sizeof(cases) / sizeof((cases)[0]))
 
 /*
- * A failed expectation fails its case, which goes on. What is said of it is looked at
- * afterwards, as it may be what the condition has found out.
+ * A failed expectation fails its case, which goes on. The words for it are
+ * evaluated after the condition, which may have found out what they tell.
  */
 #define expect(cond, ...) ({						\
 	bool good_ = (cond);						\
@@ -48,7 +48,7 @@ bool expect_at(const char *file, int line, bool good, const char *cond,
 	expect_errno_at(__FILE__, __LINE__, call, err, #call)
 void expect_errno_at(const char *file, int line, long ret, int err,
 		     const char *call);
-/* What has to work for the case to make sense: ends it otherwise. */
+/* Ends the case if this does not hold: it would make no sense. */
 #define need(cond) \
 	((void)(expect_at(__FILE__, __LINE__, cond, #cond, "%m") || \
 		(case_end(), 0)))
@@ -63,43 +63,44 @@ bool wait_for(pid_t pid, int *status, double seconds);
 bool put(const char *name, const char *text);
 /* The number after a word at a line's start in such a file, -1 if none has it */
 long number(const char *name, const char *word);
-/* All of such a file, until the next call */
+/* All of such a file; valid until the next call */
 char *slurp(const char *name);
 /*
- * What the kernel takes for leaks of the module's from here on. Without
- * kmemleak, the first is false and the second skips the case.
+ * The first drops what kmemleak has found so far. The second expects that it finds
+ * no leaks of the module's. Without kmemleak, the first returns false and the
+ * second skips the case.
  */
 bool leaks_forget(void);
 void expect_no_leaks(void);
-/* Where init has mounted cgroups; skips the case where there are none */
+/* Init has mounted cgroups here. need_cgroups() skips the case if it has not. */
 #define CGROUPS		"/tmp/cgroup"
 void need_cgroups(void);
 /*
- * Processes at work, each for a seed, as many at once as there are jobs. Each
- * leads a group of its own. One that goes on for too long is killed; if it
- * outlives that, it is said where it hangs.
+ * Processes at work, each for a seed, as many at once as there are jobs. Each leads
+ * a group of its own. The pool kills one that goes on for too long. If the process
+ * outlives that, the pool prints where it hangs.
  */
 struct job {
 	pid_t pid;		/* 0 if none is at work */
 	unsigned int seed;
-	bool killed;		/* by us, for its time was over */
+	bool killed;		/* by us, as its time was over */
 	double end;
 };
 
 struct pool {
 	struct job *jobs;
 	int count;
-	/* It is gone, with that status. */
+	/* Called when the process is gone, with its status */
 	void (*ended)(struct job *job, int status);
-	/* It cannot be killed: nothing more can be learned on this machine. */
+	/* Called if it cannot be killed: this machine has no more to tell. */
 	void (*stuck)(struct job *job);
-	/* Called all the time */
+	/* Called all the time, if not NULL */
 	void (*meanwhile)(void);
 };
 
-/* One that has nothing to do, perhaps after a while; NULL if one is stuck. */
+/* Waits for a job that has no process. Returns NULL if one is stuck. */
 struct job *pool_slot(struct pool *pool);
-/* As fork(), for that many seconds */
+/* Like fork(). The process may go on for that many seconds. */
 pid_t job_fork(struct job *job, unsigned int seed, double seconds);
 /* Wait for all of them; false if one is stuck. */
 bool pool_finish(struct pool *pool);
@@ -145,14 +146,14 @@ unsigned long user_end(void);
 #endif
 
 int lg_open(void);
-/* One request of up to four words */
+/* One request of these words */
 #define lg_write(fd, ...) \
 	lg_write_words(fd, (unsigned long[]){ __VA_ARGS__ }, \
 		       sizeof((unsigned long[]){ __VA_ARGS__ }))
 ssize_t lg_write_words(int fd, const unsigned long *words, size_t bytes);
-/* Into memory of a guest's, what it needs to run */
+/* Puts the code, and what else a guest needs to run, into its memory. */
 void guest_code(char *mem, const char *code, const char *end);
-/* Memory only, with the code in it, or a guest that has been initialized */
+/* Only the memory, with the code in it; or a guest that has been initialized */
 char *guest_memory(const char *code, const char *end, int mmap_flags);
 void guest_start_flags(struct guest *g, const char *code, const char *end,
 		       int mmap_flags);
@@ -163,17 +164,18 @@ void guest_start_flags(struct guest *g, const char *code, const char *end,
 bool counts(struct guest *g);
 void pin(int cpu);
 /*
- * A process on that CPU with a guest that never comes back, and has begun to count. Its
- * notifies of GUEST_EVENTFD end at an eventfd. Return: the process.
+ * Starts a process on that CPU, with a guest that never comes back, and waits until
+ * the guest counts. Its notifies of GUEST_EVENTFD end at an eventfd. Return: the
+ * process.
  */
 #define GUEST_EVENTFD	0x111000
 pid_t guest_on_cpu(struct guest *g, int cpu, const char *code, const char *end);
 /*
- * read() has to say that the guest is dead; its reason is returned. Otherwise it
- * ends the case. SIGALRM is its own meanwhile.
+ * read() has to say that the guest is dead. Returns the reason, or else ends the
+ * case. Uses SIGALRM meanwhile.
  */
 const char *expect_death(struct guest *g);
-/* Of memory that its Launcher has taken away, or could not give */
+/* The guest has to die of memory that its Launcher took away or could not give. */
 void dies_of_gone_memory(struct guest *g);
 
 #endif

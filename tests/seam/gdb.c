@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include "gdb.h"
 
-/* What takes microseconds, on a machine that may be busy with anything else */
+/* For what takes microseconds, on a machine that may be busy with anything else */
 #define PATIENCE_MS	300000
 
 jmp_buf gdb_dead;
@@ -56,7 +56,7 @@ static void get_packet(char *packet, size_t size)
 		if (n + 1 < size)
 			packet[n++] = c;
 	packet[n] = '\0';
-	/* The checksum: nothing gets lost here. */
+	/* Skip the checksum: nothing gets lost here. */
 	get_char();
 	get_char();
 	if (write(fd, "+", 1) != 1)
@@ -77,7 +77,7 @@ static void put_packet(const char *packet)
 		dead("the machine has gone");
 }
 
-/* What comes meanwhile, like a stop, answers nothing that was asked. */
+/* Takes the next packet for the answer: a machine that stands sends no other. */
 static void ask(const char *question, char *answer, size_t size)
 {
 	put_packet(question);
@@ -106,7 +106,7 @@ void gdb_connect(const char *path)
 		perror(path);
 		exit(1);
 	}
-	/* It says that it has stopped, before it answers or after. */
+	/* QEMU also says that it has stopped, before it answers or after. */
 	put_packet("qSupported");
 	do
 		get_packet(answer, sizeof(answer));
@@ -128,7 +128,7 @@ void gdb_monitor(const char *command)
 	for (; *command; command++)
 		p += sprintf(p, "%02x", *command);
 	put_packet(packet);
-	/* Output, if there is any, comes before. */
+	/* The command's output, if there is any, comes before. */
 	do
 		get_packet(answer, sizeof(answer));
 	while (answer[0] == 'O' && answer[1] != 'K');
@@ -161,7 +161,7 @@ static void go(const char *how)
 	char answer[512];
 
 	ask(how, answer, sizeof(answer));
-	/* T05: it has come to a breakpoint, or made its step. */
+	/* T05: the machine has come to a breakpoint, or made its step. */
 	if (strncmp(answer, "T05", 3))
 		dead("the machine has stopped by itself");
 }

@@ -10,8 +10,8 @@
 typedef uint64_t u64;
 
 /*
- * QEMU's gdbstub, for one CPU. Whoever uses it has set gdb_dead, which is where it
- * all ends when the machine says no more; gdb_why is what became of it.
+ * QEMU's gdbstub, for one CPU. Callers set gdb_dead: when the machine says no more,
+ * all these functions jump there, and gdb_why says why.
  */
 extern jmp_buf gdb_dead;
 extern const char *gdb_why;
@@ -21,15 +21,21 @@ struct gdb_regs {
 	unsigned int cs;
 };
 
-/* Stops the machine. */
+/* Connects, which stops the machine. */
 void gdb_connect(const char *path);
-/* One of QEMU's monitor's commands */
+/* Gives a command to QEMU's monitor. */
 void gdb_monitor(const char *command);
 void gdb_break(u64 address);
 void gdb_clear(u64 address);
-/* Until a breakpoint; one that is there is hit again unless something strikes. */
+/*
+ * Runs until a breakpoint. The machine hits one where it stands again, unless
+ * something strikes.
+ */
 void gdb_continue(void);
-/* An instruction; with what is pending let in, perhaps the way to its handler. */
+/*
+ * Executes an instruction. With @let_in, what is pending may come in its place;
+ * then this is the way to its handler.
+ */
 void gdb_step(bool let_in);
 void gdb_get_regs(struct gdb_regs *regs);
 void gdb_read(u64 address, void *to, size_t bytes);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * NMIs and machine checks at every instruction of the world switch, in a machine of
- * QEMU's with one CPU, where tests/guests/seam.c runs: each has to reach the host
- * once, and host and guest go on. There are no other NMIs in that machine.
+ * Lets NMIs and machine checks strike at every instruction of the world switch, in
+ * a machine of QEMU's with one CPU, where tests/guests/seam.c runs. Each has to
+ * reach the host once, and host and guest have to go on. That machine has no other
+ * NMIs.
  *
  *	seam SOCKET SYMBOLS FIRST [WHERE]
  *
- * The tests from number FIRST on, KTAP out, or of those about WHERE alone.
- * It ends with 2 if the machine died in a test; the next can do with another one.
+ * Runs the tests from number FIRST on, KTAP out. With WHERE there are only the
+ * tests about that. Exits with 2 if the machine died in a test: the next one needs
+ * another machine.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* What is executed from somewhere on, until the other world is reached */
+/* The instructions from somewhere on, until the other world is reached */
 struct way {
 	struct place at[MAX_PLACES];
 	int count;
@@ -46,7 +48,7 @@ static void add(struct way *way, const struct gdb_regs *regs)
 	way->at[way->count++] = (struct place) {
 		.rip = regs->rip,
 		.cr3 = regs->cr3,
-		/* Nothing else has an address size of 32 bits. */
+		/* Nothing else here has an address size of 32 bits. */
 		.touches_guest = byte == 0x67,
 	};
 }
@@ -57,7 +59,7 @@ static bool in_switcher(const struct gdb_regs *regs)
 	       regs->rip < sym.lg_switcher_end;
 }
 
-/* From where the machine is; true if that leads into the guest. */
+/* Steps on from where the machine is. True if that leads into the guest. */
 static bool follow(struct way *way)
 {
 	struct gdb_regs regs;
@@ -69,7 +71,7 @@ static bool follow(struct way *way)
 	return regs.cs & 3;
 }
 
-/* What the host has not seen to yet, it has to see to first. */
+/* Waits for one that the switcher reflects: the host may have to do some first. */
 static void follow_reflection(struct way *way, u64 start, u64 cr2)
 {
 	struct gdb_regs regs;
@@ -94,7 +96,7 @@ static void follow_reflection(struct way *way, u64 start, u64 cr2)
 
 static void explore(void)
 {
-	/* tests/guests/seam.h has them. */
+	/* From tests/guests/seam.h */
 	static const u64 faults[] = { NO_TABLE, NO_PAGE, READ_ONLY };
 	struct gdb_regs regs;
 	size_t i;
@@ -103,7 +105,7 @@ static void explore(void)
 	gdb_get_regs(&regs);
 	add(&in_guest, &regs);
 	follow_reflection(&system_call, sym.lg_switcher_syscall, 0);
-	/* What comes after it */
+	/* The guest's instruction after that */
 	reach(sym.lg_switcher_syscall);
 	gdb_get_regs(&regs);
 	regs.rip = gdb_read_u64(regs.rsp);
@@ -115,10 +117,10 @@ static void explore(void)
 	follow(&way_in);
 	reach(sym.lg_switcher_stubs + HYPERCALL * STUB_SIZE);
 	follow(&way_out);
-	/* Not from the guest, which has had no time to do anything */
+	/* This comes before the guest has had time to do anything. */
 	reach(sym.lg_switcher_stubs + NOT_PRESENT * STUB_SIZE);
 	follow(&way_back);
-	/* Much of it the guest's usual way out has, too, but not with this stack. */
+	/* The guest's usual way out shares much of it, but not this stack. */
 	for (i = 0; i < (size_t)way_back.count; i++)
 		way_back.at[i].after = way_back.at[0].rip;
 }
@@ -133,7 +135,7 @@ static bool on_way(const struct way *way, u64 rip)
 	return false;
 }
 
-/* Has nothing struck, the machine is never there. */
+/* The machine gets there only if something has struck. */
 static bool in_handler(const struct gdb_regs *regs)
 {
 	return in_switcher(regs) && !on_way(&way_in, regs->rip) &&
@@ -188,15 +190,15 @@ static void tasks_machine_check(const struct place *at)
 	machine_check(at, TASK);
 }
 
-/* The kernel's if it does not come of the guest's memory, but that is up to lg. */
+/* The kernel's, if the guest's memory did not cause it; but that is up to lg. */
 static void some_machine_check(const struct place *at)
 {
 	machine_check(at, ANY);
 }
 
 /*
- * Both, the second at each instruction of lg's handler of the first; and an NMI more
- * as soon as the host's handler has begun.
+ * Lets both strike: @inner at each instruction of lg's handler of @outer, and one
+ * more NMI as soon as the host's handler of NMIs has begun.
  */
 static void nested(const struct place *at, enum event outer, enum event inner)
 {
@@ -218,7 +220,7 @@ static void nested(const struct place *at, enum event outer, enum event inner)
 		aftermath(&sequel);
 	}
 	printf("# %d instructions\n", skip);
-	/* That one has struck alone. */
+	/* This time @outer has struck alone. */
 	if (outer == NMI)
 		aftermath(&(struct sequel) { .nmis = 1 });
 	else
@@ -236,10 +238,10 @@ static void machine_check_then_nmi(const struct place *at)
 }
 
 /*
- * KVM tells the host of pages that it has to wait for by page faults with an error
- * code of 0 and any address, also such as the guest's kernel would have to know of.
- * They are the host's. One of the guest's is made to look like that as far as the
- * switcher goes.
+ * KVM uses page faults to tell the host of pages that it has to wait for. Their
+ * error code is 0, and they have any address, perhaps one that the guest's kernel
+ * would have to know of. They are the host's. This makes one of the guest's page
+ * faults look like that to the switcher.
  */
 static void hosts_page_fault(const struct place *at)
 {
@@ -263,7 +265,7 @@ static void hosts_page_fault(const struct place *at)
 	aftermath(&(struct sequel) { .nmis = 0 });
 }
 
-/* The first with other tables than where that way begins */
+/* The first place with other page tables than where the way begins */
 static const struct place *other_tables(const struct way *way)
 {
 	int i;
@@ -363,7 +365,7 @@ static void run(void)
 	within("at the end of a system call", last(&system_call));
 }
 
-/* How many there are */
+/* Counts the tests. */
 static void plan(void)
 {
 	int wanted = first;

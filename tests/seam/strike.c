@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * To have something strike at an instruction, and see what comes of it.
- */
+/* Lets something strike at an instruction, and checks what comes of it. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "strike.h"
 #include "symbols.h"
 
-/* How far the guest has to come afterwards */
+/* How many rounds the guest has to make afterwards */
 #define ROUNDS		3
-/* A host that handles so many of what struck once or twice is in a loop. */
+/* Each strikes once or twice. A host that handles so many is in a loop. */
 #define ENDLESS		20
 
 /*
- * One which the host survives: uncorrected, signaled, action optional (found by
- * scrubbing), nothing known of where. VAL, UC, EN, MISCV, S, in bank 5; and RIPV,
- * MCIP.
+ * A machine check that the host survives: uncorrected, signaled, action optional
+ * (found by scrubbing), with no address. Bank 5 has VAL, UC, EN, MISCV and S;
+ * MCG_STATUS has RIPV and MCIP.
  */
 #define MACHINE_CHECK	"mce 0 5 0xb9000000000000c0 5 0 0"
 
@@ -56,7 +54,7 @@ void strike_init(void)
 	gdb_break(sym.seam_alarm);
 }
 
-/* Does it mean that all is lost? */
+/* Gives up if the host panics or the guest raises an alarm. */
 static void check_alarm(const struct gdb_regs *regs)
 {
 	static char why[128] = "the guest: ";
@@ -77,7 +75,7 @@ void reach(u64 rip)
 	struct gdb_regs regs;
 
 	place = rip;
-	/* If it is there already, the next time. */
+	/* A machine that is there already has to come there again. */
 	gdb_step(false);
 	gdb_break(rip);
 	for (;;) {
@@ -111,8 +109,8 @@ void strike(enum event event)
 }
 
 /*
- * At the first instruction of the host's handler of NMIs: has it been entered before
- * it had marked itself? Then it returns to itself for ever.
+ * For the first instruction of the host's handler of NMIs: did the NMI interrupt
+ * that handler before it had marked itself? Then it returns to itself for ever.
  */
 static bool is_too_early(const struct gdb_regs *regs)
 {
@@ -153,7 +151,7 @@ void aftermath(const struct sequel *sequel)
 			if (second) {
 				second = false;
 				gdb_monitor("nmi");
-				/* Wherever that leads, there it is. */
+				/* Look at wherever that leads. */
 				gdb_step(true);
 				continue;
 			}

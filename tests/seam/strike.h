@@ -6,36 +6,36 @@
 
 enum event { NMI, MCE };
 
-/* Whose a machine check is to be */
+/* Whom the host has to blame for a machine check */
 enum owner { ANY, KERNEL, TASK };
 
-/* An instruction that is struck */
+/* An instruction to strike at */
 struct place {
 	u64 rip, cr3;
-	/* If it is to be reached by way of another one, that one */
+	/* Reach that instruction first, if it is not 0. */
 	u64 after;
-	/* It reads or writes the guest's memory. */
+	/* The instruction reads or writes the guest's memory. */
 	bool touches_guest;
 };
 
-/* What has to have come of what struck, a few of the guest's rounds later */
+/* What has to have happened a few of the guest's rounds later */
 struct sequel {
 	unsigned int nmis, mces;
 	enum owner owner;
-	/* Once the host's handler of NMIs is entered, let another one come. */
+	/* Let another NMI come once the host's handler of NMIs is entered. */
 	bool second;
-	/* Not to be executed before the host has had the machine check, or 0 */
+	/* If not 0: the machine check has to come before this runs again. */
 	u64 not_again;
 };
 
-/* What is wrong, with where it struck; the test has failed. */
+/* Fails the test, and says what is wrong and where it struck. */
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 extern unsigned int failures;
 
 void strike_init(void);
-/* Let the machine run until it is there. */
+/* Lets the machine run until it is at @rip. */
 void reach(u64 rip);
-/* It strikes where the machine is; it is at the handler's first instruction then. */
+/* Strikes where the machine is. It is at the handler's first instruction then. */
 void strike(enum event event);
 void aftermath(const struct sequel *sequel);
 

@@ -5,7 +5,7 @@
 #include "gdb.h"
 
 /*
- * Where the host, lg.ko and the guest have what is of that name. The host's handler
+ * Addresses of these symbols in the host, lg.ko and the guest. The host's handler
  * of NMIs has marked itself once it is beyond repeat_nmi.
  */
 struct symbols {
@@ -21,7 +21,7 @@ struct symbols {
 
 extern struct symbols sym;
 
-/* From lines of an address and a name; all must be there. */
+/* Reads lines of an address and a name. All symbols must be there. */
 void symbols_read(const char *file);
 
 #endif /* SEAM_SYMBOLS_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A plugin for QEMU's TCG: which instructions were executed, and how often,
- * in windows that what runs in the machine opens and closes, see mark.h.
+ * A plugin for QEMU's TCG. It counts how often each instruction was executed, in
+ * windows that the programs in the machine open and close: see mark.h.
  *
  *	qemu-system-x86_64 -icount shift=0 -plugin count.so,out=FILE ...
  *
@@ -9,15 +9,15 @@
  *
  *	window NAME TIMES total=N cr3=N ...
  *
- * with all instructions and those that are expensive, and after it one per
- * instruction that was executed, with its address and how often:
+ * with the number of all instructions and of each expensive kind. After it comes a
+ * line for each instruction that was executed, with its address and how often:
  *
  *	ffffffff81000000 3
  *
- * Addresses are linear ones, so a guest's user programs share theirs. Under
- * -icount each turn of a string instruction with a REP prefix is executed as
- * one instruction, and so is finding out that it was the last: rep counts
- * them, lest they be taken for what a processor takes for them.
+ * Addresses are linear, so a guest's user programs share theirs. Under -icount,
+ * QEMU executes each turn of a string instruction with a REP prefix as one
+ * instruction, and so it does finding out that it was the last. rep counts them,
+ * lest they be taken for what a processor takes for them.
  *
  * One processor only.
  */
@@ -45,7 +45,7 @@ static const char * const kind_names[KINDS] = {
 	[FXSAVE] = "fxsave", [HLT] = "hlt", [REP] = "rep",
 };
 
-/* One per address: what is there may change, its kind is the last one's. */
+/* One per address. What is there may change; the kind is the last one's. */
 struct counter {
 	uint64_t pc;
 	uint64_t count, before;
@@ -53,7 +53,7 @@ struct counter {
 	enum kind kind;
 };
 
-/* Names that leave something of the line */
+/* Shorter names, to leave something of the line */
 #define on_execution		qemu_plugin_register_vcpu_insn_exec_cb
 #define add_on_execution	qemu_plugin_register_vcpu_insn_exec_inline
 
@@ -148,7 +148,7 @@ static void take_bit(unsigned int bit)
 
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
 
-/* All that was translated before is forgotten, and comes by once more. */
+/* QEMU forgets all that it has translated, and translates it once more. */
 static void start(qemu_plugin_id_t id)
 {
 	counting = true;
@@ -180,7 +180,7 @@ static void marker(unsigned int cpu, void *data)
 	}
 }
 
-/* nopl 0x6c67....(%eax), or %rax: what is in it, or -1 */
+/* Returns the mark in nopl 0x6c67....(%eax) or (%rax), -1 for anything else. */
 static int marker_of(const uint8_t *code, size_t size)
 {
 	if (size != 7 || memcmp(code, "\x0f\x1f\x80", 3) ||
@@ -189,7 +189,7 @@ static int marker_of(const uint8_t *code, size_t size)
 	return code[3] | code[4] << 8;
 }
 
-/* With a byte to tell memory operands, and what they do, from registers. */
+/* For opcodes whose next byte tells what they do, and memory from registers */
 static enum kind group_kind(uint8_t opcode, uint8_t modrm)
 {
 	unsigned int reg = modrm >> 3 & 7;
@@ -247,7 +247,7 @@ static enum kind kind_of(const uint8_t *code, size_t size)
 	const uint8_t *end = code + size;
 	bool rep = false;
 
-	/* Prefixes, REX among them, which elsewhere is an instruction. */
+	/* Skip prefixes, REX among them, which elsewhere is an instruction. */
 	for (; code < end; code++) {
 		if (*code == 0xf2 || *code == 0xf3)
 			rep = true;

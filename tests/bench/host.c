@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * host [NAME...]: what takes a Launcher of its own, or another process, to be
- * measured by count.c. The guests are a few instructions each.
+ * host [NAME...]: the operations that take a Launcher of their own, or another
+ * process. count.c measures them. The guests are a few instructions each.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,16 +24,16 @@
 #define NOTIFIES	100
 #define IRQ		5
 
-#define NOBODYS		0x555000	/* no eventfd is at that address */
+#define NOBODYS		0x555000	/* no eventfd is tied to this address */
 #define CLAIMED		0x111000
 
-/* Tells the Launcher, over and over */
+/* Notifies the Launcher, over and over */
 GUEST(notify, G_INIT "1:" G_NOTIFY(0x555000) "jmp 1b\n");
-/* So often that it is a window, and then the Launcher */
+/* Signals the eventfd so often that it is a window, then notifies the Launcher */
 GUEST(signal_eventfd, G_INIT "2: mov $100, %edi\n" MARK_BEGIN_ASM
 	"1:" G_NOTIFY(0x111000) "dec %edi\njnz 1b\n" MARK_END_ASM
 	G_NOTIFY(0x555000) "jmp 2b\n");
-/* Their handler of irq 5 is all that these two are there for. */
+/* These two are there only for their handler of irq 5. */
 #define WITH_HANDLER							\
 	"mov $0x8000, %esp\n" G_INIT					\
 	"mov $0x00611100, %ecx\nmov $0x8e00, %edx\n" G_HCALL(6, 37)	\
@@ -43,7 +43,7 @@ GUEST(signal_eventfd, G_INIT "2: mov $100, %edi\n" MARK_BEGIN_ASM
 	"movl $0x200, 0x2000\niret\n"
 GUEST(spin, WITH_HANDLER "1: jmp 1b\n" HANDLER(spin));
 GUEST(halt, WITH_HANDLER "1:" G_HCALL(10, 0) "jmp 1b\n" HANDLER(halt));
-/* There it is */
+/* Ends the window as soon as it runs */
 GUEST(begun, MARK_END_ASM G_INIT G_NOTIFY(0x555000) G_FOREVER);
 
 static void name_of(const char *what, int times)
@@ -55,7 +55,7 @@ static void name_of(const char *what, int times)
 	printf("  %s\n", name);
 }
 
-/* Until the guest says something that no eventfd is for */
+/* Runs the guest until it notifies an address that no eventfd is tied to. */
 static void run_on(struct guest *g)
 {
 	unsigned long addr;
@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	mark_start();
-	/* It has begun to count by the time that this is over. */
+	/* By the time that this is over, the plugin has begun to count. */
 	sleep_ms(10);
 	for (b = benches; b->name; b++) {
 		if (!wanted(b->name, argv + 1))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For programs and guests that are measured by count.c: after
- * mark_name("fork 100"), which says that they fork a hundred times, what is
- * between mark_begin() and mark_end() is a window of measurement. In a machine
- * without count.c, all of it does nothing.
+ * For programs and guests that count.c measures. What is between mark_begin() and
+ * mark_end() is a window of measurement. mark_name("fork 100") before it says that
+ * they fork a hundred times. In a machine without count.c, all of this does
+ * nothing.
  */
 #ifndef BENCH_MARK_H
 #define BENCH_MARK_H
@@ -16,23 +16,23 @@
 
 /*
  * A NOP with an address that no compiler emits. The plugin can see which
- * instructions are executed, not the registers: so a name goes bit by bit.
+ * instructions are executed, but not registers, so a name goes bit by bit.
  */
 #define MARK(n) ({							\
 	asm volatile(".byte 0x0f, 0x1f, 0x80, %c0, 0, 0x67, 0x6c"	\
 		     : : "i"(n) : "memory");				\
 })
-/* The two that matter, for those who write all in assembly */
+/* The two that matter, for code that is all assembly */
 #define MARK_BEGIN_ASM	".byte 0x0f, 0x1f, 0x80, 3, 0, 0x67, 0x6c\n"
 #define MARK_END_ASM	".byte 0x0f, 0x1f, 0x80, 4, 0, 0x67, 0x6c\n"
 
-/* The plugin has to hear of this once, well before the first window. */
+/* To be called once, well before the first window */
 static inline void mark_start(void)
 {
 	MARK(MARK_START);
 }
 
-/* For the windows from here on */
+/* Names the windows from here on. */
 static inline void mark_name(const char *text)
 {
 	int bit;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is used here of the interface of QEMU's plugins, version 1, as its
- * documentation has it: Debian's packages have no header.
+ * What is used here of the interface of QEMU's plugins, version 1. It is written
+ * from its documentation, as Debian's packages have no header.
  */
 #ifndef BENCH_QEMU_PLUGIN_H
 #define BENCH_QEMU_PLUGIN_H

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A disk, which must be one for this purpose: it starts with DISK_MARK. And a
- * network card, whose other end is this program, too, by the name of "serve".
+ * A disk and a network card. The disk must be one for this purpose, which starts
+ * with DISK_MARK. The card's other end is this program, too, by the name of
+ * "serve".
  */
 #include "macro.h"
 #include "system.h"
@@ -36,7 +37,7 @@ struct interface {
 	};
 };
 
-/* Gone when it is done, lest later operations fork with it. */
+/* Unmapped after each operation, lest later ones fork with it */
 static char *chunk;
 static int fd = -1;
 
@@ -180,7 +181,7 @@ static void net_echo(u32 count)
 	}
 }
 
-/* One after the other is served, as long as it is there. */
+/* Serves one client after the other, each for as long as it is there. */
 static void serve_port(u16 port)
 {
 	int socket = new_socket(1 /* stream */);
@@ -208,7 +209,7 @@ static void serve_port(u16 port)
 	}
 }
 
-/* On the host. A write to one who has gone would end it. */
+/* Runs on the host. A write to a client that has gone must not end it. */
 bool device_program(int argc, char **argv)
 {
 	if (argc < 1 || !text_starts(argv[0], "serve"))

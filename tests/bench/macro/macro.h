@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The macro benchmark: what programs ask of a kernel, timed by the time stamp
- * counter. main.c is the table's reader; the other files are about one subject
- * each, and have their part of the table at their end.
+ * counter. main.c reads the table. Each other file is about one subject, and has
+ * its part of the table at its end.
  */
 #ifndef MACRO_H
 #define MACRO_H
@@ -15,9 +15,9 @@
  * @name:	as printed
  * @count:	how many of them make a round
  * @run:	does it that often
- * @set_up:	what has to be there, if anything; false if it can't be
+ * @set_up:	makes what has to be there, if anything; false if it can't
  * @clean_up:	undoes that
- * @size:	what the three may have to know
+ * @size:	argument of @set_up
  */
 struct operation {
 	const char *name;
@@ -28,7 +28,7 @@ struct operation {
 	u32 size;
 };
 
-/* Each ends with one that has no name. */
+/* Each table ends with an operation without a name. */
 extern const struct operation memory[];
 extern const struct operation processes[];
 extern const struct operation scripts[];
@@ -37,13 +37,13 @@ extern const struct operation crowds[];
 
 extern int at_the_end;
 
-/* memory.c: so many pages, each written to */
+/* memory.c: maps so many pages, and writes to each. */
 void touch_pages(u32 pages);
 
-/* processes.c: run this file by another name; false if that was not it */
+/* processes.c: executes this file by another name, and does not return. */
 void exec_as(const char *name, const char *argument);
 
-/* script.c, devices.c: the program of that name; false if there is none */
+/* script.c, devices.c: runs the program of that name; false if there is none. */
 bool script_program(int argc, char **argv);
 bool device_program(int argc, char **argv);
 

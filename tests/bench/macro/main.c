@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The init of a guest that measures what its kernel and the host take for this
- * and that, and turns itself off. By other names it is what it runs.
+ * The init of a guest. It measures what its kernel and the host take for this and
+ * that, and turns the guest off. By other names it is the programs that it runs.
  *
- * Words in the kernel's command line say what to measure, all whose names start
- * with one of them; without any it is everything. The word "restart" is for
- * machines that can't turn themselves off.
+ * Words in the kernel's command line say what to measure: all operations whose
+ * names start with one of them, or everything if there is none. The word "restart"
+ * is for machines that can't turn themselves off.
  */
 #include "../mark.h"
 #include "macro.h"
@@ -16,7 +16,7 @@
 int at_the_end = POWER_OFF;
 
 /*
- * What was printed may take its time to leave, and is not to be in what is
+ * What was printed may take its time to leave, which must not be in what is
  * measured next.
  */
 static void settle(void)
@@ -27,7 +27,7 @@ static void settle(void)
 	sys_nanosleep(a_while);
 }
 
-/* For those who count instructions, in the last round: see ../mark.h */
+/* Those who count instructions have a window in the last round: see ../mark.h. */
 static void name_window(const struct operation *op)
 {
 	char number[NUMBER_SIZE];
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	/* On the host, to know when a Launcher is started */
 	if (text_starts(argv[0], "tsc"))
 		return 0;
-	/* Nobody's machine is to be turned off by mistake. */
+	/* Turn nobody's machine off by mistake. */
 	if (sys_getpid() != 1)
 		return 1;
 

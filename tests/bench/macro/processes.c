@@ -62,8 +62,8 @@ static void pass_on(int from, int to)
 }
 
 /*
- * Pipe i leads to process i, of which this one is the first. Others are not to
- * have an end they don't need: the ring must break when this one lets go.
+ * Pipe i leads to process i, of which this one is the first. The others must not
+ * keep an end that they don't need: the ring has to break when this one lets go.
  */
 static bool ring_set_up(u32 size)
 {
@@ -87,7 +87,7 @@ static bool ring_set_up(u32 size)
 	return true;
 }
 
-/* All of a pipe when there is but one process */
+/* If there is one process, it uses both ends of its pipe. */
 static void ring_run(u32 count)
 {
 	u32 laps = count / ring_size;
@@ -116,7 +116,7 @@ static void ring_clean_up(void)
 		need(sys_wait(-1) > 0);
 }
 
-/* So many who only wait for the end */
+/* So many processes that only wait for the end */
 static bool crowd_set_up(u32 size)
 {
 	int fds[2], pid;
@@ -138,7 +138,7 @@ static bool crowd_set_up(u32 size)
 	return crowd_size == size;
 }
 
-/* Its end is inherited, so this is for the one who measures. */
+/* Others inherit the crowd's end, so only the process that measures calls this. */
 static void crowd_clean_up(void)
 {
 	sys_close(crowd_end);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a make does that runs a compiler: for each of some units, a process that
- * reads a source, needs memory and writes to a pipe, and one that reads from
- * there and writes an object; then one that reads all of them and writes the
- * result.
+ * What a make does that runs a compiler. For each unit, a process reads a source,
+ * needs memory and writes to a pipe, and another reads from there and writes an
+ * object. Then one process reads all objects and writes the result.
  */
 #include "macro.h"
 #include "system.h"
@@ -14,7 +13,7 @@
 
 static char buffer[PAGE_SIZE];
 
-/* So many turns; the compiler is not to find out that they are for nothing. */
+/* Takes so many turns. The compiler must not find out that they are for nothing. */
 static void think(u32 turns)
 {
 	u32 sum = 0, i;

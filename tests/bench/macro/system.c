@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The way in, and text for the console */
+/* The entry point, and text for the console */
 #include "macro.h"
 #include "system.h"
 

@@ -28,7 +28,7 @@ static inline long sys5(long number, long a, long b, long c, long d, long e)
 	return result;
 }
 
-/* Here the sixth would be in EBP; nobody needs it but as 0. */
+/* The sixth argument is in EBP, which nobody needs but as 0. */
 static inline long sys_mmap(size_t length)
 {
 	long result;
@@ -88,7 +88,7 @@ const char *number_text(char text[NUMBER_SIZE], u64 n,
 void print(const char *s);
 void print_number(u64 n, unsigned int decimals);
 
-/* need(CONDITION): or the benchmark is of no use; says where it was. */
+/* need(CONDITION): gives up if it does not hold, and says where that was. */
 #define need(condition) \
 	((condition) ? (void)0 : give_up(#condition, __FILE__, __LINE__))
 void __noreturn give_up(const char *what, const char *file,

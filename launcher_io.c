@@ -146,7 +146,8 @@ bool lg_defer_port_access(struct lguest *lg)
  * @gva: the address that it touched
  * @error_code: of the page fault, which the guest takes if the Launcher refuses
  *
- * This leaves a record in &lguest.pending, or the guest dead.
+ * This leaves a record in &lguest.pending, or the guest dead. It does neither if the
+ * guest's tables have changed meanwhile and lead elsewhere: the guest faults again.
  *
  * Context: may sleep.
  */
@@ -155,7 +156,6 @@ void lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code)
 	struct lg_mapping map;
 	u32 gpa;
 
-	/* If the guest's tables have changed meanwhile, it faults again. */
 	if (!lg_walk(lg, gva, &map) || !map.present || map.gfn < lg->pfn_limit)
 		return;
 	gpa = map.gfn << PAGE_SHIFT | offset_in_page(gva);

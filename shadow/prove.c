@@ -10,23 +10,51 @@
 #include "../lg.h"
 #include "lookup.h"
 
-/* Is a present entry in the list of its frame, between the right neighbours? */
+static u32 frame_of(const struct lg_leaf *leaf, unsigned int index)
+{
+	return leaf->ptes[index] >> PAGE_SHIFT;
+}
+
+/* Is there a present spte of that frame? A neighbour in a list has to be one. */
+static bool is_neighbour(struct lg_mmu *mmu, u32 slot, u32 frame)
+{
+	const struct lg_leaf *leaf = lg_leaf_of(mmu, slot);
+	unsigned int index = slot % LG_TABLE_ENTRIES;
+
+	return READ_ONCE(leaf->sptes[index]) & LG_PTE_PRESENT &&
+	       frame_of(leaf, index) == frame;
+}
+
+/* Is the spte the first in the list of its frame? */
+static bool is_first(struct lg_mmu *mmu, const struct lg_leaf *leaf,
+		     unsigned int index)
+{
+	u32 *head = lg_head_of(mmu, frame_of(leaf, index));
+
+	return head && *head == lg_slot_of(leaf, index);
+}
+
+/*
+ * Is a present spte in the list of its frame, between the right neighbours? That each
+ * is makes the whole list right.
+ */
 static bool is_in_rmap(struct lg_mmu *mmu, const struct lg_leaf *leaf,
 		       unsigned int index)
 {
 	const struct lg_rmap_link *link = &leaf->link[index];
 	u32 slot = lg_slot_of(leaf, index);
-	u32 *head;
+	u32 frame = frame_of(leaf, index);
 
-	if (link->next && lg_link_of(mmu, link->next)->prev != slot)
+	if (link->next && (!is_neighbour(mmu, link->next, frame) ||
+			   lg_link_of(mmu, link->next)->prev != slot))
 		return false;
-	if (link->prev)
-		return lg_link_of(mmu, link->prev)->next == slot;
-	head = lg_head_of(mmu, leaf->ptes[index] >> PAGE_SHIFT);
-	return head && *head == slot;
+	if (!link->prev)
+		return is_first(mmu, leaf, index);
+	return is_neighbour(mmu, link->prev, frame) &&
+	       lg_link_of(mmu, link->prev)->next == slot;
 }
 
-/* Does a present entry allow what the guest's allowed when last seen? */
+/* Does a present spte allow what the guest's pte allowed when last seen? */
 static bool has_rights(const struct lg_leaf *leaf, unsigned int index)
 {
 	u64 spte = READ_ONCE(leaf->sptes[index]);
@@ -35,8 +63,8 @@ static bool has_rights(const struct lg_leaf *leaf, unsigned int index)
 	if (spte & LG_PTE_WRITE && !(pte & LG_PTE_WRITE && pte & LG_PTE_DIRTY))
 		return false;
 	if (leaf->rights == LG_RIGHTS_DIFFER)
-		return true;
-	return !(spte & LG_PTE_WRITE && !(leaf->rights & LG_PTE_WRITE)) &&
+		return !(spte & ~pte & LG_PTE_USER);
+	return !(spte & ~leaf->rights & LG_PTE_WRITE) &&
 	       (spte & LG_PTE_USER) == (pte & leaf->rights & LG_PTE_USER) &&
 	       !(leaf->rights & lg_pte_nx & ~spte);
 }
@@ -56,9 +84,10 @@ bool lg_leaf_is_sound(struct lg_mmu *mmu, const struct lg_leaf *leaf)
 	for (i = 0; i < LG_TABLE_ENTRIES; i++) {
 		bool present = READ_ONCE(leaf->sptes[i]) & LG_PTE_PRESENT;
 
-		if (present != test_bit(i, leaf->filled) ||
-		    (present && !(is_in_rmap(mmu, leaf, i) &&
-				  has_rights(leaf, i))))
+		if (present != test_bit(i, leaf->filled))
+			return false;
+		if (present ? !is_in_rmap(mmu, leaf, i) || !has_rights(leaf, i) :
+			      is_first(mmu, leaf, i))
 			return false;
 	}
 	return true;

@@ -73,20 +73,21 @@ struct lg_rmap_link {
  *	filled, or %LG_RIGHTS_DIFFER
  * @filled: which sptes are present
  * @ptes: the lower half of each guest pte, as last seen. It holds the frame, since
- *	a guest has less than 4 GiB
+ *	a guest has less than 4 GiB. Without an spte it is a guess
  * @link: the rmap link of each spte
  *
- * With &lg_mmu.lock held these are true of each spte (lg_leaf_is_sound() looks):
+ * With &lg_mmu.lock held, but for the middle of lg_sync_leaf(), these are true of each
+ * spte. lg_leaf_is_sound() looks.
  *
  * - It is present if, and only if, its bit in @filled is set, and it is in the list
  *   of the frame that its @ptes has.
  * - It is writable only if its @ptes has WRITE and DIRTY, and @rights have WRITE.
  * - It has USER if, and only if, its @ptes and @rights have. It has NX if @rights
- *   have.
+ *   have, on a CPU that knows NX.
  *
  * @rights are one value for 512 sptes. If these were filled under different rights,
- * @rights are %LG_RIGHTS_DIFFER. Then the last two rules do not apply to @rights,
- * and the next lg_sync_leaf() reads all guest ptes instead of comparing them.
+ * @rights are %LG_RIGHTS_DIFFER. Then the rules say nothing of @rights, and the next
+ * lg_sync_leaf() reads all guest ptes instead of comparing them.
  */
 struct lg_leaf {
 	u64 *sptes;
@@ -230,6 +231,8 @@ static inline void lg_inc_tlb_gen(struct lg_mmu *mmu)
  * @LG_FAULT_RETRY: a signal came first, or the guest is dead
  * @LG_FAULT_GUEST: the guest's own, to be reflected
  * @LG_FAULT_DEVICE: of a device page, which is up to the Launcher
+ *
+ * Those that ask nothing more of the caller come first.
  */
 enum lg_fault {
 	LG_FAULT_FIXED,

@@ -17,14 +17,16 @@
  *
  * The handlers of NMI and machine check, and .Lring0, tell by an address in which of
  * these regions something struck. So their order is a protocol. Each goes from its
- * label to the next; tests/run/switcher-table.awk checks that. The columns: whose CR3,
- * IDT and stack there are; what an NMI does there, and a machine check, and a fault.
+ * label to the next: tests/run/switcher-table.awk checks the order, and that no other
+ * label is told by. What happens in them, tests/seam tries at each instruction. The
+ * columns: whose CR3, IDT and stack there are; what an NMI does there, and a machine
+ * check, and a fault. Where CR3 is the host's, %rdi is struct lg_switch.
  *
  * TABLE		CR3	IDT	RSP	NMI	#MC	fault
  * lg_switch_to_guest	host	ours	host	resume	resume	none
  * .Lin_guest		guest	ours	frame	exit	exit	exit
- * .Lin_end		guest	ours	frame	resume	resume	none
- * lg_switcher_stubs	guest	ours	entry	resume	resume	none
+ * .Lin_end		guest	ours	any	resume	resume	none
+ * lg_switcher_stubs	guest	ours	any	resume	resume	none
  * lg_switcher_page_fault	guest	ours	entry	resume	resume	none
  * .Lreflect_start	guest	ours	entry	resume	giveup	giveup
  * .Lpage_fault_pushed	guest	ours	entry	resume	resume	none
@@ -34,7 +36,7 @@
  * .Lreflect_iret	guest	ours	entry	check	check	lost
  * .Lreflect_nmi	guest	ours	entry	resume	resume	none
  * .Lhandlers		either	ours	own	other	other	none
- * .Lhandlers_end	guest	ours	entry	resume	resume	none
+ * .Lhandlers_end	guest	ours	any	resume	resume	none
  * .Lout_host		host	ours	host	resume	resume	none
  * .Lout_done		host	host	host	host	host	host
  * .Lresume_host	host	ours	host	resume	resume	none
@@ -45,11 +47,11 @@
  * .Lreflect_check, which finds it. exit: the entry is abandoned, and the guest is out.
  * giveup: the reflection is given up; C does it, after it has seen to the machine
  * check. lost: the guest is already in its handler, which can't be entered. other: one
- * has interrupted the other's handler, and it counts where that one struck. none: no
- * instruction there can fault. The first lidt, and the last, end and begin what is the
- * host's alone. RSP "frame" is iretq's in struct lg_switch, "entry" the stack of a trap
- * from the guest (a fault of the entry itself is still on the frame's), "own" that of
- * the handler, by IST.
+ * has interrupted the other's handler; it is marked as pending by the CR3 that is there
+ * where that one struck. none: no instruction there can fault. The first lidt, and the
+ * last, end and begin what is the host's alone. RSP "frame" is iretq's in struct
+ * lg_switch, "entry" the stack of a trap from the guest, "own" that of the handler, by
+ * IST; "any" is one of these, as different ways lead there.
  *
  * A probe in here would be fatal, hence the section: the kernel takes none there.
  */

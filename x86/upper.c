@@ -123,8 +123,7 @@ static void free_tree(u64 *table, int shift)
 /**
  * lg_upper_init() - build the tables that all guests share
  *
- * lg_idt_init() must have been called.
- *
+ * Context: after lg_idt_init(); may sleep.
  * Return: 0 or -ENOMEM.
  */
 int lg_upper_init(void)

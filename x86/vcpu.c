@@ -402,7 +402,7 @@ static void came_out(void *unused)
 
 /**
  * lg_vcpu_kick_and_wait() - bring the guest out, so that the TLB forgets
- * @lg: the guest; the caller has zapped sptes and called lg_inc_tlb_gen()
+ * @lg: the guest; the caller has zapped or aged sptes and called lg_inc_tlb_gen()
  *
  * The next entry sees by &lg_mmu.tlb_gen that the TLB must forget. So it is enough
  * that the guest comes out if it is in.

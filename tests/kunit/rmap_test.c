@@ -108,6 +108,7 @@ static void leaf_is_sound(struct kunit *test)
 	struct lg_mmu *mmu = &g->lg->mmu;
 	unsigned int i = GVA / PAGE_SIZE % LG_TABLE_ENTRIES;
 	struct lg_leaf *leaf, *was;
+	u64 *sptes;
 
 	paging_start(g, false);
 	paging_map(g, GVA, PAGE | P | W | U);
@@ -118,6 +119,8 @@ static void leaf_is_sound(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, leaf);
 	was = kunit_kmalloc(test, sizeof(*was), GFP_KERNEL);
 	*was = *leaf;
+	sptes = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
+	memcpy(sptes, leaf->sptes, PAGE_SIZE);
 	KUNIT_EXPECT_TRUE(test, lg_leaf_is_sound(mmu, leaf));
 
 #define UNSOUND(change) do {						\
@@ -125,6 +128,7 @@ static void leaf_is_sound(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lg_leaf_is_sound(mmu, leaf));		\
 	memcpy(leaf->filled, was->filled, sizeof(was->filled));		\
 	memcpy(leaf->ptes, was->ptes, sizeof(was->ptes));		\
+	memcpy(leaf->sptes, sptes, PAGE_SIZE);				\
 	memcpy(leaf->link, was->link, sizeof(was->link));		\
 	leaf->rights = was->rights;					\
 } while (0)
@@ -137,6 +141,11 @@ static void leaf_is_sound(struct kunit *test)
 	UNSOUND(leaf->rights &= ~LG_PTE_WRITE);
 	UNSOUND(leaf->rights &= ~LG_PTE_USER);
 	UNSOUND(leaf->rights |= LG_PTE_NX);
+	/* The second is the first in the list, as it is the newer. */
+	UNSOUND(leaf->ptes[i] = NEXT | P | W | U | A | D);
+	UNSOUND(leaf->sptes[i] = 0; __clear_bit(i, leaf->filled));
+	UNSOUND(leaf->sptes[i + 1] = 0; __clear_bit(i + 1, leaf->filled));
+	UNSOUND(leaf->rights = LG_RIGHTS_DIFFER; leaf->ptes[i] &= ~LG_PTE_USER);
 	UNSOUND(leaf->link[i].prev = 0);
 	UNSOUND(leaf->link[i].next = lg_slot_of(leaf, i + 1));
 	UNSOUND(leaf->link[i + 1].next = 0);

@@ -13,10 +13,14 @@ function place(file,	dir)
 
 NR == FNR {
 	sub(/#.*/, "")
-	if ($1 == "up")
-		allowed[$2 " " $3]
-	else if (NF)
-		rank[$1] = NR
+	if ($1 == "up") {
+		for (i = 4; i <= NF; i++)
+			allowed[$2 " " $3 " " $i]
+	} else if (NF) {
+		rank[$NF] = NR
+		if ($1 == "optional")
+			seen[$NF]
+	}
 	next
 }
 
@@ -52,25 +56,25 @@ END {
 		if (to == "" || to == part[1])
 			continue
 		arrow = part[1] " " to
-		if (!(arrow in drawn))
+		if (!(arrow in drawn)) {
+			drawn[arrow]
 			count++
-		drawn[arrow] = drawn[arrow] " " part[2]
-	}
-	for (arrow in drawn) {
-		split(arrow, part, " ")
-		if (rank[part[1]] < rank[part[2]])
-			continue
-		up++
-		if (arrow in allowed) {
-			delete allowed[arrow]
-			continue
+			up += rank[part[1]] > rank[to]
 		}
-		print part[1] " calls up, " part[2] ":" drawn[arrow]
-		bad = 1
+		if (rank[part[1]] < rank[to])
+			continue
+		if (arrow " " part[2] in allowed) {
+			needed[arrow " " part[2]]
+		} else {
+			print part[1] " calls up, " to ": " part[2]
+			bad = 1
+		}
 	}
 	for (arrow in allowed) {
-		print "allowed, but there is none: " arrow
-		bad = 1
+		if (!(arrow in needed)) {
+			print "allowed, but there is none: " arrow
+			bad = 1
+		}
 	}
 	print count + 0 " arrows, " up + 0 " of them up"
 	exit bad

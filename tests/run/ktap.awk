@@ -101,6 +101,7 @@ FNR == 1 {
 
 /^# stopped: / {
 	reason = ": " substr($0, 12)
+	done = 0
 	next
 }
 

@@ -84,8 +84,10 @@ run_stages() {
 		_line="[$((_all - $#))/$_all] $_stage: $(counted "$_stage")"
 		_line="$_line, $(time_of $_time)"
 		if [ $_ended = 0 ]; then
-			remember "$_stage" $_time
+			remember "$_stage" $_time || :
 		else
+			echo "# stopped: its script ended with $_ended" \
+				>>"$out/$_stage.results"
 			say "$_stage did not come to its end"
 		fi
 		[ $# = 0 ] || _line="$_line; $(left "$@") left"

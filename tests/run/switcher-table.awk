@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# awk -f switcher-table.awk x86/switcher.S: is its table of regions true of its labels?
+# awk -f switcher-table.awk x86/switcher.S: does its table of regions have its labels?
 # All of these must be there, once, and in that order; no address may be compared with
 # a label that the table does not have; and no column may say what is not explained.
 
 BEGIN {
-	split("host guest either,host ours,host frame entry own," \
+	split("host guest either,host ours,host frame entry own any," \
 	      "host exit resume check other,host exit resume check other giveup," \
 	      "host exit none giveup lost", columns, ",")
 }

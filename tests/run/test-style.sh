@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make test-style: what checkpatch and shellcheck have to say, and whether the table
-# in switcher.S is true of its labels. Sparse and W=1 have their say whenever the
+# in switcher.S has its labels in their order. Sparse and W=1 have their say whenever the
 # module is built.
 
 . "$(dirname "$0")/lib.sh"

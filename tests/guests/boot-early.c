@@ -5,7 +5,7 @@
 #include "early.h"
 #include "paging.h"
 
-/* No memset() to call for clearing .bss that this is in: it is not. */
+/* Initialized, so not in .bss: there is no memset() here to clear that. */
 struct boot_probe boot_probe = { .size = 1 };
 
 static void probe(u32 addr)

@@ -11,7 +11,7 @@
 #include "printf.h"
 #include "setup.h"
 
-/* Both are linked where they were loaded. */
+/* Both are linked where they are loaded. */
 static const struct boot_regs *regs;
 static const struct boot_probe *found;
 
@@ -45,7 +45,7 @@ static void linear_is_physical(void)
 	CHECK_EQ(found->size, ram_size());
 	CHECK(found->good >= 3);
 	CHECK_EQ(found->bad, 0);
-	/* What was written then is where the page tables say it should be. */
+	/* The page tables lead to what was written before paging. */
 	CHECK_EQ(*(u32 *)va(ram_size() - 8), BOOT_MARK);
 }
 

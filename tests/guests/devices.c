@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The Launcher's devices, as drivers of many years have used them: those that it
- * was given. The host of the machine in which tests/run/test-run.sh runs this
- * looks at what is on the disk in the end.
+ * The Launcher's devices, as far as it was given some, used as drivers have used
+ * them over many years. When tests/run/test-run.sh runs this in a machine, it
+ * looks in the end at what is on the disk.
  */
 #include "clock.h"
 #include "irq.h"
@@ -131,7 +131,7 @@ static void blk_offer(struct blk_request *req, u16 desc, u32 type, u32 sector,
 	vq_offer(&disk_vq, desc);
 }
 
-/* One request, and its status */
+/* Do one request. Returns its status. */
 static u8 blk_do(struct blk_request *req, u32 type, u32 sector, u32 len)
 {
 	blk_offer(req, 0, type, sector, len);
@@ -217,7 +217,7 @@ static void blk_answers_each_type(void)
 	}
 }
 
-/* All that a barrier is made of, in the ring at once */
+/* All requests that make up a barrier are in the ring at once. */
 static void blk_keeps_order(void)
 {
 	static const u32 types[] = {
@@ -239,7 +239,7 @@ static void blk_keeps_order(void)
 		CHECK_EQ(next_used(&disk_vq, &len), 3 * i);
 		CHECK_EQ(reqs[i].status, BLK_OK);
 	}
-	/* The last write is what is read. */
+	/* The read sees the last write. */
 	CHECK_EQ(reqs[i - 1].data[0], i - 2);
 }
 
@@ -291,8 +291,8 @@ static bool net_hears(u32 *len)
 }
 
 /*
- * Who has 10.0.2.2? QEMU's own network does. Whatever is asked before the host's end
- * is up is lost, so it is asked again.
+ * Who has 10.0.2.2? QEMU's own network does. A question gets lost if the host's end
+ * is not up yet, so we ask again.
  */
 static void net_asks_and_hears(void)
 {
@@ -382,7 +382,7 @@ static void rng_gives_numbers(void)
 	CHECK(sum);
 }
 
-/* It is the script that starts the machine. */
+/* The initrd is tests/run/init, the script that starts the machine. */
 static void initrd_is_there(void)
 {
 	static const char text[] = "#!/bin/busybox sh";

@@ -4,7 +4,7 @@
 
 #include "types.h"
 
-/* Exits with the registers that were not as they should be after 500 ms. */
+/* Uses the FPU for 500 ms. Exits with how many registers changed by themselves. */
 void prog_keep_fpu(u32 seed);
 /* Uses the FPU once. */
 void prog_use_fpu(u32 unused);

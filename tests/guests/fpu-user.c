@@ -13,7 +13,7 @@ void prog_keep_fpu(u32 seed)
 		fpu_load(&before);
 		for (loops = 0; loops < 100000; loops++)
 			barrier();
-		/* Over a change of tasks that the FPU's owner asks for, too. */
+		/* They also survive a switch that the FPU's owner asks for. */
 		syscall(SYS_YIELD, 0, 0);
 		fpu_store(&after);
 		bad = fpu_differ(&before, &after);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The FPU: TS is the guest's, the registers are too.
+ * The FPU: both TS and the registers are the guest's own.
  */
 #include "clock.h"
 #include "cpu.h"
@@ -81,7 +81,7 @@ static void registers_are_kept(void)
 	check_kept(5, faults);
 }
 
-/* What the Launcher itself computes with is its own. */
+/* The Launcher computes with registers of its own. */
 static void registers_survive_the_launcher(void)
 {
 	check_kept(3, launcher);
@@ -121,7 +121,7 @@ static void ts_in_ring_1(void)
 		CHECK_EQ(info.regs.vector, TRAP_NM);
 		CHECK_EQ(info.regs.error, 0);
 	}
-	/* It stays until it's taken back. */
+	/* TS stays until it's taken back. */
 	CHECK(try_call(fpu_insn, NULL, NULL));
 	hcall0(LHCALL_FLUSH_ASYNC);
 	CHECK(try_call(fpu_insn, NULL, NULL));
@@ -167,7 +167,7 @@ static bool note_nm(struct regs *regs)
 {
 	nms++;
 	seen = *regs;
-	/* And on to the lazy switching that tasks have. */
+	/* Go on to the tasks' lazy switching. */
 	return false;
 }
 

@@ -63,7 +63,7 @@ struct gprs {
 	u32 eax, ebx, ecx, edx, esi, edi, ebp;
 };
 
-/* One hypercall with all registers as given, and as they were after it. */
+/* Do a hypercall with these registers, and note what they are after it. */
 static void raw_hcall(struct gprs *r)
 {
 	asm volatile("pushl %%ebp\n"
@@ -242,7 +242,7 @@ static void ring_can_be_full(void)
 	CHECK_EQ(ring_pending(), 0);
 	CHECK_EQ(mark_seen(), marks[RING_SIZE - 1]);
 
-	/* One more than fits makes a direct call of itself. */
+	/* A call that does not fit becomes a direct one. */
 	for (i = 0; i < RING_SIZE; i++)
 		mark_lazy(i);
 	mark_lazy(7);
@@ -256,7 +256,7 @@ static void ring_can_be_full(void)
 	CHECK_EQ(mark_seen(), marks[2]);
 }
 
-/* A slot the host is not yet at is none of its business. */
+/* The host must not look at a slot before it has come to it. */
 static void ring_stops_at_a_free_slot(void)
 {
 	u32 slot = async_next_slot(), later = (slot + 2) % RING_SIZE;
@@ -272,7 +272,7 @@ static void ring_stops_at_a_free_slot(void)
 	CHECK_EQ(ring_pending(), 1);
 	CHECK_EQ(mark_seen(), marks[8]);
 
-	/* Fill the gap, and it follows. */
+	/* Once the gap is filled, it follows. */
 	mark_lazy(10);
 	hcall0(LHCALL_FLUSH_ASYNC);
 	CHECK_EQ(ring_pending(), 0);
@@ -392,7 +392,7 @@ static bool count_int3(struct regs *regs)
 	return true;
 }
 
-/* Another way into the same stub, so that both can be told apart. */
+/* Another handler of int3, which counts by 100: it shows which of them ran. */
 asm(".text\n"
 	"other_int3:\n"
 	"	addl $100, int3s_elsewhere\n"
@@ -425,7 +425,7 @@ static void host_keeps_its_vectors(void)
 	for (i = 0; i < ARRAY_SIZE(vectors); i++) {
 		set_gate_to(vectors[i], other_int3, GATE_TRAP, 3);
 		clear_gate(vectors[i]);
-		/* Not looked at, so not fatal. */
+		/* The host does not look at it, so it is not fatal. */
 		hcall3(LHCALL_LOAD_IDT_ENTRY, vectors[i], 0, 0x8500);
 	}
 	WRITE_ONCE(int3s_elsewhere, 0);

@@ -4,7 +4,7 @@
 
 #include "types.h"
 
-/* A handler that is none of entry.S's, and what it counts in. */
+/* A handler that is none of entry.S's, and its counter. */
 void other_int3(void);
 extern u32 int3s_elsewhere;
 

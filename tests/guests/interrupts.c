@@ -55,7 +55,7 @@ static void set_clock(u32 ns)
 	hcall1(LHCALL_SET_CLOCKEVENT, ns);
 }
 
-/* No hypercall, nothing but waiting. */
+/* Wait, without a hypercall. */
 static bool wait_fired(u32 count)
 {
 	u64 until = tsc_after_ms(AT_MOST_MS);
@@ -65,7 +65,7 @@ static bool wait_fired(u32 count)
 	return READ_ONCE(fired) >= count;
 }
 
-/* Until the host says that there is one. */
+/* Wait until the host says that an interrupt is pending. */
 static void wait_pending(void)
 {
 	u64 until = tsc_after_ms(AT_MOST_MS);
@@ -102,7 +102,7 @@ static void clock_fires_for_a_short_time(void)
 	CHECK_EQ(fired, 1);
 }
 
-/* More than 4 s: whoever takes it for negative fires at once, or never. */
+/* More than 4 s: a host that takes it for negative fires at once, or never. */
 static void clock_takes_its_longest_time(void)
 {
 	start();
@@ -122,7 +122,7 @@ static void again_at_once(struct regs *regs)
 		set_clock(1);
 }
 
-/* No time at all, over and over: what was interrupted goes on all the same. */
+/* The clock fires at once, over and over. What it interrupts must still go on. */
 static void clock_fires_all_the_time(void)
 {
 	u64 until = tsc_after_ms(10 * AT_MOST_MS);
@@ -138,7 +138,7 @@ static void clock_fires_all_the_time(void)
 	CHECK(rounds > 0);
 }
 
-/* Of the wallclock, from the delivery of one interrupt to that of another. */
+/* Wallclock time from the delivery of one interrupt to that of another. */
 static u32 wall_us(u32 ns)
 {
 	u32 sec, nsec, sec2, nsec2;
@@ -181,7 +181,7 @@ static void tsc_khz_is_right(void)
 	CHECK(ms < us / 1000 * 2);
 }
 
-/* Time in which others had the CPU is seen without an interrupt. */
+/* Without an interrupt, the wallclock still shows that others had the CPU. */
 static void wallclock_after_the_launcher(void)
 {
 	static const char string[] = "# ...\n";
@@ -287,7 +287,7 @@ static void send_interrupts_is_at_once(void)
 		     : [vector] "i"(HYPERCALL_VECTOR), "b"(0)
 		     : "memory");
 	CHECK_EQ(READ_ONCE(fired), 1);
-	/* It may have come by itself a moment before; not very often. */
+	/* The interrupt may have come by itself a moment before; not very often. */
 	CHECK(seen.eip <= next);
 }
 
@@ -316,7 +316,7 @@ static void noirq_range_is_left_alone(void)
 	set_clock(MSEC);
 	pending = noirq_spin(tsc_after_ms(FOR_SURE_MS));
 	CHECK_EQ(fired, 0);
-	/* Held back there, it's nothing for the guest to ask for. */
+	/* The range alone holds it back: the guest need not ask for it. */
 	CHECK_EQ(pending, 0);
 	enable_quietly();
 	CHECK(wait_fired(1));
@@ -405,7 +405,7 @@ static void frame_from_ring_1(void)
 	CHECK_EQ(seen.cs, KERNEL_CS);
 	CHECK_EQ(seen.eflags & FLAGS_IF, FLAGS_IF);
 	CHECK_EQ(seen_esp, esp);
-	/* IF of the handler's own flags is the CPU's, always on. */
+	/* In the handler's own flags, IF is the CPU's, which is always on. */
 	CHECK_EQ(seen_flags & ~0x8d5u, FLAGS_IF | FLAGS_FIXED);
 }
 
@@ -440,7 +440,7 @@ static void registers_survive(void)
 	CHECK_EQ(edi, 0x55555555);
 }
 
-/* Many of them, at any instruction: some loop's sum must come out right. */
+/* Many interrupts, at any instruction: a loop's sum must come out right. */
 static void periodic(struct regs *regs)
 {
 	note(regs);
@@ -474,13 +474,13 @@ static void computing_survives(void)
 
 static void end_wait(struct regs *regs)
 {
-	/* It came before the system call had returned. */
+	/* The interrupt came before the system call had returned. */
 	if (!from_user(regs)) {
 		set_clock(5 * MSEC);
 		return;
 	}
 	note(regs);
-	/* Out of the loop, to what follows it. */
+	/* This ends prog_wait_flag()'s loop. */
 	regs->edi = 1;
 }
 
@@ -516,7 +516,7 @@ static void from_ring_3(void)
 	CHECK_EQ(seen_esp, (u32)task->stack + KSTACK_SIZE);
 }
 
-/* Have the Launcher raise the console's interrupt; it has it when we return */
+/* Have the Launcher raise the console's interrupt. It has done so on return. */
 static bool raise_console_irq(void)
 {
 	u32 irq = console_output_irq();
@@ -564,7 +564,7 @@ static void blocked_does_not_hold_up_others(void)
 	mdelay(FOR_SURE_MS);
 	if (!raise_console_irq())
 		return;
-	/* It's the console that ends this one. */
+	/* The console's interrupt ends this HALT. */
 	hcall0(LHCALL_HALT);
 	CHECK_EQ(READ_ONCE(fired), 1);
 	CHECK_EQ(order[0], irq);

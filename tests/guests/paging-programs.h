@@ -7,13 +7,13 @@
 /* Where the tests map pages for ring 3, and how many. */
 #define TEST_BASE	0x50000000
 #define TEST_PAGES	64
-/* Behind this system call, eax is what to read, or to write (bit 0) next. */
+/* This system call returns the address to read next, or with bit 0 to write. */
 #define SYS_NEXT	0x7100
 #define NEXT_WRITE	1
-/* To be written, and what nobody writes. */
+/* The value that ring 3 writes; nobody else does */
 #define NEXT_VALUE	0x5ec0de
 
-/* Does what SYS_NEXT says, and reports what it read, until told 0. */
+/* Does what SYS_NEXT returns, and reports what it read, until that is 0. */
 void prog_access(u32 unused);
 /* Reads the word at @addr and exits with it. */
 void prog_peek(u32 addr);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Page tables: what the host makes of a change, by the way it was told, and
- * what it writes into our entries.
+ * Page tables: what the host makes of a change, for each way to tell it, and what
+ * it writes into our entries.
  */
 #include "alloc.h"
 #include "hypercall.h"
@@ -17,7 +17,7 @@
 
 #define NR_PAGES	16
 
-/* Pages that hold their own number, to tell them apart by. */
+/* Pages that hold their own number, which tells them apart. */
 static u32 *pages[NR_PAGES];
 
 static pte_t page_pte(u32 i, u32 flags)
@@ -48,7 +48,7 @@ static void do_access(void *arg)
 
 #define FAULT	0xfa170000
 
-/* What a read gives, or FAULT and the error code. */
+/* Returns what it reads, or FAULT and the error code. */
 static u32 read_at(u32 addr)
 {
 	struct access a = { .addr = addr };
@@ -61,7 +61,7 @@ static u32 read_at(u32 addr)
 	return FAULT | info.regs.error;
 }
 
-/* 0, or FAULT and the error code. */
+/* Returns 0, or FAULT and the error code. */
 static u32 write_at(u32 addr, u32 value)
 {
 	struct access a = { .addr = addr, .write = true, .value = value };
@@ -74,7 +74,7 @@ static u32 write_at(u32 addr, u32 value)
 	return FAULT | info.regs.error;
 }
 
-/* The first word says who a page is: tests write to the second. */
+/* A page's first word is its number: tests write to the second. */
 #define WORD2	4
 
 static u32 scratch(u32 page)
@@ -136,7 +136,7 @@ static void accessed_and_dirty_user(void)
 	set_pte(task->top, TEST_BASE, page_pte(3, PTE_P | PTE_W | PTE_U));
 	set_pte(task->top, TEST_BASE + PAGE_SIZE,
 		page_pte(3, PTE_P | PTE_W | PTE_U));
-	/* A task's tables go with it: look at them while ring 3 is done. */
+	/* The task's tables go with it: look at them before task_wait(). */
 	while (!task->done)
 		task_yield();
 	CHECK_EQ(flags_of(task->top, TEST_BASE),
@@ -166,7 +166,7 @@ static void set_pte_remaps(void)
 		set_pte(kernel_top, addr, page_pte(i, PTE_KERNEL));
 		CHECK_EQ(read_at(addr), number_of(i));
 	}
-	/* Without A and D, the host has nothing to fill in beforehand. */
+	/* Without A and D, the host can't prefetch. */
 	for (i = 0; i < NR_PAGES; i++) {
 		set_pte(kernel_top, addr, page_pte(i, PTE_P | PTE_W));
 		CHECK_EQ(read_at(addr), number_of(i));
@@ -213,7 +213,7 @@ static void set_pte_in_the_ring(void)
 		CHECK_EQ(read_at(scratch(i)), FAULT);
 }
 
-/* As a CPU walks the tables: what was not there, it can't have kept. */
+/* A CPU walks the tables: it can't have cached what was not there. */
 static void entries_ahead_of_the_call(void)
 {
 	u32 addr = scratch(5);
@@ -229,7 +229,7 @@ static void entries_ahead_of_the_call(void)
 	set_pte(kernel_top, addr, 0);
 }
 
-/* SET_PTE of 0 is how Linux has one address forgotten. */
+/* Linux has one address forgotten by SET_PTE of 0. */
 static void invalidate_one(void)
 {
 	u32 addr = scratch(6);
@@ -267,7 +267,7 @@ static void set_pde_remaps(void)
 	set_pde(top, TEST_BASE, 0);
 	for (i = 0; i < 4; i++)
 		CHECK_EQ(read_at(TEST_BASE + i * PAGE_SIZE), FAULT);
-	/* Ahead of the call, as with the lower level. */
+	/* The entry is ahead of the call, as with the lower level. */
 	*pde_entry(top, TEST_BASE) = pa(one) | PDE_USER;
 	CHECK_EQ(read_at(TEST_BASE), number_of(0));
 	set_pde(top, TEST_BASE, 0);
@@ -300,8 +300,8 @@ static void one_table_twice(void)
 }
 
 /*
- * A directory in the place of a page table, as some kernels have it: what it
- * maps are the tables, itself among them.
+ * A directory in the place of a page table, as some kernels have it: it maps the
+ * tables, itself among them.
  */
 static void tables_that_map_themselves(void)
 {
@@ -321,7 +321,7 @@ static void tables_that_map_themselves(void)
 	CHECK_EQ(read_at(entry), (u32)page_pte(1, PTE_USER));
 	CHECK_EQ(read_at(TEST_BASE), number_of(1));
 
-	/* A change by that way, and the window closed from inside. */
+	/* Make a change through the window, and close it from inside. */
 	CHECK_EQ(write_at(entry, page_pte(2, PTE_USER)), 0);
 	tell_pte(top, TEST_BASE, page_pte(2, PTE_USER));
 	CHECK_EQ(read_at(TEST_BASE), number_of(2));
@@ -332,7 +332,7 @@ static void tables_that_map_themselves(void)
 	top_free(top);
 }
 
-/* Each is the other's only entry: nothing is mapped, but much is walked. */
+/* Two page tables map each other and themselves, and no other page. */
 static void tables_that_map_each_other(void)
 {
 	const u32 window = TEST_BASE + 16 * (1u << PDE_SHIFT);
@@ -353,7 +353,7 @@ static void tables_that_map_each_other(void)
 		CHECK_EQ(read_at(window + i * PAGE_SIZE),
 			 (u32)(i ? two : one)[0]);
 	}
-	/* The first table's entry for a page, by the page that it maps */
+	/* Write an entry of the first table, through the page that maps it. */
 	CHECK_EQ(write_at(window + 2 * sizeof(pte_t), page_pte(3, PTE_USER)), 0);
 	CHECK_EQ(read_at(TEST_BASE + 2 * PAGE_SIZE), number_of(3));
 	set_pde(top, TEST_BASE, 0);
@@ -365,7 +365,7 @@ static void tables_that_map_each_other(void)
 
 #ifdef PAE
 
-/* The fourth entry is the kernel's; these are what SET_PGD is about here. */
+/* SET_PGD is about the first three entries here; the fourth is the kernel's. */
 static void top_level_changes(void)
 {
 	pte_t *top = top_new();
@@ -493,7 +493,7 @@ static void many_tables(void)
 
 			load_top(tops[i]);
 			CHECK_EQ(read_at(TEST_BASE), number_of(n));
-			/* While it's loaded, and of one that's not. */
+			/* This one is loaded; below, one that is not. */
 			set_pte(tops[i], TEST_BASE,
 				page_pte((n + 1) % NR_PAGES, PTE_USER));
 			CHECK_EQ(read_at(TEST_BASE),
@@ -510,7 +510,7 @@ static void many_tables(void)
 		top_free(tops[i]);
 }
 
-/* One call, and every address space has it. */
+/* One call changes an entry for every address space. */
 static void kernel_entries_are_everybodys(void)
 {
 	pte_t *one = top_new(), *two = top_new();
@@ -545,7 +545,7 @@ static void ring_1_uses_user_pages(void)
 	CHECK_EQ(read_at(TEST_BASE), number_of(2));
 	CHECK_EQ(write_at(TEST_BASE + WORD2, 0x99), 0);
 	CHECK_EQ(pages[2][1], 0x99);
-	/* But its own write-protection is for ring 1, too. */
+	/* But a page's write protection holds for ring 1, too. */
 	set_pte(top, TEST_BASE, page_pte(2, PTE_P | PTE_U | PTE_A));
 	CHECK_EQ(read_at(TEST_BASE), number_of(2));
 	CHECK_EQ(write_at(TEST_BASE, 1), FAULT | PF_P | PF_W);
@@ -607,8 +607,8 @@ static bool drop_everything(struct regs *regs)
 }
 
 /*
- * Our tables say that the stack is there, and never to fault. What the host
- * has made of them is another matter: it has just been told to forget that.
+ * Our tables have the stack, so it must never fault. But the host has just been
+ * told to forget what it has made of our tables.
  */
 static void stacks_that_were_dropped(void)
 {
@@ -665,9 +665,9 @@ static void all_of_memory(void)
 }
 
 /*
- * Anything in any order: random changes to a window of pages, told in one of
- * the ways there are, then accesses from ring 1 and from ring 3, each checked
- * against what the tables say.
+ * Anything in any order: change a window of pages at random, tell the host in one
+ * of the ways there are, then access them from ring 1 and from ring 3. Each access
+ * is checked against what the tables say.
  */
 static u32 random(u32 n)
 {
@@ -747,7 +747,7 @@ static void check_user_done(u32 value)
 		check_bits(rnd.before, after, rnd.write);
 }
 
-/* And this is one that did not. */
+/* The last access of ring 3 faulted: should it have? */
 static bool random_fault(struct regs *regs)
 {
 	u32 error = regs->error;
@@ -850,7 +850,7 @@ static void no_memory_was_lost(void)
 	static u32 before;
 	struct task_end end;
 
-	/* Everything that is made once has been made. */
+	/* The first run makes everything that is made only once. */
 	task_run(prog_peek, 0, &end);
 	before = free_pages();
 	task_run(prog_peek, 0, &end);

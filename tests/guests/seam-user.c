@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Round after round: a system call, and three page faults from which the kernel
- * goes on behind the instruction. No register may change, nor may a flag.
+ * Each round makes a system call and three page faults, from which the kernel goes
+ * on behind the instruction. No register and no flag may change.
  */
 #include "seam.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * In and out in each of the ways that the switcher has, for ever, for tests/seam to
- * strike in between. Whatever is lost, done twice or changed on the way raises the
- * alarm: tests/seam has breakpoints at seam_round() and seam_alarm().
+ * Goes in and out for ever, in each of the switcher's ways, for tests/seam to strike
+ * in between. It raises the alarm if something is lost, done twice or changed on the
+ * way. tests/seam has breakpoints at seam_round() and seam_alarm().
  */
 #include "hypercall.h"
 #include "paging.h"
@@ -38,7 +38,7 @@ static bool hypercall_keeps_registers(void)
 	return b == 0xb && c == 0xc && d == 0xd && si == 0x51 && di == 0xd1;
 }
 
-/* It comes back from here with a selector that cannot be loaded any more. */
+/* The entry after this hypercall meets a selector that can't be loaded any more. */
 static void lose_segment(void)
 {
 	u32 fs = SPARE_ENTRY * 8 | 1;

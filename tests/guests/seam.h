@@ -2,10 +2,10 @@
 #ifndef SEAM_H
 #define SEAM_H
 
-/* By its path for tests/seam, which shares this. */
+/* With its path, for tests/seam, which shares this header. */
 #include "lib/layout.h"
 
-/* A system call once a round, and one for a program that found itself changed */
+/* The system call of each round, and that of a program that found itself changed */
 #define SYS_ROUND	0x7000
 #define SYS_WRONG	0x7001
 

@@ -78,7 +78,7 @@ void prog_far(u32 selector)
 	sys_exit(eax);
 }
 
-/* Who handles the fault goes on behind the load. */
+/* The fault's handler goes on behind the load. */
 void prog_every_selector(u32 unused)
 {
 	u32 selector, stayed = 0;

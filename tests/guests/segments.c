@@ -14,7 +14,7 @@
 #include "task.h"
 #include "traps.h"
 
-/* The words that the tasks' gs:0 are: in the image, for ring 3 to read. */
+/* What a task finds at gs:0 with the i-th TLS segment */
 #define WORD_OF(task, i)	(0x715000u + (task)->id * 16 + (i))
 
 static struct desc user_desc(u32 base)
@@ -53,7 +53,7 @@ static void tls_entries_go(void)
 {
 	struct task_end end;
 
-	/* This task has none, and the one before it had. */
+	/* This task has no TLS, and the one before it had. */
 	task_run(prog_read_tls, TLS_SEL(0), &end);
 	if (CHECK(!end.exited)) {
 		CHECK_EQ(end.info.regs.vector, TRAP_GP);
@@ -61,7 +61,7 @@ static void tls_entries_go(void)
 	}
 }
 
-/* Ring 0 is the host's: such a descriptor is ring 1's. */
+/* Ring 0 is the host's: a descriptor of DPL 0 becomes ring 1's. */
 static void tls_dpl_is_raised(void)
 {
 	struct task *task = task_new(prog_read_tls, TLS_SEL(0));
@@ -154,7 +154,7 @@ static void code_with_a_base(void)
 #define DESC_P		0x00008000
 #define DESC_L		0x00200000
 
-/* The CPU's own idea of a descriptor, 0 if it is none that ring 1 may see */
+/* The descriptor that the CPU has, 0 if ring 1 may not see it */
 static u32 load_access_rights(u32 selector)
 {
 	u32 rights = 0;
@@ -174,7 +174,7 @@ static bool is_conforming(u32 high)
 	return (high & DESC_CODE) && (high & DESC_CONFORMING);
 }
 
-/* None of the system's, of 64 bits or of ring 0 */
+/* The host lets us have no system descriptor, none of 64 bits, none of ring 0. */
 static u32 as_the_cpu_has_it(u32 high)
 {
 	if (!(high & DESC_S))
@@ -232,7 +232,7 @@ static void every_descriptor(void)
 
 static u32 faults, odd_faults;
 
-/* Over a "movl %reg, %gs" */
+/* Skip a "movl %reg, %gs". */
 static bool skip_load(struct regs *regs)
 {
 	if (regs->error & 2)
@@ -244,7 +244,7 @@ static bool skip_load(struct regs *regs)
 	return true;
 }
 
-/* What ring 1 and ring 3 have descriptors for, at each RPL that may use them */
+/* How many selectors each ring can load: those of its descriptors, at each RPL */
 #define RING_1_LOADS	(4 + 2 * 2 + 2 * 4)
 #define RING_3_LOADS	(4 + 2 * 4)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One way to die per word on the command line. What each of them should look
- * like from the Launcher's side is in shutdown.cases.
+ * One way to die per word on the command line. shutdown.cases says what the
+ * Launcher should see of each.
  */
 #include <linux/lguest_launcher.h>
 
@@ -41,7 +41,7 @@ static void die_message_long(void)
 	shutdown(message, SHUTDOWN_POWEROFF);
 }
 
-/* Behind the last device's last vring, there is nothing. */
+/* Memory ends behind the last device's last vring. */
 static u32 memory_end(void)
 {
 	const struct lguest_device_desc *dev = virtio_find(VIRTIO_CONSOLE);
@@ -209,7 +209,7 @@ static void die_stack_absent(void)
 	use_stack();
 }
 
-/* It was there when it was set, but not when ring 3 needs it. */
+/* The stack is there at SET_STACK, but not when ring 3 needs it. */
 static void die_stack_gone(void)
 {
 	set_pte(kernel_top, SCRATCH_BASE, pa(alloc_page()) | PTE_KERNEL);
@@ -271,7 +271,7 @@ static void die_notify_loop(void)
 
 static void die_fault_loop(void)
 {
-	/* The handler is what is not there. */
+	/* The page fault's own handler is not there. */
 	set_gate_to(TRAP_PF, (void (*)(void))SCRATCH_BASE, GATE_INTERRUPT, 0);
 	READ_ONCE(*(u32 *)SCRATCH_BASE);
 }
@@ -280,7 +280,7 @@ static void die_trap_loop(void)
 {
 	u8 *page = alloc_page();
 
-	/* ud2, as the handler of ud2: until the stack is used up. */
+	/* ud2's handler is a ud2 itself: it traps until the stack is used up. */
 	page[0] = 0x0f;
 	page[1] = 0x0b;
 	set_gate_to(TRAP_UD, (void (*)(void))page, GATE_INTERRUPT, 0);
@@ -302,8 +302,8 @@ static void far_call(void *arg)
 }
 
 /*
- * What a descriptor of the system's own would open up: use it, if the host
- * has let us have it.
+ * A system descriptor would open a way into ring 0: use it, if the host has let
+ * us have it.
  */
 static void use_gate(u8 access)
 {
@@ -321,7 +321,7 @@ static void use_gate(u8 access)
 	power_off();
 }
 
-/* Long enough to be switched to and fro with whatever was done before. */
+/* Go out and in many times, with whatever was done before. */
 static void go_on(void)
 {
 	u32 i;
@@ -369,7 +369,7 @@ static void die_gs_gone(void)
 
 static void die_data_moves(void)
 {
-	/* Whatever the host made of these, it has made at LGUEST_INIT. */
+	/* What the host needs of this, it took at LGUEST_INIT. */
 	memset(&lguest_data, 0xff, sizeof(lguest_data));
 	hcall0(LHCALL_FLUSH_ASYNC);
 	hcall2(LHCALL_SHUTDOWN, pa("after all"), SHUTDOWN_POWEROFF);
@@ -446,7 +446,7 @@ void guest_main(void)
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {
 		if (!word_is(word, deaths[i].word))
 			continue;
-		/* Said again after each restart. */
+		/* This comes again after each restart. */
 		printf("# %s\n", deaths[i].word);
 		deaths[i].die();
 		panic("survived %s", deaths[i].word);

@@ -5,8 +5,8 @@
 #include "types.h"
 
 /*
- * Every program of traps-user.c runs into its trap at a label of its name
- * with _at behind it; "after" is the instruction that follows.
+ * Every program of traps-user.c traps at the label NAME_at. NAME_after is the
+ * instruction that follows.
  */
 #define PROGRAM(name)				\
 	void name(u32 arg);			\
@@ -50,7 +50,7 @@ PROGRAM(prog_any_stack);
 #define REGS_ESI	0x40404040
 #define REGS_EDI	0x50505050
 #define REGS_EBP	0x60606060
-/* Its eax tells the system call, as Linux's would. */
+/* The number of a system call, in eax as with Linux */
 #define SYS_TEST	0x7000
 
 void prog_syscalls(u32 count);

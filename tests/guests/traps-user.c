@@ -45,7 +45,7 @@ TRAP_PROGRAM(prog_syscall_insn, "", ".byte 0x0f, 0x05");
 TRAP_PROGRAM(prog_unaligned,
 	     "pushfl; orl $0x40000, (%esp); popfl; leal -31(%esp), %ecx",
 	     "movl (%ecx), %ecx");
-/* Unmask division by 0; the second instruction waits for the first's. */
+/* Unmask division by 0. The CPU tells of the exception at the fwait. */
 TRAP_PROGRAM(prog_mf,
 	     "fninit; pushl $0x37b; fldcw (%esp); fld1; fldz; fdivrp",
 	     "fwait");
@@ -66,7 +66,7 @@ TRAP_PROGRAM(prog_regs,
 
 /* All that popfl could ask for: IOPL 3, and the bits of virtual 8086. */
 TRAP_PROGRAM(prog_iopl, "pushfl; orl $0x1a3000, (%esp); popfl", "ud2");
-/* A system call and a trap with eax for a stack pointer. */
+/* A system call and a trap, with eax as the stack pointer. */
 TRAP_PROGRAM(prog_any_stack,
 	     "movl %eax, %esp; movl $0x7000, %eax; int $0x80", "ud2");
 

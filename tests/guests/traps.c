@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Traps: that each one arrives, from ring 1 and from ring 3, with the right
- * address, error code and frame.
+ * Traps: each arrives, from ring 1 and from ring 3, with the right address, error
+ * code and frame.
  */
 #include "clock.h"
 #include "cpu.h"
@@ -17,7 +17,7 @@
 #include "trap-programs.h"
 #include "traps.h"
 
-/* CPUs in their emulation may compute this one from a gate's 16 bytes. */
+/* Emulated CPUs may compute this error code with gates of 16 bytes. */
 static void check_gate_error(u32 error, u32 vector)
 {
 	if (error != vector * 16 + 2)
@@ -31,7 +31,7 @@ static void run(void (*program)(u32 arg), u32 arg)
 	task_run(program, arg, &end);
 }
 
-/* The frame of a trap from ring 3, all but its error code. */
+/* Checks the frame of a trap from ring 3, except its error code. */
 static bool check_user_gate(u32 vector, const u8 *eip, u32 enabled)
 {
 	const struct regs *r = &end.info.regs;
@@ -46,7 +46,7 @@ static bool check_user_gate(u32 vector, const u8 *eip, u32 enabled)
 	CHECK_EQ(r->eflags & FLAGS_IF, FLAGS_IF);
 	CHECK(r->esp > USER_STACK_TOP - USER_STACK_SIZE &&
 	      r->esp < USER_STACK_TOP);
-	/* On the stack that SET_STACK named, from its very top. */
+	/* The frame begins at the very top of SET_STACK's stack. */
 	CHECK_EQ((u32)(end.info.frame + 1) % KSTACK_SIZE, 0);
 	CHECK_EQ(end.info.irq_enabled, enabled);
 	return true;
@@ -101,7 +101,7 @@ static void user_gate_privilege(void)
 	if (check_user(TRAP_GP, prog_int_clock_at))
 		check_gate_error(end.info.regs.error, 32);
 
-	/* Open one, and close it again. */
+	/* Open a gate, and close it again. */
 	set_gate(5, GATE_INTERRUPT, 3);
 	run(prog_int_5, 0);
 	check_user(TRAP_BR, prog_int_5_after);
@@ -129,8 +129,8 @@ static void user_segments(void)
 }
 
 /*
- * A trap gate: a host of the same word size can let it through, and then
- * it's the CPU that clears TF for the handler.
+ * A host of the same word size can let a trap gate through. Then it is the CPU
+ * that clears TF for the handler.
  */
 static void user_single_step(void)
 {
@@ -211,7 +211,7 @@ static void system_call_frame(void)
 	trap_hook(SYSCALL_VECTOR, note_syscall);
 	run(prog_regs, 0);
 	trap_hook(SYSCALL_VECTOR, NULL);
-	/* It ends by an invalid opcode right behind the call. */
+	/* The program ends by an invalid opcode right behind the call. */
 	if (!CHECK_EQ(end.info.regs.vector, TRAP_UD))
 		return;
 	CHECK_EQ(end.info.regs.eip, (u32)prog_regs_at + 2);
@@ -229,7 +229,7 @@ static void system_call_frame(void)
 	CHECK_EQ(seen.esi, REGS_ESI);
 	CHECK_EQ(seen.edi, REGS_EDI);
 	CHECK_EQ(seen.ebp, REGS_EBP);
-	/* And back: all of them, and the result. */
+	/* All registers come back, and the result does. */
 	CHECK_EQ(end.info.regs.eax, SYS_TEST + 1);
 	CHECK_EQ(end.info.regs.ebx, REGS_EBX);
 	CHECK_EQ(end.info.regs.ecx, REGS_ECX);
@@ -251,7 +251,7 @@ static void many_system_calls(void)
 	CHECK_EQ(end.code, 0);
 }
 
-/* The host's business is with ring 1's stack, never with ring 3's. */
+/* The host uses ring 1's stack, never ring 3's. */
 static void user_any_stack(void)
 {
 	static const u32 stacks[] = {
@@ -300,13 +300,13 @@ static void run_through_gate(u32 type, u32 enabled)
 	CHECK_EQ(gate_bad, 0);
 }
 
-/* The frame says that interrupts were on, and the handler finds them as it should. */
+/* The frame has interrupts on; the handler finds them as its gate says. */
 static void system_call_gate(void)
 {
 	trap_hook(SYSCALL_VECTOR, check_gate);
 	run_through_gate(GATE_TRAP, FLAGS_IF);
 	run_through_gate(GATE_INTERRUPT, 0);
-	/* A host that remembers where lguest_data is looks again. */
+	/* If the host remembers where lguest_data is, this makes it look again. */
 	hcall1(LHCALL_FLUSH_TLB, 1);
 	run_through_gate(GATE_INTERRUPT, 0);
 	run_through_gate(GATE_TRAP, FLAGS_IF);
@@ -341,7 +341,7 @@ static void system_call_holds_irq(void)
 	run(prog_syscalls, 5);
 	CHECK_EQ(irq_pending, FLAGS_IF);
 	CHECK_EQ(ticks_meanwhile, 0);
-	/* The way out of the program was one more such handler. */
+	/* The program's exit was one more such handler. */
 	irq_enable();
 	for (end = tsc_after_ms(1000); rdtsc() < end;) {
 		if (clock_ticks() != ticks_before)
@@ -354,8 +354,8 @@ static void system_call_holds_irq(void)
 }
 
 /*
- * Ring 1. A trap comes back to try_call(), with the address of what trapped
- * left in kernel_at or, for those that point behind it, kernel_after.
+ * Ring 1. A trap comes back to try_call(). kernel_at has the address of what
+ * trapped, and kernel_after the next one, for traps that point behind.
  */
 static u32 kernel_at, kernel_after;
 static struct trap_info info;
@@ -483,8 +483,8 @@ static void kernel_flags(void)
 }
 
 /*
- * "int n" for all n, by a page of code that says so: nothing that ring 0 has
- * a gate for can be had, be it the host's timer or its system call.
+ * "int n" for all n, written into a page of code. It reaches nothing that ring 0
+ * has a gate for, neither the host's timer nor its system call.
  */
 static u8 int_page[PAGE_SIZE] __aligned(PAGE_SIZE);
 
@@ -542,7 +542,7 @@ static void user_every_int(void)
 	}
 }
 
-/* Ring 1 with a stack that's neither aligned nor on one page. */
+/* Ring 1 has a stack that's neither aligned nor on one page. */
 static void kernel_any_stack(void)
 {
 	static u8 stack[2 * PAGE_SIZE] __aligned(PAGE_SIZE);
@@ -562,7 +562,7 @@ static void kernel_any_stack(void)
 
 static void kernel_gate_privilege(void)
 {
-	/* The host is what is in ring 0. */
+	/* Ring 0 is the host's: a gate for the kernel has DPL 1. */
 	set_gate(5, GATE_INTERRUPT, 1);
 	if (CHECK(try_call(kernel_int_5, NULL, &info)))
 		check_kernel(TRAP_BR, kernel_after);
@@ -624,7 +624,7 @@ static void kernel_single_step(void)
 	steps = 0;
 	trap_hook(TRAP_DB, count_step);
 	set_gate(TRAP_DB, GATE_TRAP, 0);
-	/* The step behind popfl is the first one, that behind the last none. */
+	/* The first nop makes the first step, the last popfl the last. */
 	asm volatile("pushfl\n"
 		     "pushfl\n"
 		     "orl %[tf], (%%esp)\n"
@@ -636,7 +636,7 @@ static void kernel_single_step(void)
 		     : : [tf] "i"(FLAGS_TF) : "memory", "cc");
 	CHECK_EQ(steps, 4);
 
-	/* On through a hypercall; the CPU makes no step of an int. */
+	/* Step through a hypercall. The CPU makes no step of an int. */
 	steps = 0;
 	asm volatile("pushfl\n"
 		     "pushfl\n"
@@ -665,7 +665,7 @@ static void flags_in_the_handler(void)
 {
 	const u32 base = FLAGS_IF | FLAGS_FIXED;
 
-	/* As the CPU does; see user_single_step() for the kind of gate. */
+	/* The handler's flags are the CPU's; see user_single_step() for the gate. */
 	trap_hook(TRAP_UD, skip_ud2);
 	set_gate(TRAP_UD, GATE_TRAP, 0);
 	trap_with_flags(base | FLAGS_NT);
@@ -681,7 +681,7 @@ static void flags_in_the_handler(void)
 
 static void virtual_if_is_pushed(void)
 {
-	/* By a page fault, which no host can let through unseen. */
+	/* A page fault, as no host can let that through unseen */
 	irq_disable();
 	if (CHECK(try_call(kernel_read, (void *)SCRATCH_BASE, &info)))
 		CHECK_EQ(info.regs.eflags & FLAGS_IF, 0);
@@ -756,7 +756,7 @@ static void ports_ignore_writes(void)
 	PORT_READ("outl %%eax, $0x80", 0x12345678);
 }
 
-/* The instruction's bytes are on two pages that are not next to each other. */
+/* The instruction lies on two pages that are not next to each other in memory. */
 static void ports_over_two_pages(void)
 {
 	static u8 pages[4][PAGE_SIZE] __aligned(PAGE_SIZE);
@@ -789,8 +789,8 @@ static void cli_is_skipped(void)
 }
 
 /*
- * Page faults: a page of each kind at this address, in the kernel's scratch
- * area and for ring 3, and what reads and writes of it are told.
+ * Page faults: what the error code says of reads and writes of each kind of page,
+ * in the kernel's scratch area, and for ring 3 at this address.
  */
 #define USER_PAGE	0x50000000
 
@@ -826,7 +826,7 @@ static void user_fault(struct task *task, const u8 *eip, u32 addr, u32 error)
 		user_fault(__task, program##_at, addr, error);		\
 	} while (0)
 
-/* Where the host can only know by looking at our tables, not at its own. */
+/* The host can only tell by our tables, not by its own. */
 static void page_fault_kernel_absent(void)
 {
 	kernel_fault(kernel_read, SCRATCH_BASE + 0x123, 0);
@@ -916,7 +916,7 @@ static void page_fault_user_top(void)
 	}
 }
 
-/* In our tables, but never touched, so perhaps not in the host's. */
+/* The page is in our tables, but never touched, so perhaps not in the host's. */
 static void page_fault_tells_of_our_tables(void)
 {
 	u32 addr = SCRATCH_BASE + 6 * PAGE_SIZE;
@@ -932,7 +932,7 @@ static void page_fault_tells_of_our_tables(void)
 		   PF_U | PF_W | PF_P);
 }
 
-/* A handler that faults in turn, on the stack that it's on. */
+/* A handler that faults itself, on the stack that it's on. */
 static bool nested(struct regs *regs)
 {
 	static bool inside;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What page tables cost: to change them, to change over to others, and to have
- * the host follow.
+ * What page tables cost: to change them, to switch to others, and to have the
+ * host follow.
  */
 #include "alloc.h"
 #include "bench.h"
@@ -15,7 +15,7 @@
 #define SCRATCH_PAGES	(SCRATCH_SIZE / PAGE_SIZE)
 #define MAX_TABLES	256
 
-/* All that is mapped here is this one. */
+/* All that is mapped here is this page. */
 static void *page;
 
 static u32 scratch(u32 i)
@@ -62,7 +62,7 @@ static void touch_after_flush(u32 n, bool forget)
 	}
 }
 
-/* Not accessed: whatever a host knew of it before is of no use. */
+/* With A clear, what a host knew of the entries before is of no use. */
 void bench_fill(u32 n)
 {
 	touch_after_flush(n, true);
@@ -118,7 +118,7 @@ static void switch_among(u32 tables, u32 n)
 
 	for (i = 0; i < tables; i++)
 		tops[i] = space_new();
-	/* Each is to have been seen before. */
+	/* The host must have seen each before. */
 	for (i = 0; i < tables; i++)
 		touch_space(tops[i]);
 	mark_begin();
@@ -156,7 +156,7 @@ void bench_spaces(u32 n)
 	load_top(kernel_top);
 }
 
-/* All the pages of prog_touch() are one, so they cost nothing to come by. */
+/* All that prog_touch() touches is this page: allocation costs nothing. */
 static bool map_touched(struct regs *regs)
 {
 	u32 addr = READ_ONCE(lguest_data.cr2);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the host's services cost, each by as many calls as take long enough to
- * be measured; or for tests/bench, which counts instructions, by a few.
+ * What the host's services cost. Each is called as often as it takes to measure
+ * the time; or a few times, for tests/bench, which counts instructions.
  */
 #include "bench.h"
 #include "clock.h"
@@ -15,7 +15,7 @@
 #include "task.h"
 
 #define LONG_ENOUGH	(200 * NSEC_PER_MSEC)
-/* Time to get into the loop that waits for the clock, before it strikes */
+/* Time to get into the loop that waits until the clock strikes */
 #define SOON_NS		12000
 #define WINDOWS		7
 
@@ -54,7 +54,7 @@ static bool clock_struck(struct regs *regs)
 	return true;
 }
 
-/* What is between the last look and the handler */
+/* The marks enclose what comes between the last look and the handler. */
 static void strike(u32 n)
 {
 	u32 flags = irq_save();
@@ -87,7 +87,7 @@ static void system_call_by_interrupt_gate(u32 n)
 
 static void task_switch(u32 n)
 {
-	/* Two of them, so half of the switches each. */
+	/* Two tasks, so half of the switches each. */
 	struct task *one = task_new(prog_yield_marked, n / 2);
 	struct task *two = task_new(prog_yield, n / 2 + 1);
 	struct task_end end;
@@ -158,7 +158,7 @@ static void measure(const struct bench *bench)
 	printf("%8llu ns  (%u times)\n", div_u64(ns, n), n);
 }
 
-/* What is done often is told from what is there by chance by doing it again. */
+/* Several windows, to tell what is always done from what came by chance */
 static void count(const struct bench *bench, const char *where)
 {
 	char name[64];
@@ -200,7 +200,7 @@ void cmd_bench(const char *args)
 	bench_memory_end();
 }
 
-/* Up to the next blank; then @args is at what follows. */
+/* Copy up to the next blank, and move @args to what follows. */
 static void next_word(const char **args, char *word, size_t size)
 {
 	size_t len = 0;
@@ -225,7 +225,7 @@ void cmd_count(const char *args)
 		return;
 	mark_start();
 	clock_idle(true);
-	/* It has begun to count by the time that this is over. */
+	/* QEMU's plugin has begun to count by the time that this is over. */
 	clock_sync();
 	if (*args == '@')
 		next_word(&args, where, sizeof(where));

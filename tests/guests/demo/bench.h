@@ -5,8 +5,8 @@
 #include "types.h"
 
 /*
- * Each does something @n times, between marks for those who count
- * instructions, and what it takes to get there outside of them.
+ * Each does something @n times. For those who count instructions, there are
+ * marks around that; what it takes to get there is outside of them.
  */
 
 /* bench-memory.c */
@@ -23,10 +23,10 @@ void bench_tables_256(u32 n);
 void bench_fault(u32 n);
 void bench_reflect(u32 n);
 
-/* What these need; false if there is no memory. */
+/* Allocates what these need; false if there is no memory. */
 bool bench_memory_begin(void);
 void bench_memory_end(void);
-/* Have @n address spaces more, each with a page that has been touched. */
+/* Makes @n more address spaces, each with a page that has been touched. */
 void bench_spaces(u32 n);
 
 #endif /* DEMO_BENCH_H */

@@ -33,7 +33,7 @@ void prog_int(u32 unused);
 #define SYS_FORGET	100
 #define TOUCH_PAGES	1024
 
-/* What prog_nowhere() reads, which is never there, by how long an instruction. */
+/* What prog_nowhere() reads, which is never there; and its instruction's length */
 #define NOWHERE		0x70000000
 #define NOWHERE_BYTES	2
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What runs in ring 3. Nothing of the kernel can be used from here.
+ * What runs in ring 3. It can use nothing of the kernel.
  */
 #include "demo.h"
 #include "fpu.h"
@@ -32,7 +32,7 @@ void prog_touch(u32 pages)
 {
 	u32 i;
 
-	/* Once to have page tables for all of it. */
+	/* The first call makes page tables for all of it. */
 	syscall(SYS_FORGET, 0, 0);
 	mark_begin();
 	for (i = 0; i < pages; i++) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Of some seeds, what the host is told at LGUEST_INIT, or asked before. Those
- * that get over it go on as all others do, if with another kernel_address.
+ * Some seeds tell the host something odd at LGUEST_INIT, or ask for something
+ * before that. Those that survive it go on as all others do, perhaps with another
+ * kernel_address.
  */
 #include "early.h"
 #include "hypercall.h"
@@ -16,7 +17,7 @@ static u32 seed_of(const char *word)
 	return seed;
 }
 
-/* A copy of it, wherever that is */
+/* LGUEST_INIT with a copy of lguest_data, at any address */
 static void init_at(u32 gpa)
 {
 	u32 *from = (u32 *)early(lguest_data), *to = (u32 *)gpa;
@@ -41,7 +42,7 @@ static void odd_kernel_address(u32 n)
 		   addresses[n % ARRAY_SIZE(addresses)]);
 }
 
-/* As of 2.6.31 to 3.0, with a table of the host's */
+/* The layout of 2.6.31 to 3.0, with a table of the host's */
 static void old_layout(void)
 {
 	u32 *tail = &early(lguest_data)->noirq_start, i;
@@ -75,7 +76,7 @@ void guest_early(void)
 		WRITE_ONCE(*(u8 *)any, 0);
 		break;
 	case 5:
-		/* Whatever is there */
+		/* With whatever is there */
 		hcall1(LHCALL_LGUEST_INIT, any % early_ram_size());
 		break;
 	case 6:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest that means harm. Every step draws its numbers from the seed and its
- * own number alone, so that what a step did to the guest doesn't change what
+ * A guest that means harm. Every step draws its random numbers from the seed and
+ * from its own number alone. So what a step does to the guest doesn't change what
  * the next one tries.
  */
 #ifndef GUEST_FUZZ_H
@@ -14,7 +14,7 @@
 enum mood {
 	CAREFUL,	/* nothing that is known to be fatal */
 	BOLD,		/* now and then */
-	WILD,		/* whatever, and nothing is put right again */
+	WILD,		/* anything, and little is put right again */
 };
 
 extern enum mood mood;
@@ -27,12 +27,12 @@ void random_start(u32 seed, u32 step);
 u32 rnd(void);
 u32 below(u32 n);
 bool one_in(u32 n);
-/* Something fatal, now? */
+/* Whether to do something fatal now */
 bool dare(void);
 u32 any_word(void);
 u32 any_gpa(void);
 u32 any_gva(void);
-/* Of memory: what is mapped may be used. */
+/* A page that may be mapped and used without harm */
 u32 any_frame(void);
 u32 any_selector(void);
 u32 any_flags(void);
@@ -42,19 +42,19 @@ pte_t any_pte(void);
 void compose(u8 *code, u32 room);
 
 /*
- * land.c: call @fn, which may do anything. Return: the vector by which it came
- * back, or RETURNED. Loops end by the clock, if they leave it alone.
+ * land.c: call @fn, which may do anything. The clock ends its loops, if they leave
+ * it alone. Return: the vector by which it came back, or RETURNED.
  */
 #define RETURNED	~0u
 u32 hazard(void (*fn)(void *arg), void *arg);
 void land_init(void);
-/* Handlers that do it, 16 bytes each */
+/* Handlers that come back, 16 bytes each */
 extern u8 landings[];
-/* All gates lead back to hazard(), the one for system calls by a trap gate. */
+/* Makes all gates lead back to hazard(); that of system calls is a trap gate. */
 void land_gates(void);
 void land_stack(void);
 
-/* What to go on with: by an iret, or by a far jump on a stack of its own. */
+/* The state to go on with, by an iret, or by a far jump on a stack of its own */
 struct machine {
 	u32 edi, esi, ebp, unused, ebx, edx, ecx, eax;
 	u32 ds, es, fs, gs;
@@ -68,7 +68,7 @@ void go_call(void *unused);
 void go_lret(void *unused);
 void go_load_ss(void *unused);
 
-/* Of land.c's own: what its assembly and its C know of each other */
+/* land.c's own: what its assembly and its C use of each other */
 extern u32 landing_esp;
 u32 hazard_call(void (*fn)(void *arg), void *arg);
 void lost(u32 vector, const u32 *frame) __noreturn;
@@ -83,9 +83,9 @@ struct step {
 
 extern const struct step steps[];
 extern const u32 nr_steps;
-/* Back to where all is well. */
+/* Restores what the next step relies on. */
 void put_right(void);
-/* With "trace" on the command line, what a step is about to do. */
+/* With "trace" on the command line, prints what a step is about to do. */
 void trace(const char *fmt, ...) __printf(1, 2);
 
 #endif /* GUEST_FUZZ_H */

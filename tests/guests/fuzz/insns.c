@@ -99,7 +99,7 @@ static u8 *put_tail(u8 *p, enum tail tail)
 		p = put(p, any_gva(), 4);
 		return put(p, any_selector(), 2);
 	case OPERAND:
-		/* Of a register, an absolute address, or anything. */
+		/* A register, an absolute address, or anything */
 		switch (below(3)) {
 		case 0:
 			return put(p, 0xc0 | rnd(), 1);
@@ -114,7 +114,7 @@ static u8 *put_tail(u8 *p, enum tail tail)
 	}
 }
 
-/* A hypercall, and most of the time not one that nothing survives */
+/* A hypercall, most of the time one that a guest can survive */
 static u8 *put_hypercall(u8 *p)
 {
 	static const u8 numbers[] = { 0, 5, 7, 8, 9, 10, 14, 15, 18, 19 };
@@ -155,7 +155,7 @@ void compose(u8 *code, u32 room)
 
 	for (n = 1 + below(12); n && p < end; n--)
 		p = put_insn(p);
-	/* ud2, and more of it in case the first is taken for an operand */
+	/* Several ud2, in case the first is taken for an operand */
 	while (p + 2 <= code + room && n++ < 8)
 		p = put(p, 0x0b0f, 2);
 }

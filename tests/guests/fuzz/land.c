@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The way back. Handlers here use no stack but what the host needed to enter
- * them, and no register: whatever a step has left, the next can begin.
+ * The way back. Handlers here need no register, and no stack but what the host
+ * needed to enter them. So the next step can begin, whatever the last has left.
  */
 #include "fuzz.h"
 #include "hypercall.h"
@@ -67,7 +67,7 @@ asm(".text\n"
 "	pushl	%edi\n"
 "	pushl	%ebx\n"
 "	call	lost\n"
-/* Segments as machine says, and all registers but the stack's */
+/* Load the segments from machine, and all registers except the stack's. */
 "	.macro	LOAD_MACHINE\n"
 "	movl	machine + 32, %eax\n"
 "	movl	machine + 36, %ebx\n"
@@ -111,7 +111,7 @@ asm(".text\n"
 "	pushl	machine + 48\n"
 "	LOAD_MACHINE\n"
 "	lret\n"
-/* What comes behind a load of SS is not interrupted. */
+/* The CPU takes no interrupt right behind a load of SS. */
 "go_load_ss:\n"
 "	movl	machine + 64, %eax\n"
 "	movl	machine + 60, %ebx\n"
@@ -135,14 +135,14 @@ static_assert(offsetof(struct machine, eip) == 48, "layout");
 static_assert(offsetof(struct machine, eflags) == 56, "layout");
 static_assert(offsetof(struct machine, ss) == 64, "layout");
 
-/* A trap of the fuzzer's own: something has hit it where it hurts. */
+/* The fuzzer itself has trapped: a step has broken something that it needs. */
 void lost(u32 vector, const u32 *frame)
 {
 	panic("the fuzzer itself met trap %u: %x %x %x, cr2 %x", vector,
 	      frame[0], frame[1], frame[2], lguest_data.cr2);
 }
 
-/* To the same ring, an iret can't change stacks: its frame has to be there. */
+/* An iret to the same ring can't change stacks: put its frame on the new one. */
 void go_iret(void *unused)
 {
 	u32 *frame = (u32 *)machine.esp - 3;
@@ -187,11 +187,11 @@ u32 hazard(void (*fn)(void *arg), void *arg)
 
 	WRITE_ONCE(lguest_data.irq_enabled, 0);
 	WRITE_ONCE(lguest_data.blocked_interrupts, ~1u);
-	/* Nor should a HALT that was left in the ring. */
+	/* Nor should a HALT that was left in the ring hold it up. */
 	memset(lguest_data.hcall_status, RING_DONE, RING_SIZE);
 	hazard_call(drain, NULL);
 	WRITE_ONCE(lguest_data.irq_enabled, 0);
-	/* A fault from here on, of the fuzzer's own, has nowhere to go. */
+	/* From here on, a fault is the fuzzer's own and has nowhere to go. */
 	landing_esp = 0;
 	return vector;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz.elf SEED [END [FIRST]] [trace]: from one seed, always the same steps,
- * as far as no clock comes between. Ends by itself, or dies of what it does.
- * Steps from FIRST to before END are done, all 400 if not told.
+ * fuzz.elf SEED [END [FIRST]] [trace]: does the steps from FIRST to before END,
+ * by default all 400. A seed always gives the same steps, unless a clock comes
+ * between. The guest ends by itself, or dies of what it does.
  */
 #include "alloc.h"
 #include "fuzz.h"
@@ -85,7 +85,7 @@ void guest_main(void)
 	to = next_number(&words, STEPS);
 	from = next_number(&words, 0);
 	tracing = *words;
-	/* Whoever takes turns with two guests gives both of them all moods. */
+	/* Half the seed: who takes turns with two guests gives both all moods. */
 	mood = seed / 2 % 4 == 0 ? WILD : seed / 2 % 4 == 1 ? CAREFUL : BOLD;
 	printf("# seed %u\n", seed);
 

@@ -20,7 +20,7 @@
 #define TOP_ENTRIES	PT_ENTRIES
 #endif
 
-/* What in the host's tables put_right() has to undo */
+/* What put_right() has to undo in the host's tables */
 static bool gates_changed, segments_changed, tables_changed = true;
 
 static void do_hcall(void *arg)
@@ -35,7 +35,7 @@ static u32 any_top(void)
 {
 	if (dare())
 		return any_gpa();
-	/* A page of zeros maps nothing, not even what would go on. */
+	/* Not a page of zeros: that would not even map the code that goes on. */
 	return one_in(2) ? pa(fuzz_top) : pa(kernel_top);
 }
 
@@ -64,7 +64,7 @@ static struct desc any_desc(void)
 	}
 }
 
-/* Some without which nothing goes on are left alone unless it's dared. */
+/* Unless it dares, it leaves alone those without which nothing goes on. */
 static u32 any_gdt_entry(void)
 {
 	u32 nr = below(32);
@@ -86,7 +86,7 @@ static void gdt_call(struct ring_call *call)
 	call->arg[2] = desc.high;
 }
 
-/* Wherever it leads, or back, of either type. */
+/* A gate of either type, to anywhere or back to hazard() */
 static void idt_call(struct ring_call *call)
 {
 	u32 to = dare() ? any_gva() : (u32)landings + below(256) * 16;
@@ -170,7 +170,7 @@ static void any_call(struct ring_call *call)
 		call->arg[0] = dare() ? any_gpa() : below(ram_size() - 24);
 		break;
 	case LHCALL_NOTIFY:
-		/* What is no memory is the end of the Launcher. */
+		/* An address beyond memory would end the Launcher. */
 		if (!dare())
 			call->arg[0] = pa("");
 		break;
@@ -262,7 +262,7 @@ static void trace_code(const u8 *code)
 		      code[i + 12], code[i + 13], code[i + 14], code[i + 15]);
 }
 
-/* At the end of a page, its neighbour may have to be fetched. */
+/* At the end of a page, the CPU may have to fetch from the next one. */
 static u32 any_place(u8 *code)
 {
 	u32 at = one_in(6) ? PAGE_SIZE - 1 - below(16) : 0;
@@ -294,7 +294,7 @@ static void step_user_code(void)
 	hazard(go_iret, NULL);
 }
 
-/* It writes over what follows, before and while that is run. */
+/* The code writes over what follows it, before and while that runs. */
 static void step_changing_code(void)
 {
 	bool user = one_in(2);
@@ -317,7 +317,7 @@ static void step_changing_code(void)
 	hazard(go_iret, NULL);
 }
 
-/* What the CPU runs is what it was; the tables tell of something else. */
+/* The CPU runs the page that was mapped; the tables by now name another. */
 static void step_stale_code(void)
 {
 	u32 addr = SCRATCH_BASE + below(8) * PAGE_SIZE;
@@ -341,7 +341,7 @@ static void step_stale_code(void)
 	}
 }
 
-/* SMEP, and its end */
+/* Ring 1 executes a page of ring 3's: then the host has to turn SMEP off. */
 static void step_kernel_in_user_code(void)
 {
 	flat_machine(false);
@@ -350,7 +350,7 @@ static void step_kernel_in_user_code(void)
 	hazard(go_iret, NULL);
 }
 
-/* On a stack like this, ring 1 may find no way back. */
+/* Ring 1 may find no way back on such a stack. */
 static void step_odd_stack(void)
 {
 	flat_machine(false);
@@ -413,7 +413,7 @@ static void step_far(void)
 	hazard(ways[way], NULL);
 }
 
-/* A descriptor, and at once a use of it */
+/* Load a descriptor, and use it at once. */
 static void step_segment(void)
 {
 	u32 selector = SPARE_SEL(below(4));
@@ -430,7 +430,7 @@ static void step_segment(void)
 		machine.cs = selector;
 		break;
 	case 1:
-		/* With a base of its own, ring 1's handlers lose their way. */
+		/* With another base in SS, ring 1's handlers lose their way. */
 		if (dare())
 			machine.ss = selector;
 		break;
@@ -447,7 +447,7 @@ static void step_segment(void)
 	hazard(go_iret, NULL);
 }
 
-/* A selector in a register, and then no descriptor any more */
+/* A register holds a selector whose descriptor then goes away. */
 static void step_segment_gone(void)
 {
 	u8 *p = kernel_code;
@@ -492,7 +492,7 @@ static void step_int(void)
 	do_int(user ? user_code : kernel_code, user);
 }
 
-/* System calls, above all, onto a stack that is none */
+/* `int n`, system calls among them, onto a stack that is none */
 static void step_user_stack(void)
 {
 	struct ring_call call = { .nr = LHCALL_SET_STACK };
@@ -588,7 +588,7 @@ static void step_pte(void)
 	}
 }
 
-/* Whatever page for a page table: full of entries, or the table itself */
+/* Any page as a page table: one full of entries, or the table itself */
 static void step_pde(void)
 {
 	u32 addr = one_in(2) ? any_mapped() : USER_HEAP + below(0x1000000);
@@ -606,7 +606,7 @@ static void step_pde(void)
 	use_address(any_gva());
 }
 
-/* Another root, or many: as many as make the host throw some away */
+/* A few other roots, or so many that the host throws some away */
 static void step_tops(void)
 {
 	struct ring_call call = { .nr = LHCALL_NEW_PGTABLE };
@@ -615,7 +615,7 @@ static void step_tops(void)
 
 	trace("%u tops", n);
 	for (i = 0; i < n; i++) {
-		/* A 2-level guest's are pages. The rest is none. */
+		/* A 2-level guest's top is a page; what follows it is no top. */
 		at = below(8) * PAGE_SIZE;
 		if (dare())
 			at = any_word();
@@ -657,7 +657,7 @@ static void step_shared_words(void)
 	for (i = 0; i < n; i++) {
 		u32 at = below(sizeof(lguest_data) / 4);
 
-		/* A garbage ring would be the end of most. */
+		/* Most guests would die of a garbage ring. */
 		if (at >= 6 && at < 342 && !dare())
 			at = below(6);
 		trace("word %u", at);
@@ -677,7 +677,7 @@ static void step_ts(void)
 		step_kernel_code();
 }
 
-/* Not the host's, but the Launcher's to survive */
+/* This is for the Launcher to survive, not for the host. */
 static void step_device(void)
 {
 	const struct lguest_device_desc *dev;
@@ -728,7 +728,7 @@ static void map_user(void)
 	user_page(USER_STACK_TOP - PAGE_SIZE, spare_page);
 }
 
-/* The entries that steps change lead to these tables, or to none. */
+/* Have the entries that steps change lead to their tables again, or to none. */
 static void right_tables(void)
 {
 	static pte_t user, stack, scratch[8];

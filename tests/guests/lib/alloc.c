@@ -15,7 +15,7 @@ u32 kernel_end(void)
 
 void alloc_init(void)
 {
-	/* What is below the kernel stays with the Launcher's parameters. */
+	/* Memory below the kernel is left to the Launcher's parameters. */
 	first = kernel_end() / PAGE_SIZE;
 	limit = ram_size() / PAGE_SIZE;
 	hint = first;
@@ -47,7 +47,7 @@ void free_page(void *page)
 		panic("page %u freed, but not taken", pfn);
 	taken[pfn / 32] &= ~(1u << pfn % 32);
 	nr_free++;
-	/* Soon to be used again, while the host still has it mapped. */
+	/* Use it again soon, while the host still has it mapped. */
 	if (pfn < hint)
 		hint = pfn;
 }

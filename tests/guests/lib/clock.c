@@ -88,7 +88,7 @@ void clock_stop(void)
 {
 	period = 0;
 	hcall1(LHCALL_SET_CLOCKEVENT, 0);
-	/* One may have been raised already. */
+	/* An interrupt may have been raised already. */
 	irq_enable();
 	hcall0(LHCALL_SEND_INTERRUPTS);
 	irq_disable();

@@ -11,7 +11,7 @@
 void clock_init(u32 hz);
 /* No ticks for now: an idle guest costs its host nothing. */
 void clock_idle(bool on);
-/* For tests: take the interrupt away, and whatever is still to come of it. */
+/* For tests: take the interrupt away, even one that is pending already. */
 void clock_stop(void);
 u32 clock_ticks(void);
 
@@ -24,7 +24,7 @@ void wallclock(u32 *sec, u32 *nsec);
 u64 wall_ns(void);
 
 /*
- * Measured, not the host's word: good enough to wait by, with no interrupts.
+ * As measured, not as the host says: good enough to wait without interrupts.
  */
 u32 tsc_per_ms(void);
 u64 tsc_after_ms(u32 ms);

@@ -22,10 +22,10 @@ static bool ready;
 static struct virtqueue in_vq, out_vq;
 static char out_bufs[OUT_BUFS][OUT_SIZE];
 static char in_bufs[IN_BUFS][IN_SIZE];
-/* A bit per buffer: ours to fill, and all that there are. */
+/* A bit per buffer: those that are ours to fill, and all. */
 static u32 out_free, out_all;
 
-/* What was typed and not yet asked for. */
+/* What was typed, but not read yet. */
 static char typed[TYPED_SIZE];
 static u32 typed_head, typed_tail;
 static bool interrupted;
@@ -208,7 +208,7 @@ bool console_interrupted(void)
 	bool was = interrupted;
 
 	interrupted = false;
-	/* It also ends what was typed before it. */
+	/* ^C also discards what was typed before it. */
 	if (was)
 		typed_tail = typed_head;
 	irq_restore(flags);

@@ -26,9 +26,10 @@ bool console_interrupted(void);
 bool console_readline(const char *prompt, char *line, size_t size);
 
 /*
- * For tests: the interrupt of the output queue, 0 without a device; which of
- * the two consoles to write to; and to take note of what the Launcher did,
- * for those that handle that interrupt themselves.
+ * For tests: console_output_irq() is the interrupt of the output queue, 0 without
+ * a device. console_use() says which of the two consoles to write to. Tests that
+ * handle that interrupt themselves call console_reclaim() for what the Launcher
+ * has done.
  */
 u32 console_output_irq(void);
 void console_use(bool virtio);

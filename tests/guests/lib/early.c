@@ -33,13 +33,13 @@ u32 early_ram_size(void)
 
 static void early_set(pte_t *table, u32 index, pte_t entry)
 {
-	/* Not a structure copy or loop that becomes a call of memset(). */
+	/* WRITE_ONCE(), lest the compiler make a loop a call of memset() */
 	WRITE_ONCE(table[index], entry);
 }
 
 /*
- * The first BOOT_MAPPED bytes of RAM, once where they are and once behind
- * KERNEL_BASE. The tables are the kernel's for good; it fills in the rest.
+ * Map the first BOOT_MAPPED bytes of RAM, once where they are and once behind
+ * KERNEL_BASE. The kernel keeps these tables, and fills in the rest.
  */
 static u32 early_tables(void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * For code that runs before there are page tables. It lives in files named
- * *early.c, which are linked where they are loaded: it may call nothing
- * outside of them, and reaches the kernel's variables by early().
+ * *early.c, which are linked where they are loaded. It may call nothing outside
+ * of them, and reaches the kernel's variables by early().
  */
 #ifndef GUEST_EARLY_H
 #define GUEST_EARLY_H
@@ -16,10 +16,10 @@ struct boot_regs {
 	u32 cs, ds, es, ss, fs, gs;
 };
 
-/* Linked where it is loaded: everybody else adds KERNEL_BASE, see va(). */
+/* This is linked where it is loaded: all other code adds KERNEL_BASE, see va(). */
 extern struct boot_regs boot_regs;
 
-/* The address of a kernel variable as long as linear is physical. */
+/* The address of a kernel variable while linear addresses are physical */
 #define early(symbol) \
 	((typeof(symbol) *)((u32)&(symbol) - KERNEL_BASE))
 

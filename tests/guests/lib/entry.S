@@ -52,7 +52,7 @@ trap_entry:
 	call	trap
 	addl	$4, %esp
 
-/* Here with the stack pointing at a struct regs, or a new task's first one. */
+/* The stack pointer is at a struct regs here, for a new task its first one. */
 	.globl	trap_exit
 trap_exit:
 	/* From here to the iret, an interrupt would find half of each world. */
@@ -70,9 +70,9 @@ trap_exit:
 	popl	%gs
 	addl	$8, %esp
 	/*
-	 * The CPU won't take IF from an iret at this privilege level: it is
-	 * ours to put it where the host looks. What is between this and the
-	 * iret, the host does not interrupt.
+	 * At this privilege level, an iret does not set the CPU's IF: we have to
+	 * put it where the host looks. From noirq_start to the iret, the host
+	 * does not interrupt us.
 	 */
 	pushl	%eax
 	movl	12(%esp), %eax
@@ -157,7 +157,7 @@ switch_stacks:
 	.globl	try_esp
 try_esp:
 	.long	0
-	/* EFLAGS as a handler got them: what the delivery should clear. */
+	/* EFLAGS as a handler got them, to see what the delivery has cleared */
 	.globl	trap_flags
 trap_flags:
 	.long	0

@@ -5,8 +5,8 @@
 #include "types.h"
 
 /*
- * All of the FPU's registers: load them, have something happen that should
- * not matter to them, store them, compare. For ring 3 as well as ring 1.
+ * All of the FPU's registers. To test, load them, let something happen that should
+ * not change them, store them, and compare. For ring 3 as well as ring 1.
  */
 struct fpu_image {
 	u64 st[8];
@@ -80,7 +80,7 @@ static inline void fpu_store(struct fpu_image *image)
 		     : "memory");
 }
 
-/* How many registers are not as they were. */
+/* How many registers differ */
 static inline u32 fpu_differ(const struct fpu_image *a,
 			     const struct fpu_image *b)
 {

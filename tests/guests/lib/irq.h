@@ -34,7 +34,7 @@ static inline u32 irq_save(void)
 	return flags;
 }
 
-/* The host may have nothing else to stop us for, so ask for what's due. */
+/* Ask for what is pending: the host may have no other reason to stop us. */
 static inline void irq_restore(u32 flags)
 {
 	barrier();
@@ -48,7 +48,7 @@ static inline void irq_enable(void)
 	irq_restore(FLAGS_IF);
 }
 
-/* Sleep until an interrupt; for the caller with interrupts off. */
+/* Sleep until an interrupt. The caller has interrupts off. */
 static inline void irq_wait(void)
 {
 	hcall0(LHCALL_HALT);

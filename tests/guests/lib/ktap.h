@@ -9,10 +9,10 @@ struct ktap_test {
 	void (*run)(void);
 };
 
-/* Runs them all and prints the results; a test fails by what it checks. */
+/* Runs all tests and prints the results. A test fails if one of its checks does. */
 void ktap_run(const struct ktap_test *tests, u32 count);
 
-/* Neither ends the test; the result is whether it held. */
+/* Neither ends the test. They return whether the check held. */
 bool ktap_check(bool ok, const char *file, int line, const char *what);
 bool ktap_check_eq(u32 got, u32 want, const char *file, int line,
 		   const char *what);

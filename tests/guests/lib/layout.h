@@ -8,7 +8,7 @@
 #define PAGE_SIZE	4096
 #define KERNEL_BASE	0xc0000000
 
-/* A window of kernel addresses with page tables but nothing mapped. */
+/* A window of kernel addresses that has page tables, but nothing mapped. */
 #define SCRATCH_BASE	0xe0000000
 #define SCRATCH_SIZE	0x00800000
 

@@ -174,8 +174,8 @@ void top_free(pte_t *top)
 		table = table_of(*pde);
 		*pde = 0;
 		/*
-		 * These pages come back as something else, this one perhaps
-		 * as another top level: the host must know it's empty.
+		 * These pages come back as something else, @top perhaps as
+		 * another top level: the host must know that it's empty.
 		 */
 		pde_call(async_hcall, top, addr);
 		for (i = 0; i < PT_ENTRIES; i++)
@@ -243,6 +243,6 @@ bool copy_from_user(pte_t *top, void *dst, u32 src, u32 len)
 
 bool copy_to_user(pte_t *top, u32 dst, const void *src, u32 len)
 {
-	/* The const goes, but is kept: that direction only reads. */
+	/* The cast drops const, but this direction only reads. */
 	return copy_user(top, (u8 *)src, dst, len, true);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Page tables, 2-level or PAE by the build. The top level is a pte_t array
- * in both cases; what SET_PTE's page tables hang off is called the directory:
+ * Page tables, 2-level or PAE by the build. The top level is a pte_t array in
+ * both cases. The level above the page tables is called the directory: that is
  * the top level itself, or PAE's middle one.
  */
 #ifndef GUEST_PAGING_H
@@ -29,7 +29,7 @@ typedef __u32 pte_t;
 #define PTE_A		0x020u
 #define PTE_D		0x040u
 #define PTE_PSE		0x080u
-/* Ours: the page goes with the table. */
+/* Our own bit: the page is freed with the table. */
 #define PTE_OWNED	0x200u
 
 #define PTE_KERNEL	(PTE_P | PTE_W | PTE_A | PTE_D)
@@ -41,7 +41,7 @@ typedef __u32 pte_t;
 #define PF_P		1
 #define PF_W		2
 #define PF_U		4
-/* Instruction fetch: a CPU with NX on adds it, whatever our tables' kind. */
+/* Instruction fetch: a CPU with NX on adds it, whatever format our tables have. */
 #define PF_I		16
 
 /* What start.S's tables map, and the most RAM we make use of. */
@@ -91,11 +91,11 @@ pte_t *pde_entry(pte_t *top, u32 addr);
 /* Write the entry and tell the host. set_pte() makes the table if need be. */
 void set_pte(pte_t *top, u32 addr, pte_t pte);
 void set_pde(pte_t *top, u32 addr, pte_t pde);
-/* Tell the host alone. */
+/* Tell the host, but write nothing. */
 void tell_pte(pte_t *top, u32 addr, pte_t pte);
 void tell_pde(pte_t *top, u32 addr);
 
-/* set_pte(), but told at the next direct hypercall. */
+/* set_pte(), but the host is told at the next direct hypercall. */
 void set_pte_lazy(pte_t *top, u32 addr, pte_t pte);
 
 /* Address spaces: the kernel part is shared, the user part starts empty. */
@@ -105,7 +105,7 @@ void load_top(pte_t *top);
 void load_top_lazy(pte_t *top);
 pte_t *current_top(void);
 
-/* By the tables, not by the access: false if a page is not there. */
+/* These look into the tables rather than fault: false if a page is not there. */
 bool copy_from_user(pte_t *top, void *dst, u32 src, u32 len);
 bool copy_to_user(pte_t *top, u32 dst, const void *src, u32 len);
 

@@ -28,7 +28,7 @@ void set_gdt(u32 entry, struct desc desc)
 
 void segments_init(void)
 {
-	/* The kernel's came with the guest; DPL 0 is what Linux says here. */
+	/* The kernel's own are there from the start. Linux says DPL 0 here. */
 	set_gdt(KERNEL_CS >> 3, make_desc(0, ~0u, SEG_PRESENT | SEG_CODE));
 	set_gdt(KERNEL_DS >> 3, make_desc(0, ~0u, SEG_PRESENT | SEG_DATA));
 	set_gdt(USER_CS >> 3,

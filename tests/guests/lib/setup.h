@@ -8,9 +8,9 @@
 void kernel_main(void) __noreturn;
 
 /*
- * What a guest is about. Segments, traps, memory and tasks are set up;
+ * Every guest defines this. Segments, traps, memory and tasks are set up then;
  * interrupts are off, every one of them blocked, and output goes to the early
- * console. To return is to power off.
+ * console. A return powers off.
  */
 void guest_main(void);
 

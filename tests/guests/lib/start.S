@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The host enters here: ring 1, flat segments, every linear address the
- * guest-physical one. The registers are kept as they came, for the tests.
+ * The host enters here: in ring 1, with flat segments, every linear address the
+ * guest-physical one. The tests want to see the registers as they were.
  */
 #include "hypercall.h"
 #include "layout.h"
@@ -36,7 +36,7 @@ start:
 
 	call	early_main
 
-	/* early_main() says where the page tables are that lead upstairs. */
+	/* early_main() has returned page tables that have kernel addresses, too. */
 	movl	%eax, %ebx
 	movl	$LHCALL_NEW_PGTABLE, %eax
 	int	$HYPERCALL_VECTOR

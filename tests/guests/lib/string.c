@@ -20,7 +20,7 @@ void *memmove(void *dst, const void *src, size_t len)
 		return memcpy(dst, src, len);
 	while (len--) {
 		*--to = *--from;
-		/* Or the compiler makes this a call of memmove(). */
+		/* Otherwise the compiler makes this a call of memmove(). */
 		barrier();
 	}
 	return dst;

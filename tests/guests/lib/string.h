@@ -20,7 +20,7 @@ size_t strscpy(char *dst, const char *src, size_t size);
 bool parse_u32(const char *s, u32 *value);
 
 /*
- * 64 by 32 bits: the compiler would call a library for the operators.
+ * Divides 64 bits by 32: for the operators, the compiler would call a library.
  */
 static inline u64 div_u64_rem(u64 n, u32 base, u32 *rem)
 {

@@ -12,10 +12,10 @@
 static u8 stacks[MAX_TASKS][KSTACK_SIZE] __aligned(KSTACK_SIZE);
 static struct task tasks[MAX_TASKS];
 static struct task *current = &tasks[0];
-/* Whose values are in the FPU's registers. */
+/* The task whose values are in the FPU's registers. */
 static struct task *fpu_owner;
 static bool ts;
-/* What task 0 waits for; until then, it has no use for the CPU. */
+/* The task that task 0 waits for. Until that ends, task 0 needs no CPU. */
 static struct task *awaited;
 
 struct task *current_task(void)
@@ -23,7 +23,7 @@ struct task *current_task(void)
 	return current;
 }
 
-/* Where programs begin: sys_exit() if entry() returns. */
+/* Where entry() returns to, if it does: code that exits. */
 static u32 user_return(void)
 {
 	return USER_STACK_TOP - 64;
@@ -44,7 +44,7 @@ void fpu_forget(void)
 	hcall0(LHCALL_FLUSH_ASYNC);
 }
 
-/* Ring 3 met TS: now it is the time to change the FPU's registers over. */
+/* Ring 3 met TS: only now switch the FPU's registers. */
 static void fpu_take(void)
 {
 	static const u32 mxcsr = 0x1f80;
@@ -111,7 +111,7 @@ void task_yield(void)
 
 void task_preempt(void)
 {
-	/* Without ring 3 in it, there would be nothing to preempt. */
+	/* Called for an interrupt of ring 3; ring 1 is not preempted. */
 	switch_to(next_task());
 }
 

@@ -40,9 +40,9 @@ struct task {
 
 void task_init(void);
 
-/* In ring 3, and its parameters: void entry(u32 arg). */
+/* A new task, which calls entry(arg) in ring 3. */
 struct task *task_new(void (*entry)(u32 arg), u32 arg);
-/* Until it ends; then it's gone. */
+/* Waits until it ends, and frees it. */
 void task_wait(struct task *task, struct task_end *end);
 /* Both of these in one. */
 void task_run(void (*entry)(u32 arg), u32 arg, struct task_end *end);
@@ -57,7 +57,7 @@ bool task_trap(struct regs *regs, const struct trap_info *info);
 /* A fresh page of the task's own at @addr; false if there is no memory. */
 bool task_map(struct task *task, u32 addr, u32 flags);
 
-/* With interrupts off: the host's TS follows who owns the FPU's registers. */
+/* No task owns the FPU's registers any more. The caller has interrupts off. */
 void fpu_forget(void);
 
 #endif /* GUEST_TASK_H */

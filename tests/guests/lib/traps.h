@@ -31,7 +31,7 @@ struct regs {
 	u32 esp, ss;
 };
 
-/* A trap that was not fatal. The stack pointer is the handler's frame's. */
+/* A trap that was not fatal. If it came from ring 1, esp is the frame's end. */
 struct trap_info {
 	struct regs regs;
 	u32 cr2;
@@ -40,7 +40,7 @@ struct trap_info {
 	u32 irq_enabled;
 };
 
-/* True if that was all that needed doing; false for the default action. */
+/* Returns true if nothing is left to do, false for the default action. */
 typedef bool trap_hook_fn(struct regs *regs);
 
 static inline bool from_user(const struct regs *regs)
@@ -49,24 +49,24 @@ static inline bool from_user(const struct regs *regs)
 }
 
 void traps_init(void);
-/* Put @hook before what usually happens at @vector, NULL to end that. */
+/* Call @hook before what usually happens at @vector; NULL ends that. */
 void trap_hook(u32 vector, trap_hook_fn *hook);
 
-/* The default stub and any other handler, by the gate's type and DPL. */
+/* Make a gate of this type and DPL, to the default stub or to any handler. */
 void set_gate(u32 vector, u32 type, u32 dpl);
 void set_gate_to(u32 vector, void (*handler)(void), u32 type, u32 dpl);
 void clear_gate(u32 vector);
 
 /*
- * Call @fn. If it traps, come back at once, true, with interrupts as they
- * were at the trap, and *@info filled in.
+ * Call @fn. If it traps, return true at once, with interrupts as they were at
+ * the trap, and *@info filled in.
  */
 bool try_call(void (*fn)(void *arg), void *arg, struct trap_info *info);
 
 void print_regs(const struct regs *regs, u32 cr2);
 void panic(const char *fmt, ...) __noreturn __printf(1, 2);
 
-/* entry.S, and what only it and traps.c use of each other. */
+/* What entry.S defines, and what only it and traps.c use of each other. */
 void trap_exit(void);
 void switch_stacks(u32 *save, u32 load);
 u32 noirq_spin(u64 until);

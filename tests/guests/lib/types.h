@@ -35,7 +35,7 @@ static inline void barrier(void)
 	asm volatile("" : : : "memory");
 }
 
-/* The Launcher serves devices on other CPUs: order what it reads and we do. */
+/* The Launcher serves devices on other CPUs: it must see our accesses in order. */
 static inline void mb(void)
 {
 	asm volatile("lock; addl $0, (%%esp)" : : : "memory");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For ring 3. It lives in files named *-user.c, which are linked at USER_BASE
- * and may call nothing outside of them.
+ * For programs in ring 3. They live in files named *-user.c, which are linked at
+ * USER_BASE and may call nothing outside of them.
  */
 #ifndef GUEST_USER_H
 #define GUEST_USER_H

@@ -36,7 +36,7 @@ static void set_status(struct lguest_device_desc *dev, u8 status)
 	hcall1(LHCALL_NOTIFY, pa(dev));
 }
 
-/* What the driver accepts, behind what it is offered */
+/* The features that the driver accepts follow those that it is offered. */
 static u8 *accepted(struct lguest_device_desc *dev)
 {
 	return dev->config + dev->num_vq * sizeof(struct lguest_vqconfig) +
@@ -89,8 +89,8 @@ bool virtio_queue(struct lguest_device_desc *dev, u32 index,
 void virtio_start(struct lguest_device_desc *dev)
 {
 	/*
-	 * One notification for all of it: Launchers take the first status
-	 * that's not 0 for the start, and a second one for a mistake.
+	 * Notify only once: Launchers take the first status that's not 0 for
+	 * the start, and a second one for a mistake.
 	 */
 	set_status(dev, STATUS_ACKNOWLEDGE | STATUS_DRIVER | STATUS_DRIVER_OK);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The lguest bus and its legacy virtqueues, as much of them as a small guest
- * needs: no features.
+ * needs.
  */
 #ifndef GUEST_VIRTIO_H
 #define GUEST_VIRTIO_H
@@ -59,13 +59,13 @@ void virtio_reset(struct lguest_device_desc *dev);
 void virtio_accept(struct lguest_device_desc *dev, u32 feature);
 bool virtio_queue(struct lguest_device_desc *dev, u32 index,
 		  struct virtqueue *vq);
-/* The Launcher begins to serve the queues. */
+/* Lets the Launcher begin to serve the queues. */
 void virtio_start(struct lguest_device_desc *dev);
 
-/* Offer a buffer; its descriptor is the caller's to keep track of. */
+/* Offer a buffer. The caller keeps track of descriptors. */
 void vq_add(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
 	    u16 flags);
-/* The same in two steps, for more: with NEXT, the next descriptor follows. */
+/* The same in two steps, for a chain: with NEXT, the next descriptor follows. */
 void vq_describe(struct virtqueue *vq, u16 desc, const void *buf, u32 len,
 		 u16 flags);
 void vq_offer(struct virtqueue *vq, u16 desc);

@@ -10,7 +10,7 @@
 #define BOOT_RAMDISK_IMAGE	0x218
 #define BOOT_E820_SIZE		0x2d8
 
-#define FIXED		0xffe00000U	/* of a guest's fixed mappings */
+#define FIXED		0xffe00000U	/* a guest's fixed mappings */
 #define FIXED_TABLE	0x10000
 
 static void init_at(struct guest *g, u32 kernel)
@@ -41,7 +41,7 @@ static u32 at(struct guest *g, u32 gva)
 	return val;
 }
 
-/* The guest touches an address; what the shadow has then is what is at gpa. */
+/* The guest touches an address. The shadow must lead to what is at gpa. */
 static void touch(struct guest *g, u32 gva, u32 gpa)
 {
 	u32 error_code = LG_PF_WRITE;
@@ -96,7 +96,7 @@ static void is_where_nothing_else_is(struct kunit *test)
 
 	guest_put32(g, BOOT_RAMDISK_IMAGE, c->initrd);
 	guest_put(g, BOOT_E820_SIZE, &c->ram, sizeof(c->ram));
-	/* It need not be empty. */
+	/* The memory for the table need not be empty. */
 	for (gpa = c->top - PAGE_SIZE; gpa < c->top + PAGE_SIZE; gpa += 4)
 		guest_put32(g, gpa, 0x5555);
 	init_at(g, c->kernel ?: KERNEL);
@@ -231,7 +231,7 @@ static void until_the_guest_has_its_own(struct kunit *test)
 
 	init(g);
 	touch(g, KERNEL + FREE, FREE);
-	/* It is no news to be told of what is in use. */
+	/* The guest names the table that is in use: that changes nothing. */
 	boot = pgdir(g);
 	guest_hypercall(g, NEW_PGTABLE, boot, 0, 0);
 	touch(g, FREE, FREE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest or its Launcher can make long, others need not wait for: how much is
- * done with a lock held, or without others being offered the CPU.
+ * A guest or its Launcher can make some work long, but others need not wait for it:
+ * how much we do with a lock held, or before we offer others the CPU.
  */
 #include <kunit/test.h>
 #include <linux/mman.h>
@@ -13,13 +13,14 @@
 
 #define PAGE	(FREE + 0x3000)
 #define NEXT	(PAGE + PAGE_SIZE)
-/* Leaves in which each entry maps PAGE, and at what address they begin */
+/* Each entry of so many leaves maps PAGE */
 #define LEAVES	48
 #define MANY	(LEAVES * LG_TABLE_ENTRIES)
-/* So many pages from PAGE on that few entries map each of them */
+/* So many pages, from PAGE on, that only a few entries map each */
 #define SEVERAL	50
+/* The address at which the leaves begin */
 #define FIRST	0U
-/* What may be done at once */
+/* How much we may do at once */
 #define AT_ONCE	1024
 #define ROOTS	300
 
@@ -39,8 +40,8 @@ static void touch(struct guest *g, u32 gva)
 }
 
 /*
- * A guest that maps a page, or some in turn, wherever it can: one table, to which all
- * of its directory leads.
+ * The guest maps a page, or some in turn, wherever it can: all of its directory
+ * leads to one table.
  */
 static void map_in_turn(struct guest *g, unsigned int pages)
 {
@@ -138,7 +139,7 @@ static void zap_several_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mapped(g, LG_PTE_PRESENT), 0);
 }
 
-/* Who must not sleep lets go of the lock as well. */
+/* A caller that must not sleep lets go of the lock as well. */
 static void zap_without_sleep(struct kunit *test)
 {
 	struct mmu_notifier_range range;
@@ -156,7 +157,7 @@ static void zap_without_sleep(struct kunit *test)
 	mmu_notifier_invalidate_range_end(&range);
 }
 
-/* While that goes on, the guest does not add to it. */
+/* While we zap, the guest must not add more. */
 static struct guest *adder;
 static unsigned int added;
 
@@ -164,11 +165,11 @@ static void add_another(void)
 {
 	u32 gva = address(0);
 
-	/* One that is gone already, by a call that wants none of the host's faults */
+	/* An address already zapped, by a call that does without host faults */
 	fake_host.resched = NULL;
 	if (guest_shadow(adder, gva))
 		gva = address(MANY - 1);
-	/* Should that wait for the change to end, it never would. */
+	/* If the call waited for the invalidation's end, that would never come. */
 	sigaddset(&current->pending.signal, SIGKILL);
 	set_thread_flag(TIF_SIGPENDING);
 	lg_set_pte(adder->lg, TOP, gva, PAGE | P | W | U | A | D);
@@ -193,7 +194,7 @@ static void zap_while_the_guest_adds(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* The process ends, with the file open elsewhere. */
+/* The process ends, but the file is open elsewhere. */
 static void zap_all(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -229,11 +230,11 @@ static void age_one_page(struct kunit *test)
 		old = now;
 	}
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_test_young(g->mm, page));
-	/* And nothing has become of the entries but that. */
+	/* Nothing else has become of the entries. */
 	KUNIT_EXPECT_EQ(test, mapped(g, LG_PTE_PRESENT), MANY);
 }
 
-/* The bound is for all of a range, as of a huge page. */
+/* The bound is for the whole range, such as a huge page. */
 static void age_all(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -245,7 +246,7 @@ static void age_all(struct kunit *test)
 	KUNIT_EXPECT_LE(test, MANY - mapped(g, LG_PTE_ACCESSED), AT_ONCE);
 }
 
-/* Pages that are allocated at one offer of the CPU, and at the next */
+/* Pages allocated at the last offer of the CPU; most freed up to the next */
 static unsigned int allocated, most_freed;
 
 static void count_freed(void)
@@ -262,7 +263,7 @@ static void count_frees_from_here(void)
 	fake_host.resched = count_freed;
 }
 
-/* A leaf is two, a root without leaves some more. */
+/* A leaf has two pages, a root without leaves some more. */
 static void expect_few_freed(struct guest *g)
 {
 	count_freed();
@@ -286,7 +287,7 @@ static void make_roots(struct guest *g)
 {
 	unsigned int i;
 
-	/* As a table, whatever there is will do: it is not walked. */
+	/* Nobody walks these tables, so they need not be any. */
 	for (i = 0; i < ROOTS; i++) {
 		struct lg_root *root = lg_alloc_root(g->lg, END + i * PAGE_SIZE);
 
@@ -301,17 +302,17 @@ static void free_all(struct kunit *test)
 	map_many(g);
 	make_roots(g);
 	count_frees_from_here();
-	/* The address space is what the guest is freed after, as a rule. */
+	/* As a rule, the guest is freed after the address space. */
 	mmu_notifier_unregister(&g->lg->mmu.notifier, g->mm);
 	lg_free_tables(g->lg);
 	expect_few_freed(g);
-	/* For what is left of the guest to be freed in the usual way */
+	/* The rest of the guest will be freed in the usual way. */
 	KUNIT_ASSERT_EQ(test, 0, mmu_notifier_register(&g->lg->mmu.notifier,
 						       g->mm));
 	memset(g->lg->mmu.kernel_pd, 0, sizeof(g->lg->mmu.kernel_pd));
 }
 
-/* Of a flush of everything: each leaf is compared. */
+/* A flush of everything compares each leaf. */
 static void flush(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -326,7 +327,7 @@ static void flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mapped(g, LG_PTE_PRESENT), MANY);
 }
 
-/* A kernel that does not begin with a directory of ours: each root has its own. */
+/* This kernel does not begin with a directory of ours: each root has its own. */
 #define ODD_KERNEL	0xd0000000U
 
 static int start_odd(struct kunit *test)
@@ -349,7 +350,7 @@ static void changes_of_all_roots(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* All that have one directory of the guest's */
+/* A directory of the guest's changes in all roots that have it. */
 static void change_of_a_directory(struct kunit *test)
 {
 	struct guest *g = test->priv;

@@ -5,7 +5,7 @@
 
 #include "lib/guest.h"
 
-#define FAR_AWAY	0xffffffff	/* 4.3 s; all that a word can say */
+#define FAR_AWAY	0xffffffff	/* 4.3 s, the most that a word can say */
 
 static void set_clock(struct guest *g, u32 ns)
 {
@@ -13,7 +13,7 @@ static void set_clock(struct guest *g, u32 ns)
 	EXPECT_ALIVE(g);
 }
 
-/* Raising it wakes whoever waits, so that this ends before the time is over. */
+/* The irq wakes whoever waits, so this wait ends before its time is over. */
 static bool ticks(struct guest *g)
 {
 	return wait_event_timeout(g->lg->wait, g->lg->irqs_pending & BIT(0),
@@ -63,7 +63,7 @@ static void set_for_never(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
 }
 
-/* A tick that has been is not taken back. */
+/* It does not take back a tick that has been. */
 static void too_late_for_never(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -101,7 +101,7 @@ static void set_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
 }
 
-/* KASAN would see a timer that goes off in what was the guest. */
+/* KASAN would see a timer that goes off in the freed guest. */
 static void guest_goes_first(struct kunit *test)
 {
 	struct guest *g = test->priv;

@@ -43,7 +43,7 @@ static void stop(struct kunit *test)
 	guest_free(test);
 }
 
-/* Run it until it notifies, which it must, and return what. */
+/* Run the guest until it notifies, which it must. Returns the address. */
 static u32 run(struct guest *g)
 {
 	KUNIT_EXPECT_EQ(g->test, lg_run(g->lg), 0);
@@ -54,7 +54,7 @@ static u32 run(struct guest *g)
 	return g->lg->pending.addr;
 }
 
-/* A hypercall made before a signal came, say, is done before the guest goes on. */
+/* The guest does not go on before its hypercall is done, even after a signal. */
 static void hypercall_comes_first(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -93,7 +93,7 @@ static void time_is_the_guests(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, irqs_disabled());
 }
 
-/* Three times out for the host alone: the run goes on. */
+/* After three exits for the host alone, the run goes on. */
 static void notify_at_last(struct lguest *lg)
 {
 	if (lg->vcpu->entered == 4)
@@ -133,7 +133,7 @@ static void dies_of_an_irq(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ENOENT);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
 	EXPECT_REASON(g, "no stack at ss:esp 69:0x1ff4 for the handler at 0xc0100010");
-	/* Its last hypercall is not done any more. */
+	/* We do not do its last hypercall any more. */
 	g->lg->regs->eax = NOTIFY;
 	g->lg->hcall_pending = true;
 	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ENOENT);
@@ -165,7 +165,7 @@ static void work_is_let_through(struct kunit *test)
 	set_thread_flag(TIF_NOTIFY_RESUME);
 	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTARTNOINTR);
 	KUNIT_EXPECT_TRUE(test, signal_pending(current));
-	/* A signal counts for more: the handler is to be run. */
+	/* A signal takes precedence: its handler must run. */
 	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ERESTARTSYS);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
 	clear_thread_flag(TIF_SIGPENDING);
@@ -173,7 +173,7 @@ static void work_is_let_through(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, run(g), KERNEL + CODE);
 }
 
-/* Next, what comes when the irqs are delivered, but the guest not entered. */
+/* Next, things that come between the delivery of irqs and the entry. */
 static void irq_comes_late(struct lguest *lg)
 {
 	lg->vcpu->prepare = NULL;
@@ -189,7 +189,7 @@ static void late_irq(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
 }
 
-/* One that may not be delivered does not keep the guest out. */
+/* An irq that may not be delivered does not keep the guest out. */
 static void late_irq_that_waits(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -200,7 +200,7 @@ static void late_irq_that_waits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, BIT(1));
 }
 
-/* Nor does it wait for a tick once the guest unblocks it, and then makes a call. */
+/* Once the guest unblocks it and makes a call, it does not wait for a tick. */
 static struct guest *unblocker;
 
 static void unblock_and_call(struct lguest *lg)
@@ -276,8 +276,8 @@ static void late_need_of_the_cpu(struct kunit *test)
 }
 
 /*
- * Irqs that have no end: trap gates, so that each interrupts the handler of the one
- * before; and all are raised again whenever one is delivered.
+ * Irqs without end. With trap gates, each interrupts the handler of the one before;
+ * and whenever one is delivered, all are raised again.
  */
 #define ENOUGH	600
 
@@ -311,14 +311,14 @@ static void irqs_without_end(struct kunit *test)
 	KUNIT_EXPECT_LE(test, delivered, 40 + LG_IRQS);
 	KUNIT_EXPECT_GE(test, fake_host.rescheds, 1);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
-	/* Those that are left are not forgotten. */
+	/* The irqs that are left are not forgotten. */
 	KUNIT_EXPECT_TRUE(test, lg_irqs_are_new(g->lg));
 	clear_thread_flag(TIF_SIGPENDING);
 	g->lg->irqs_pending = BIT(2);
 	KUNIT_EXPECT_EQ(test, run(g), HANDLER(2));
 }
 
-/* A full ring, and then a direct call: all load one entry, so the last shows. */
+/* A full ring and a direct call all load one entry: it shows which was the last. */
 #define ENTRY	20
 #define CALLS	LG_RING_ENTRIES
 
@@ -378,7 +378,7 @@ static void others_come_between_calls(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
 }
 
-/* The same, with the guest come out for it */
+/* The same, but the guest comes out for the call. */
 static void call_when_cpu_is_wanted(struct lguest *lg)
 {
 	if (lg->vcpu->entered > 1) {
@@ -400,7 +400,7 @@ static void calls_are_done_before_it_goes_on(struct kunit *test)
 	done = 0;
 	g->lg->vcpu->run = call_when_cpu_is_wanted;
 	KUNIT_EXPECT_EQ(test, run(g), CALLS + 1);
-	/* One as it comes out, one as the loop begins anew */
+	/* One when the guest comes out, one when the loop begins anew */
 	KUNIT_EXPECT_EQ(test, done, 2);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 2);
 }
@@ -411,7 +411,7 @@ static int set_true(void *flag)
 	return 0;
 }
 
-/* A guest that never asks for anything, for some seconds */
+/* For some seconds, the guest never asks for anything. */
 static void notify_if_others_ran(struct lguest *lg)
 {
 	bool ran = READ_ONCE(*(bool *)lg->vcpu->data);
@@ -423,7 +423,7 @@ static void notify_if_others_ran(struct lguest *lg)
 
 static void others_have_their_turn(struct kunit *test)
 {
-	static bool ran;	/* The other may come when the test is over. */
+	static bool ran;	/* The other thread may come after the test. */
 	struct guest *g = test->priv;
 	struct task_struct *other;
 
@@ -435,7 +435,7 @@ static void others_have_their_turn(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, run(g), true);
 }
 
-/* The time, as the guest finds it when it goes in, and then no more of it */
+/* Check what time the guest finds on an entry, and clear that. */
 static void take_time(struct lguest *lg)
 {
 	struct guest *g = lg->vcpu->data;
@@ -448,7 +448,7 @@ static void take_time(struct lguest *lg)
 		notify(lg, time);
 }
 
-/* Time is written for a guest that others had the CPU from, and for no other. */
+/* The time is written after others had the CPU, and only then. */
 static void time_after_it_was_away(struct kunit *test)
 {
 	struct guest *g = test->priv;

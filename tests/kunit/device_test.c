@@ -76,7 +76,7 @@ static void close_lets_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_cpu_allocated, 0);
 }
 
-/* Whoever closes it last, and even if the guest's task is no more */
+/* Anyone may close it last, even after the guest's task has ended. */
 static void close_of_anothers_guest(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -87,7 +87,7 @@ static void close_of_anothers_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, device_write(g, LHREQ_IRQ, 1), 0);
 }
 
-/* What was opened with some credentials makes no guest of others' memory. */
+/* A file opened with other credentials makes no guest of our memory. */
 static void initialize_with_other_credentials(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -114,7 +114,7 @@ static void before_there_is_a_guest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, device_read_word(g), -EINVAL);
 }
 
-/* With credentials that nobody else has, so that who holds them can be counted */
+/* Nobody else has these credentials, so we can count who holds them. */
 static ssize_t create_and_destroy(struct guest *g)
 {
 	const struct cred *cred = current_cred();
@@ -129,8 +129,8 @@ static ssize_t create_and_destroy(struct guest *g)
 }
 
 /*
- * The file may be the last to know of the address space and the credentials, and must
- * not forget.
+ * The file must keep the address space and the credentials: it may be the last to
+ * hold them.
  */
 static void holds_what_it_belongs_to(struct kunit *test)
 {
@@ -151,7 +151,7 @@ static void opened_by_no_process(struct kunit *test)
 	struct guest *g = test->priv;
 	struct file *other;
 
-	/* As the test opens it, but for the memory */
+	/* As the test opens it, but without memory */
 	other = device_open(g);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(other));
 	kthread_unuse_mm(g->mm);
@@ -161,7 +161,7 @@ static void opened_by_no_process(struct kunit *test)
 	__fput_sync(other);
 }
 
-/* A thread of io_uring's: it has the memory and the credentials of who asked it. */
+/* A thread of io_uring's has the memory and the credentials of who asked it. */
 static void written_by_io_uring(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -202,7 +202,7 @@ static void initialize_is_interrupted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, initialize(g), 3 * WORD);
 }
 
-/* The offset is the vCPU, and there is but one. */
+/* The offset is the vCPU, and there is only one. */
 static void other_vcpus(struct kunit *test)
 {
 	static const unsigned long irq[] = { LHREQ_IRQ, 1 };

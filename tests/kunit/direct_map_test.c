@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the switcher may go by: pages that the shadow has at kernel_address. */
+/* What the switcher may rely on: pages that the shadow maps at kernel_address. */
 #include <kunit/test.h>
 
 #include "../../guest/tables.h"
@@ -10,7 +10,7 @@
 
 KUNIT_ARRAY_PARAM(format, formats, describe_format);
 
-/* The way to the entry for GVA */
+/* The tables on the way to the pte for GVA */
 static unsigned int tables_of(bool pae, u32 *tables)
 {
 	unsigned int count = 0;
@@ -33,7 +33,7 @@ static void expect_known(struct guest *g, bool pae, bool known)
 				    "%#x", tables[i]);
 }
 
-/* As its kernel does when it looks at its tables */
+/* The guest's kernel does so when it looks at its tables. */
 static void touch_tables(struct guest *g, bool pae)
 {
 	u32 tables[3];
@@ -81,7 +81,7 @@ static void learns_by_a_fault(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* A directory's entry, in the format that the switcher compares with */
+/* What we know of a page has the format of a pde, for the switcher to compare. */
 static void says_what_is_compared(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -106,7 +106,7 @@ static void follows_the_table_in_use(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* An entry that goes away is one that the switcher will miss. */
+/* If an spte goes away, the switcher's read just faults. */
 static void what_goes_away_is_no_matter(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -134,7 +134,7 @@ static const struct change_case change_cases[] = {
 	{ "the same page", KERNEL + USER_TABLE, USER_TABLE, true },
 	{ "its user's", USER_TABLE, FREE, true },
 	{ "another", KERNEL + FREE, USER_TABLE, true },
-	/* The same place among those that are remembered */
+	/* A page with the same place among those that we remember */
 	{ "one further on", KERNEL + USER_TABLE + LG_DIRECT_MAP_PAGES * PAGE_SIZE, FREE,
 	  true },
 };
@@ -167,14 +167,14 @@ static void another_page_comes_there(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->walk_updates,
 			updates + c->forgotten);
 
-	/* And it does not come back as long as that is so. */
+	/* It does not come back as long as that is so. */
 	miss(g, LG_PF_USER);
 	KUNIT_EXPECT_EQ(test, lg_direct_map_known(g->lg, USER_TABLE),
 			!c->forgotten);
 	EXPECT_ALIVE(g);
 }
 
-/* Of two pages with the same place, the last one is remembered. */
+/* We remember the last of two pages that have the same place. */
 static void one_takes_the_place_of_another(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -186,7 +186,7 @@ static void one_takes_the_place_of_another(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lg_direct_map_known(g->lg, USER_TABLE));
 }
 
-/* What would be beyond 4 GiB is not at the beginning. */
+/* An address beyond 4 GiB does not wrap around. */
 static void addresses_end(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -198,7 +198,7 @@ static void addresses_end(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, lg_direct_map_shadowed(g->lg, TOP));
 }
 
-/* It is all about the kernel's tables; before there are any, nothing is. */
+/* Before the guest has tables, there is nothing to learn. */
 static void nothing_without_tables(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -209,7 +209,7 @@ static void nothing_without_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->walk_updates, 0);
 }
 
-/* Words of the switcher's may not be in two pages. */
+/* The words that the switcher uses must be in one page. */
 static void data_is_in_one_page(struct kunit *test)
 {
 	struct guest *g = test->priv;

@@ -86,7 +86,7 @@ static void instruction(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* ins and outs: edi or esi from the start of FREE, ecx at 3 */
+/* ins and outs, with cx at 3 */
 struct string_case {
 	const char *name;
 	u8 code[4];
@@ -152,7 +152,7 @@ static void string_instruction(struct kunit *test)
 	if (!c->input)
 		return;
 
-	/* Just those bytes */
+	/* Just those bytes have changed. */
 	for (i = 0; i < 128; i++) {
 		int from = c->down ? 64 - (int)(rounds - 1) * c->size : 64;
 		bool inside = i >= from && i < from + rounds * c->size;
@@ -189,7 +189,7 @@ static void ins_where_nothing_is(struct kunit *test)
 	before = *regs;
 	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
 	KUNIT_EXPECT_EQ(test, memcmp(regs, &before, sizeof(before)), 0);
-	/* Nor where it may not write */
+	/* Nor does it write where it may not. */
 	guest_put32(g, KERNEL_TABLE + FREE / PAGE_SIZE * 4, FREE | P);
 	regs->edi = KERNEL + FREE;
 	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
@@ -197,7 +197,7 @@ static void ins_where_nothing_is(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* es:edi and cs:eip are in their segments. */
+/* es:edi and cs:eip are relative to their segments' bases. */
 static void segments_have_bases(struct kunit *test)
 {
 	static const u8 code[] = { 0x6d };
@@ -232,7 +232,7 @@ static void code_over_two_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + PAGE_SIZE + 2);
 	KUNIT_EXPECT_EQ(test, regs->eax, 0xffffffff);
 
-	/* A second page that is not there is the guest's own fault. */
+	/* If the second page is not there, that is the guest's own fault. */
 	guest_put32(g, KERNEL_TABLE + (CODE / PAGE_SIZE + 1) * 4, 0);
 	regs->eip = KERNEL + CODE + PAGE_SIZE - 1;
 	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
@@ -289,7 +289,7 @@ static void vmcall(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* In both rings; and only where the CPU does not do it itself */
+/* Emulated in both rings, but only if the CPU does not do it itself */
 static void rdtsc(struct kunit *test)
 {
 	static const u8 code[] = { 0x0f, 0x31 }, other[] = { 0x0f, 0x32 };

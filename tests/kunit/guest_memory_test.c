@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the host reads and writes of the guest */
+/* What the host reads and writes in a guest's memory */
 #include <kunit/test.h>
 #include <linux/mman.h>
 #include <linux/syscalls.h>
@@ -52,7 +52,7 @@ static void only_memory(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, g->lg->reason, c->reason);
 	memset(buf, 0xa5, c->len);
 	KUNIT_EXPECT_EQ(test, lg_read(g->lg, c->gpa, buf, c->len), good);
-	/* No caller sees what it had there itself. */
+	/* On failure, no caller sees what its buffer held before. */
 	if (c->len)
 		KUNIT_EXPECT_PTR_EQ(test, memchr_inv(buf, good ? 0x5a : 0,
 						     c->len), NULL);
@@ -89,7 +89,7 @@ static void entries(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* Of four that are asked for, one is as it was, and one but for its NX. */
+/* We ask for four entries. One is as it was, one differs only in NX. */
 static void entries_compared(struct kunit *test)
 {
 	const unsigned long all = BIT(0) | BIT(1) | BIT(62) | BIT(63);
@@ -118,7 +118,7 @@ static void entries_compared(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* So many are asked for that all are compared, and some that are not differ. */
+/* For so many entries, all are compared: those not asked for may differ. */
 static void all_entries_compared(struct kunit *test)
 {
 	const unsigned long all = ~(BIT(5) | BIT(62));
@@ -197,7 +197,7 @@ static void memory_that_is_gone_for_a_write(struct kunit *test)
 	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
 }
 
-/* Pages that follow each other in the guest's eyes need not do so in memory. */
+/* Pages next to each other in linear addresses need not be so in memory. */
 static void linear_over_pages(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -226,7 +226,7 @@ static void linear_over_pages(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* As the guest would fault; that is no reason to end it. */
+/* The guest would fault there; that is no reason to end it. */
 static void linear_where_nothing_is(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -275,7 +275,7 @@ static void linear_wraps(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* The host does not use a page without marking it. */
+/* The host does not use a page unless it can mark the entry accessed. */
 static void linear_by_read_only_table(struct kunit *test)
 {
 	struct guest *g = test->priv;

@@ -78,7 +78,7 @@ static void bad_entries(struct kunit *test)
 	paging_start(g, c->pae);
 	paging_map(g, GVA, PAGE | P | W | U);
 
-	/* Nothing that is not present is bad. */
+	/* An entry that is not present is not bad. */
 	put_bad(g, c, c->entry & ~P);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, GVA, 0), LG_FAULT_GUEST);
 	if (c->level == 2)
@@ -122,14 +122,14 @@ static void page_directory_that_is_gone(struct kunit *test)
 	EXPECT_REASON(g, "guest memory at 0x38000 is gone: the Launcher took it away");
 }
 
-/* Their bits can't be set. */
+/* In read-only tables, the host can't set accessed and dirty bits. */
 static void read_only_tables(struct guest *g, u32 gpa)
 {
 	paging_start(g, false);
 	paging_map(g, GVA, PAGE | P | W | U);
 	KUNIT_ASSERT_EQ(g->test, 0, sys_mprotect(g->memory + gpa, PAGE_SIZE,
 						 PROT_READ));
-	/* As long as there is nothing to set, that is well. */
+	/* That does no harm as long as there is nothing to set. */
 	KUNIT_EXPECT_EQ(g->test, paging_touch(g, GVA + PAGE_SIZE, 0),
 			LG_FAULT_GUEST);
 	EXPECT_ALIVE(g);
@@ -153,7 +153,7 @@ static void read_only_table(struct kunit *test)
 	EXPECT_REASON(g, "guest memory at 0x4048 is gone: the Launcher took it away");
 }
 
-/* The first table handed over: two entries of 4 bytes of it, by their places */
+/* The first table handed over, and which of its words lead to the kernel */
 struct first_case {
 	const char *name;
 	u32 cr3;
@@ -170,7 +170,7 @@ static const struct first_case first_cases[] = {
 	{ "2-level", 0x10000, 0x3003, 0, 0, false, "" },
 	{ "PAE", 0x10000, 0, 0x3001, 0, true, "" },
 	{ "PAE in a page", 0x10020, 0, 0x3001, 0, true, "" },
-	/* Then what PAE would have there is the mapping of some user's page. */
+	/* What would be PAE's entry maps a page of some user's. */
 	{ "2-level and user", 0x10000, 0x3003, 0x4067, 0, false, "" },
 	{ "PAE, and what is behind it", 0x10000, 0x3001 | PSE, 0x3001, 0, true,
 	  "" },

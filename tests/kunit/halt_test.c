@@ -48,7 +48,7 @@ static void schedule_event(struct guest *g, struct event *event, int irq,
 	schedule_delayed_work(&event->work, ticks);
 }
 
-/* Should nothing else wake it, this is the end of the test, and a failure. */
+/* If nothing else wakes the guest, this ends the test, which is a failure. */
 static struct event alarm;
 
 static int start(struct kunit *test)
@@ -71,7 +71,7 @@ static void stop(struct kunit *test)
 	guest_free(test);
 }
 
-/* Run it to where it is when it has woken. */
+/* Run the guest. Returns the eip at which it has woken. */
 static u32 run(struct guest *g)
 {
 	KUNIT_EXPECT_EQ(g->test, lg_run(g->lg), 0);
@@ -132,7 +132,7 @@ static void signal_ends_the_sleep(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, g->lg->halted);
 	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->loaded);
 
-	/* And the next call sleeps on. */
+	/* The next call sleeps on. */
 	schedule_event(g, &event, 1, 2);
 	KUNIT_EXPECT_EQ(test, run(g), HANDLER(1));
 	flush_delayed_work(&event.work);

@@ -16,7 +16,7 @@
 #define STACK_ENTRY	20
 #define STACK_SELECTOR	(STACK_ENTRY * 8 | LG_KERNEL_RPL)
 
-/* SDM volume 3, section 3.5, table 3-2, and with bit 4 segments */
+/* SDM volume 3, section 3.5, table 3-2; those with bit 4 are segments. */
 static const u32 gate_types[] = {
 	0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a,
 	0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0x12, 0x1a, 0x1e, 0x1f,
@@ -66,7 +66,7 @@ static void load_idt_entry(struct kunit *test)
 	for (dpl = 0; dpl <= 3; dpl++) {
 		u32 high = GATE_HIGH & ~0xff00;
 
-		/* Of one that is not present, nothing counts. */
+		/* Nothing counts of a gate that is not present. */
 		*gate = (struct lg_desc){ 1, 2 };
 		high |= dpl << 13 | type << 8;
 		guest_hypercall(g, LOAD_IDT_ENTRY, 0x40, GATE_LOW, high);
@@ -144,7 +144,7 @@ static void no_handler(struct kunit *test)
 	EXPECT_REASON(g, "unhandled trap 17 at 0xc0007000 (error code 0x1234)");
 }
 
-/* Its error code is none, whatever the CPU left there. */
+/* This trap has no error code, whatever the CPU left there. */
 static void no_handler_without_error_code(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -163,7 +163,7 @@ static void no_handler_for_page_fault(struct kunit *test)
 	EXPECT_REASON(g, "unhandled trap 14 at 0x8000 (cr2 0x123456, error code 0x6)");
 }
 
-/* `int $0x40` is refused, and for that there is no handler. */
+/* `int $0x40` is refused, and there is no handler for the #GP. */
 static void no_handler_for_general_protection(struct kunit *test)
 {
 	static const u8 code[] = { 0xcd, 0x40 };
@@ -175,7 +175,7 @@ static void no_handler_for_general_protection(struct kunit *test)
 	EXPECT_REASON(g, "unhandled trap 13 at 0xc0007000 (error code 0x202)");
 }
 
-/* Allowed, but the gate has gone since: the address is behind it. */
+/* The `int` is allowed, but its gate is gone: the address is behind the `int`. */
 static void no_handler_for_software_interrupt(struct kunit *test)
 {
 	static const u8 code[] = { 0xcd, 0x40 };
@@ -213,7 +213,7 @@ static void trap_before_set_stack(struct kunit *test)
 
 	load_gate(g, 0);
 	g->lg->kernel_ss = 0;
-	guest_trap(g, 0, 0);		/* in ring 1 there is one */
+	guest_trap(g, 0, 0);		/* ring 1 has a stack */
 	EXPECT_ALIVE(g);
 	guest_go_user(g, USER_EIP, 0);
 	guest_trap(g, 0, 0);
@@ -250,7 +250,7 @@ static void describe_stack(const struct stack_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(stack, stack_cases, describe_stack);
 
-/* A stack must not fault. The CPU would go on to a double fault. */
+/* A stack must not fault: the CPU would raise a double fault. */
 static void stack_faults(struct kunit *test)
 {
 	const struct stack_case *c = test->param_value;
@@ -264,7 +264,7 @@ static void stack_faults(struct kunit *test)
 	EXPECT_REASON(g, c->reason);
 }
 
-/* Words left behind by a stack that wraps: esp, and its 16 upper bits */
+/* A stack of 16 bits wraps within its segment; esp keeps its upper 16 bits. */
 static void stack_of_16_bits(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -303,7 +303,7 @@ static void stack_with_a_base(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, guest_get32(g, 0xa800 - 4), USER_DS);
 }
 
-/* The CPU has the stack's page already, or has it for reading only. */
+/* The CPU already has the stack's page, perhaps for reading only. */
 static void stack_in_use(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -327,7 +327,7 @@ static void stack_in_use(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, paging_entry(g, KERNEL + BELOW) & D, D);
 
-	/* A frame on two pages, of which the CPU has both */
+	/* The frame lies on two pages, and the CPU has both. */
 	guest_put32(g, STACK, 0);
 	TOUCH(g, KERNEL + STACK, LG_PF_WRITE);
 	regs->esp = KERNEL + STACK + 4;
@@ -344,7 +344,7 @@ static void make_read_only(struct guest *g, u32 gpa)
 			sys_mprotect(g->memory + gpa, PAGE_SIZE, PROT_READ));
 }
 
-/* The Launcher's doing, but the guest can't live with it. */
+/* It is the Launcher's doing, but the guest can't live with it. */
 static void flag_cannot_be_cleared(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -390,7 +390,7 @@ static void launchers_trap_is_fatal(struct kunit *test)
 
 #define CANT_RUN "can't run at cs:eip 61:0xc0007000 ss:esp 69:0xc000a000 "
 
-/* A segment register names what is no longer there. */
+/* A segment register names a descriptor that is no longer there. */
 static void selector_is_dropped(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -404,7 +404,7 @@ static void selector_is_dropped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->fs, 0);
 	KUNIT_EXPECT_EQ(test, regs->gs, 0x3b);
 	KUNIT_EXPECT_EQ(test, regs->ds, LG_KERNEL_DS);
-	/* But none has this one. */
+	/* But no register has this one. */
 	guest_trap(g, LG_VECTOR_ENTRY_FAULT, 0x40);
 	EXPECT_REASON(g, CANT_RUN "(error code 0x40)");
 }

@@ -154,7 +154,7 @@ static void shutdown_message_too_long(struct kunit *test)
 	EXPECT_REASON(g, reason);
 }
 
-/* What the guest says is no format. */
+/* The guest's message is not a format string. */
 static void shutdown_message_with_percent(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -168,7 +168,7 @@ static void restart(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
-	/* Nobody reads its message: there need not be one. */
+	/* Nobody reads the message, so there need not be one. */
 	guest_hypercall(g, SHUTDOWN, END, 2, 0);
 	KUNIT_EXPECT_EQ(test, g->lg->dead, -ERESTART);
 	KUNIT_EXPECT_STREQ(test, g->lg->reason, "");
@@ -262,7 +262,7 @@ static void run_ends_for_a_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
 	EXPECT_ALIVE(g);
 
-	/* Not even a HALT holds it. */
+	/* Not even a HALT holds up a signal. */
 	guest_hypercall(g, HALT, 0, 0, 0);
 	set_tsk_thread_flag(current, TIF_SIGPENDING);
 	ret = lg_run(g->lg);
@@ -279,7 +279,7 @@ static void clock_is_cancelled(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, hrtimer_active(&g->lg->clock));
 	guest_hypercall(g, SET_CLOCKEVENT, 0, 0, 0);
 	KUNIT_EXPECT_FALSE(test, hrtimer_active(&g->lg->clock));
-	/* And with the guest */
+	/* The end of the guest cancels it, too. */
 	guest_hypercall(g, SET_CLOCKEVENT, 0xffffffff, 0, 0);
 	EXPECT_ALIVE(g);
 }

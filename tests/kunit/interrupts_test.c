@@ -9,7 +9,7 @@
 #define NOIRQ_END	0xc0001008
 #define USER_EIP	0x8000
 
-/* Interrupt gates for all, or trap gates */
+/* Give all irqs interrupt gates, or trap gates. */
 static void load_gates(struct guest *g, u32 type)
 {
 	u32 irq;
@@ -81,7 +81,7 @@ static void every_irq(struct kunit *test)
 		expect_delivered(g, irq);
 		KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
 		KUNIT_EXPECT_FALSE(test, enabled(g));
-		/* As from ring 3 by the CPU, without an error code */
+		/* A frame as the CPU pushes it from ring 3, without an error code */
 		KUNIT_ASSERT_EQ(test, regs->esp, KERNEL + STACK - 20);
 		KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
 		KUNIT_EXPECT_EQ(test, regs->ss, LG_KERNEL_DS);
@@ -91,7 +91,7 @@ static void every_irq(struct kunit *test)
 	}
 }
 
-/* Interrupt gates: the others wait for each handler's end, and are not lost. */
+/* With interrupt gates, other irqs wait for each handler's end, and aren't lost. */
 static void lowest_first(struct kunit *test)
 {
 	static const unsigned int order[] = { 0, 7, 8, 30, 31 };
@@ -106,7 +106,7 @@ static void lowest_first(struct kunit *test)
 		lg_deliver_irqs(g->lg);
 		expect_delivered(g, order[i]);
 		KUNIT_EXPECT_EQ(test, told(g), last ? 0 : IF);
-		/* It goes on in the handler for a while. */
+		/* The guest goes on in the handler for a while. */
 		g->lg->regs->eip += 4;
 		lg_deliver_irqs(g->lg);
 		KUNIT_EXPECT_EQ(test, g->lg->regs->eip, HANDLER(order[i]) + 4);
@@ -115,7 +115,7 @@ static void lowest_first(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, 0);
 }
 
-/* Trap gates leave the flag: each interrupts the handler of the one before. */
+/* Trap gates leave the flag, so each irq interrupts the last one's handler. */
 static void all_at_once(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -166,7 +166,7 @@ static void blocked(struct kunit *test)
 		lg_set_irq(g->lg, irq);
 		lg_deliver_irqs(g->lg);
 		expect_waiting(g, irq);
-		/* It does not wait for the flag, so the guest need not ask. */
+		/* The irq does not wait for the flag, so the guest need not ask. */
 		KUNIT_EXPECT_EQ(test, told(g), 0);
 		KUNIT_EXPECT_TRUE(test, enabled(g));
 
@@ -190,7 +190,7 @@ static void a_blocked_irq_lets_others_pass(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, told(g), 0);
 }
 
-/* By then the guest is on its way in, with nothing else to bring it out again. */
+/* The guest is on its way in by then, and nothing else brings it out again. */
 static void window_opens_while_it_is_out(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -234,7 +234,7 @@ static void interrupts_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, told(g), 0);
 }
 
-/* What it was told is taken back when it no longer holds. */
+/* irq_pending is taken back when it no longer holds. */
 static void blocked_after_all(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -247,7 +247,7 @@ static void blocked_after_all(struct kunit *test)
 	lg_deliver_irqs(g->lg);
 	expect_waiting(g, 6);
 	KUNIT_EXPECT_EQ(test, told(g), 0);
-	/* And not over and over: the word may be used for something else. */
+	/* But only once: the guest may use the word for something else. */
 	guest_put32(g, DATA + DATA_IRQ_PENDING, 0x1234);
 	lg_deliver_irqs(g->lg);
 	KUNIT_EXPECT_EQ(test, told(g), 0x1234);
@@ -275,7 +275,7 @@ static void describe_noirq(const struct noirq_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(noirq, noirq_cases, describe_noirq);
 
-/* Here the guest has its flag on already, but is not out of its handler. */
+/* In this range, the guest has its flag on, but is still in its handler. */
 static void noirq_range(struct kunit *test)
 {
 	const struct noirq_case *c = test->param_value;
@@ -313,7 +313,7 @@ static void told_and_then_held_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->irqs_pending, BIT(2));
 }
 
-/* Nobody says when it may be interrupted again, so the host looks. */
+/* Nobody says when the guest may be interrupted again, so the host looks. */
 static void window_is_looked_for(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -324,7 +324,7 @@ static void window_is_looked_for(struct kunit *test)
 	lg_deliver_irqs(lg);
 	KUNIT_EXPECT_LE(test, hrtimer_get_remaining(&lg->irq_window),
 			250 * NSEC_PER_USEC);
-	/* Its wake ends this wait before the time is over. */
+	/* The timer wakes us before this wait's time is over. */
 	KUNIT_EXPECT_GT(test, wait_event_timeout(lg->wait,
 						 !hrtimer_active(&lg->irq_window),
 						 5 * HZ), 1);
@@ -347,7 +347,7 @@ static void halt_ends(struct kunit *test)
 	expect_waiting(g, 3);
 	KUNIT_EXPECT_TRUE(test, g->lg->halted);
 
-	/* It sleeps with interrupts on, whatever the flag was before. */
+	/* HALT sleeps with interrupts on, whatever the flag was before. */
 	lg_set_irq(g->lg, 4);
 	lg_deliver_irqs(g->lg);
 	expect_delivered(g, 4);
@@ -370,7 +370,7 @@ static void halt_ends_by_a_trap_gate(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, enabled(g));
 }
 
-/* It has to get out of the range, so it goes on without its irq for now. */
+/* The guest first has to get out of the range, so it goes on without its irq. */
 static void halt_ends_where_held_back(struct kunit *test)
 {
 	struct guest *g = test->priv;

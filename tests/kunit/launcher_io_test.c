@@ -8,7 +8,7 @@
 #define ORIG_EAX	11
 #define DEVICE_PAGE	END
 
-/* Registers that tell each other apart, by their place in user_regs_struct */
+/* Give each register a value that tells its place in user_regs_struct. */
 static void number_registers(struct lg_regs *regs)
 {
 	u32 *const words[] = {
@@ -64,7 +64,7 @@ static void set_register(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_GETREG, i * 4), 0);
 		KUNIT_EXPECT_EQ(test, g->lg->reg_value, 0x87654321);
 	}
-	/* The upper halves are not there to be set. */
+	/* Registers have no upper halves to set. */
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_SETREG, 12 * 4,
 					    0x1000000ffUL), 0);
 	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, 0xff);
@@ -127,7 +127,7 @@ static void port_access(struct kunit *test)
 
 	guest_put(g, CODE, c->code, sizeof(c->code));
 	lg->regs->eip = KERNEL + CODE;
-	/* Who does not ask is not told. */
+	/* A Launcher that does not ask for records is not told. */
 	KUNIT_EXPECT_FALSE(test, lg_defer_port_access(lg));
 	KUNIT_EXPECT_EQ(test, lg->pending.trap, 0);
 
@@ -141,7 +141,7 @@ static void port_access(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* Seven bytes that lie over the end of a page, and of what is mapped */
+/* Seven bytes lie over the end of a page, and then of what is mapped. */
 static void instruction_ends_early(struct kunit *test)
 {
 	static const u8 code[] = { 0xe4, 0x61, 3, 4, 5, 6, 7 };
@@ -186,7 +186,7 @@ static void device_access(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lg->pending.insn[0], 0x89);
 	KUNIT_EXPECT_EQ(test, guest_shadow(g, KERNEL + FREE), 0);
 
-	/* Nor by being told of it does the shadow get it. */
+	/* SET_PTE does not put it into the shadow either. */
 	guest_hypercall(g, SET_PTE, TOP, KERNEL + FREE,
 			DEVICE_PAGE | P | W | A | D);
 	KUNIT_EXPECT_EQ(test, guest_shadow(g, KERNEL + FREE), 0);
@@ -212,7 +212,7 @@ static void device_page_is_no_memory(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lg_write_linear(g->lg, KERNEL + FREE, &val,
 						 4));
 	EXPECT_ALIVE(g);
-	/* And holds no tables. */
+	/* A device page holds no tables. */
 	guest_put32(g, TOP, DEVICE_PAGE | P | W | U);
 	g->lg->regs->cr2 = 0x1000;
 	guest_trap(g, 14, 0);
@@ -230,7 +230,7 @@ static void beyond_device_pages(struct kunit *test)
 	EXPECT_REASON(g, "bad page table entry 0x40003 for address 0xc000a044");
 }
 
-/* The handler's frame, from the error code on; all traps were in ring 1. */
+/* Check the handler's frame, from the error code on. All traps were in ring 1. */
 static void expect_handler(struct guest *g, u32 eip, u32 error_code)
 {
 	struct kunit *test = g->test;
@@ -251,7 +251,7 @@ static void refused_access(struct kunit *test)
 	g->lg->wants_records = true;
 	guest_trap(g, 14, 2);
 	KUNIT_EXPECT_EQ(test, guest_request(g, LHREQ_TRAP, 14), 0);
-	/* As if the guest's own tables had been walked: P is set. */
+	/* P is set, as if the CPU had walked the guest's own tables. */
 	expect_handler(g, 0x1400, 3);
 	KUNIT_EXPECT_EQ(test, guest_get32(g, DATA + DATA_CR2),
 			KERNEL + FREE + 0x44);

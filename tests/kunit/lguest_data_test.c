@@ -99,7 +99,7 @@ static void init_fills_in_the_hosts_words(struct kunit *test)
 			(u32)ktime_get_real_seconds());
 	KUNIT_EXPECT_LT(test, guest_get32(g, DATA + DATA_TIME + 4),
 			NSEC_PER_SEC);
-	/* Nothing else */
+	/* It writes nothing else. */
 	KUNIT_EXPECT_EQ(test, guest_get32(g, DATA + DATA_IRQ_ENABLED), 0);
 	KUNIT_EXPECT_EQ(test, guest_get32(g, DATA + DATA_STATUS), 0);
 	KUNIT_EXPECT_EQ(test, guest_get32(g, DATA + DATA_SYSCALL_VEC), 0x80);
@@ -144,7 +144,7 @@ static void virtual_interrupt_flag(struct kunit *test)
 	struct guest *g = test->priv;
 	u32 flags = 1;
 
-	/* Off until the guest can say otherwise */
+	/* Interrupts are off until the guest can say otherwise. */
 	KUNIT_EXPECT_TRUE(test, lg_data_irq_enabled(g->lg, &flags));
 	KUNIT_EXPECT_EQ(test, flags, 0);
 	KUNIT_EXPECT_TRUE(test, lg_data_set_irq_enabled(g->lg, true));
@@ -158,14 +158,14 @@ static void virtual_interrupt_flag(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flags, IF);
 	KUNIT_EXPECT_TRUE(test, lg_data_set_irq_enabled(g->lg, false));
 	KUNIT_EXPECT_EQ(test, guest_get32(g, DATA), 0);
-	/* Only its one bit counts. */
+	/* Only one bit of the word counts. */
 	guest_put32(g, DATA, 0xffffffff);
 	KUNIT_EXPECT_TRUE(test, lg_data_irq_enabled(g->lg, &flags));
 	KUNIT_EXPECT_EQ(test, flags, IF);
 	EXPECT_ALIVE(g);
 }
 
-/* Without tables of its own it has no kernel_address to be at either. */
+/* Without tables of its own, the guest has nothing at kernel_address either. */
 static void no_address_without_tables(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -197,7 +197,7 @@ static struct kunit_suite data_suite = {
 	.test_cases = data_cases,
 };
 
-/* What the ring did, told by GDT entries: entry n holds the n-th call's base. */
+/* GDT entries tell what the ring did: each call loads one. */
 static void add_load(struct guest *g, unsigned int slot, u32 entry, u32 low)
 {
 	guest_ring_add(g, slot, LOAD_GDT_ENTRY, entry, low, 0x00cff300);
@@ -281,7 +281,7 @@ static void ring_keeps_arguments(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* As lg_run() sees it: what comes next, until the direct call is done */
+/* What lg_run() would notify next; 0 if the direct call is done */
 static u32 next_notify(struct guest *g)
 {
 	u32 address = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The Launcher's memory changes, by what a process can do to its own, and no
- * shadow entry outlives its page.
+ * The Launcher's memory changes, by what a process can do to its own. No spte may
+ * outlive its page.
  */
 #include <kunit/test.h>
 #include <linux/mman.h>
@@ -72,7 +72,7 @@ static void expect_page(struct guest *g)
 	expect_neighbours(g);
 }
 
-/* It is gone from everywhere, and the guest out of its translations. */
+/* Its sptes are gone everywhere, and the guest had to come out. */
 static void expect_no_page(struct guest *g)
 {
 	struct lg_root *first = first_root(g);
@@ -132,7 +132,7 @@ static void read_only(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, sys_mprotect(at(g, PAGE), PAGE_SIZE,
 					      PROT_READ));
 	expect_no_page(g);
-	/* Read it may. */
+	/* It may still read it. */
 	TOUCH(g, KERNEL + PAGE, 0);
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, 0);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, KERNEL + PAGE, LG_PF_WRITE),
@@ -141,7 +141,7 @@ static void read_only(struct kunit *test)
 	EXPECT_REASON(g, "guest memory at 0xd000 is gone: the Launcher took it away");
 }
 
-/* After a fork, who writes has a page of his own. */
+/* After a fork, whoever writes gets a page of his own. */
 static int exit_at_once(void *unused)
 {
 	do_exit(0);
@@ -175,7 +175,7 @@ static void fork(struct kunit *test)
 	kernel_wait(child, NULL);
 }
 
-/* The host's own copy-on-write, in the middle of filling an entry */
+/* A fill makes the host copy on write. */
 static void zero_page_is_replaced_everywhere(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -190,7 +190,7 @@ static void zero_page_is_replaced_everywhere(struct kunit *test)
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);
 	EXPECT_NO_SHADOW(g, GVA);
 
-	/* As for a write of the Launcher */
+	/* The same goes for a write of the Launcher's. */
 	TOUCH(g, KERNEL + NEXT, 0);
 	guest_put32(g, NEXT, 1);
 	EXPECT_NO_SHADOW(g, KERNEL + NEXT);
@@ -206,7 +206,7 @@ static void other_memory(struct kunit *test)
 	vm_munmap(g->words, PAGE_SIZE);
 	vm_munmap(at(g, END), PAGE_SIZE);
 	vm_munmap(at(g, -(long)PAGE_SIZE), PAGE_SIZE);
-	/* Of the guest's, but nothing that it uses */
+	/* The guest's memory, but nothing that it uses */
 	vm_munmap(at(g, NEXT + PAGE_SIZE), PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->kicks, 0);
 	expect_page(g);
@@ -232,7 +232,7 @@ static void young(struct kunit *test)
 	page = at(g, PAGE);
 	KUNIT_EXPECT_TRUE(test, mmu_notifier_test_young(g->mm, page));
 	KUNIT_EXPECT_TRUE(test, mmu_notifier_test_young(g->mm, page));
-	/* Of all entries that map it, and of these alone */
+	/* In all sptes that map it, and in these alone */
 	KUNIT_EXPECT_TRUE(test, mmu_notifier_clear_young(g->mm, page,
 							 page + PAGE_SIZE));
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_test_young(g->mm, page));
@@ -243,12 +243,12 @@ static void young(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, guest_shadow_in(g, first_root(g), GVA) &
 			  LG_PTE_PRESENT);
 	expect_neighbours(g);
-	/* Its last byte is of the page, the next one is not. */
+	/* The range's last byte is in the page, the next byte is not. */
 	KUNIT_EXPECT_TRUE(test, mmu_notifier_test_young(g->mm, page +
 							PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->kicks, 0);
 
-	/* One entry is enough. What the guest still has in its TLB goes. */
+	/* One spte is enough. What the guest still has in its TLB goes. */
 	guest_hypercall(g, SET_PTE, TOP, GVA2, 0);
 	guest_hypercall(g, NEW_PGTABLE, TOP, 0, 0);
 	TOUCH(g, GVA2, 0);
@@ -269,10 +269,10 @@ static void young_elsewhere(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_test_young(g->mm, g->words));
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_clear_young(g->mm, at(g, END),
 							  at(g, END) + 1));
-	/* Not one that was mapped, nor one near it */
+	/* No page that was mapped, nor one near it */
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_test_young(g->mm,
 							 at(g, END_PAGE)));
-	/* A range counts for any page of it. */
+	/* A range is young if any page of it is. */
 	KUNIT_EXPECT_TRUE(test, mmu_notifier_clear_young(g->mm,
 							 at(g, 0) - PAGE_SIZE,
 							 at(g, END) + PAGE_SIZE));
@@ -281,7 +281,7 @@ static void young_elsewhere(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mmu_notifier_test_young(g->mm, at(g, NEXT)));
 }
 
-/* In the middle of fill(), where there is none to hand it anything */
+/* Called in the middle of fill(), where nobody could pass an argument */
 static struct guest *filled;
 
 static void replace_page(void)
@@ -297,7 +297,7 @@ static void page_goes_while_it_is_looked_up(struct kunit *test)
 
 	filled = g;
 	paging_start(g, false);
-	/* By the slow way, then by the fast one */
+	/* The slow way to look it up, then the fast one */
 	fake_host.looked_up = replace_page;
 	TOUCH(g, KERNEL + PAGE, LG_PF_WRITE);
 	KUNIT_EXPECT_EQ(test, guest_get32(g, PAGE), 0x4e4557);
@@ -312,7 +312,7 @@ static void page_goes_while_it_is_looked_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 }
 
-/* A change under way: from here until the work is done */
+/* An invalidation that goes on from begin_change() until the work is done */
 static struct mmu_notifier_range change;
 
 static void begin_change(void)
@@ -324,7 +324,7 @@ static void begin_change(void)
 
 static void end_change(struct work_struct *work)
 {
-	/* Nothing is filled before. */
+	/* Nothing was filled before this. */
 	EXPECT_NO_SHADOW(filled, KERNEL + PAGE);
 	mmu_notifier_invalidate_range_end(&change);
 }
@@ -350,7 +350,7 @@ static void change_under_way(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);
 
-	/* Begun between the look-up of the page and its use */
+	/* The change begins between the look-up of the page and its use. */
 	guest_hypercall(g, FLUSH_TLB, 1, 0, 0);
 	fake_host.looked_up = begin_and_end_change;
 	TOUCH(g, KERNEL + PAGE, 0);
@@ -378,7 +378,7 @@ static void two_changes_under_way(struct kunit *test)
 	flush_delayed_work(&end_work);
 }
 
-/* Both find that the guest does not use the page, though one alone has dropped it. */
+/* After either, the guest does not use the page, though only one has zapped it. */
 static void same_change_twice(struct kunit *test)
 {
 	struct mmu_notifier_range second;
@@ -394,7 +394,7 @@ static void same_change_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->kicks, 2);
 	mmu_notifier_invalidate_range_end(&second);
 	mmu_notifier_invalidate_range_end(&change);
-	/* By now it certainly does not. */
+	/* By now it certainly does not use it. */
 	mmu_notifier_invalidate_range_start(&second);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->kicks, 2);
 	mmu_notifier_invalidate_range_end(&second);
@@ -419,14 +419,14 @@ static void signal_while_waiting(struct kunit *test)
 	flush_delayed_work(&end_work);
 }
 
-/* What only saves the guest a fault is not waited for. */
+/* We do not wait just to save the guest a fault. */
 static void told_while_a_change_is_under_way(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
 	filled = g;
 	use_page(g);
-	/* What the guest tells is so, or nobody would look for the page. */
+	/* What the guest tells has to be true, or nobody would look for the page. */
 	paging_put(g, paging_pte_gpa(g, OTHER_USER_TABLE, GVA),
 		   NEXT | P | U | A);
 	paging_map(g, KERNEL + PAGE, PAGE | P | A);
@@ -440,7 +440,7 @@ static void told_while_a_change_is_under_way(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* A Launcher that never comes to an end with changing its memory */
+/* The Launcher changes its memory over and over, without end. */
 #define CHANGES	200
 
 static unsigned int changes;

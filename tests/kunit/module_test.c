@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * lg.ko comes and goes. Here it is built in, so its two ends are known to the
- * kernel alone.
+ * lg.ko comes and goes. Here it is built in, so only the kernel knows its init and
+ * exit functions.
  */
 #include <kunit/test.h>
 #include <linux/err.h>
@@ -54,7 +54,7 @@ static void goes_and_comes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_device(g));
 }
 
-/* The processor may be one that it can't be loaded on. */
+/* The module can't be loaded on every processor. */
 static void processor_refuses(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -68,7 +68,7 @@ static void processor_refuses(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, has_device(g));
 }
 
-/* The misc devices have its name already, and its number as well. */
+/* Another misc device has its name already, and its number as well. */
 static void name_is_taken(struct kunit *test)
 {
 	static const struct file_operations none;

@@ -31,7 +31,7 @@ static void unclaimed_address(struct kunit *test)
 
 	KUNIT_EXPECT_TRUE(test, came_to_launcher(g, 0x1000));
 	KUNIT_EXPECT_EQ(test, tie(g, 0x1000, fd), 0);
-	/* Addresses are compared whole; page or memory mean nothing here. */
+	/* The whole address counts; its page or memory does not matter. */
 	KUNIT_EXPECT_TRUE(test, came_to_launcher(g, 0));
 	KUNIT_EXPECT_TRUE(test, came_to_launcher(g, 0x1001));
 	KUNIT_EXPECT_TRUE(test, came_to_launcher(g, 0xfff));
@@ -100,14 +100,14 @@ static void too_many(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ret, -ENOMEM);
 	KUNIT_EXPECT_GT(test, n, 1024);
 	KUNIT_EXPECT_TRUE(test, came_to_launcher(g, n));
-	/* Those it holds may still be replaced. */
+	/* The Launcher may still replace those that it has tied. */
 	KUNIT_EXPECT_EQ(test, tie(g, 1, fd), 0);
 	KUNIT_EXPECT_EQ(test, tie(g, n - 1, fd), 0);
 	KUNIT_EXPECT_FALSE(test, came_to_launcher(g, n - 1));
 	sys_close(fd);
 }
 
-/* All but the last reference to an eventfd are the guest's. */
+/* Count the references to an eventfd: all except one are the guest's. */
 static unsigned int references(struct kunit *test, int fd)
 {
 	struct fd f = fdget(fd);
@@ -134,14 +134,14 @@ static void second_eventfd_replaces_the_first(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, came_to_launcher(g, 0x1000));
 	KUNIT_EXPECT_EQ(test, guest_eventfd_count(g, fd), 0);
 	KUNIT_EXPECT_EQ(test, guest_eventfd_count(g, other), 1);
-	/* Once more the same */
+	/* The same once more */
 	KUNIT_EXPECT_EQ(test, tie(g, 0x1000, other), 0);
 	KUNIT_EXPECT_EQ(test, references(test, other), 2);
 	sys_close(fd);
 	sys_close(other);
 }
 
-/* A failed request leaves what was. */
+/* A failed request changes nothing. */
 static void bad_eventfd_replaces_nothing(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -165,7 +165,7 @@ static void closed_eventfd_stays(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* Who waits for an eventfd, and how many, is up to the Launcher. */
+/* It is up to the Launcher who waits for an eventfd, and how many do. */
 static struct guest *signalling;
 static unsigned int woken;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a page fault in the guest leads to, by the guest's tables */
+/* What a page fault in the guest leads to, depending on the guest's tables */
 #include <kunit/test.h>
 
 #include "lib/paging.h"
@@ -9,7 +9,7 @@
 
 KUNIT_ARRAY_PARAM(format, formats, describe_format);
 
-/* How a page can be touched; the CPU tells of fetches only with NX. */
+/* Ways to touch a page. The CPU tells of fetches only with NX. */
 static const u32 accesses[] = {
 	0, LG_PF_WRITE, LG_PF_FETCH,
 	LG_PF_USER, LG_PF_USER | LG_PF_WRITE, LG_PF_USER | LG_PF_FETCH,
@@ -57,7 +57,7 @@ static void touch_by(struct guest *g, u32 directory, u64 pde, u64 pte, u32 how)
 				how | (pde & pte & P ? LG_PF_PRESENT : 0));
 		EXPECT_NO_SHADOW(g, GVA);
 	}
-	/* A page that was not used is not marked, either. */
+	/* A page that was not used is not marked either. */
 	KUNIT_EXPECT_EQ(g->test,
 			paging_get(g, paging_pde_gpa(g, directory, GVA)),
 			USER_TABLE | pde);
@@ -96,7 +96,7 @@ static void not_even_a_directory(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* On a CPU without NX the bit is of no effect, not in error codes either. */
+/* On a CPU without NX, the bit has no effect, nor does it show in error codes. */
 static void host_without_nx(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -162,7 +162,7 @@ static void read_takes_no_memory(struct kunit *test)
 	EXPECT_SHADOW(g, GVA, PAGE, U | WD);
 }
 
-/* Of a 2-level guest's table, half the entries are in another leaf of ours. */
+/* Two leaves of ours each hold half the entries of a 2-level guest's table. */
 static void both_halves_of_a_table(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -209,7 +209,7 @@ static void everywhere(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* The directory as a table of its own: tables appear as pages, as i386 can. */
+/* The directory is one of its own tables: tables appear as pages, as on i386. */
 static void table_that_points_to_itself(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -229,7 +229,7 @@ static void table_that_points_to_itself(struct kunit *test)
 	EXPECT_SHADOW(g, gva, directory, WD);
 	KUNIT_EXPECT_EQ(test, paging_get(g, gpa), directory | P | W | A | D);
 
-	/* And the first of its tables below it */
+	/* The first of its tables appears below it. */
 	gva &= -(f->pae ? 2 * MiB : 4 * MiB);
 	TOUCH(g, gva, LG_PF_WRITE);
 	EXPECT_SHADOW(g, gva, USER_TABLE, WD);
@@ -261,7 +261,7 @@ static void reserved_bit(struct kunit *test)
 	EXPECT_REASON(g, "shadow page table broken at 0x12000");
 }
 
-/* Pages above memory, which the Launcher plays */
+/* The Launcher emulates pages above memory. */
 static void device_page(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -284,7 +284,7 @@ static void device_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, paging_entry(g, GVA),
 			(END + PAGE_SIZE) | P | W | A | D);
 
-	/* Its rights count as for others. */
+	/* The entry's rights count as for other pages. */
 	KUNIT_EXPECT_EQ(test, paging_touch(g, GVA, LG_PF_USER), LG_FAULT_GUEST);
 	/* SET_PTE can't put it into the shadow either. */
 	paging_map(g, GVA + PAGE_SIZE, PAGE | P | W | A);
@@ -293,7 +293,7 @@ static void device_page(struct kunit *test)
 	EXPECT_NO_SHADOW(g, GVA);
 	EXPECT_ALIVE(g);
 
-	/* If none is there any more, nobody is told. */
+	/* If there is no device page any more, nobody is told. */
 	paging_map(g, GVA, PAGE | P | W);
 	g->lg->pending.trap = 0;
 	lg_defer_device_access(g->lg, GVA, 0);
@@ -302,15 +302,16 @@ static void device_page(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->pending.trap, 0);
 	EXPECT_ALIVE(g);
 
-	/* There is an end to them. */
+	/* Device pages have an end. */
 	paging_map(g, GVA, (END + 2 * PAGE_SIZE) | P | W);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, GVA, 0), LG_FAULT_RETRY);
 	EXPECT_REASON(g, "bad page table entry 0x42003 for address 0x12000");
 }
 
 /*
- * What the guest's kernel has around what it touches, from PREFETCH_PAGES on: pages that
- * it has used, one not, one not written; one that the host has yet to find.
+ * What the guest's kernel has around what it touches, from PREFETCH_PAGES on: pages
+ * that it has used, one not used, one not written, and one that the host does not
+ * have yet.
  */
 #define PREFETCH_PAGES		0x20000
 #define TOUCHED		(PREFETCH_PAGES + 0x1000)
@@ -333,7 +334,7 @@ static void lay_out_around(struct guest *g)
 	paging_map(g, KERNEL + NOT_WRITTEN, NOT_WRITTEN | P | W | A);
 }
 
-/* The CPU has not used it yet. */
+/* There is an spte, but the CPU has not used it yet. */
 static void expect_in_advance(struct guest *g, u32 gpa, u64 bits)
 {
 	KUNIT_EXPECT_EQ(g->test, guest_shadow(g, KERNEL + gpa),
@@ -366,13 +367,13 @@ static void kernel_comes_to_its_memory(struct kunit *test)
 	expect_in_advance(g, LAST, WD);
 	EXPECT_NO_SHADOW(g, KERNEL + NOT_THERE);
 	EXPECT_NO_SHADOW(g, KERNEL + BEHIND);
-	/* Nor is the window's end crossed. */
+	/* Prefetches do not leave the window either. */
 	EXPECT_NO_SHADOW(g, KERNEL + PREFETCH_PAGES - PAGE_SIZE);
 	/* The guest's entries are as they were. */
 	KUNIT_EXPECT_EQ(test, paging_entry(g, KERNEL + NOT_USED),
 			NOT_USED | P | W | D);
 
-	/* They are entries like others. */
+	/* Prefetched sptes are like others. */
 	paging_replace(g, LAST);
 	EXPECT_NO_SHADOW(g, KERNEL + LAST);
 	TOUCH(g, KERNEL + NOT_WRITTEN, LG_PF_WRITE);
@@ -380,7 +381,7 @@ static void kernel_comes_to_its_memory(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* Its memory only, where it has that */
+/* We prefetch only around what the kernel touches in the direct map. */
 static void others_come_alone(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -399,7 +400,7 @@ static void others_come_alone(struct kunit *test)
 	expect_nothing_around(g);
 }
 
-/* What else does the kernel's table have there? */
+/* A page is only prefetched at its own place in the direct map. */
 static void not_in_a_row(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -412,7 +413,7 @@ static void not_in_a_row(struct kunit *test)
 	expect_in_advance(g, LAST, WD);
 }
 
-/* Behind the guest's memory, the Launcher's begins. */
+/* The Launcher's own memory begins behind the guest's. */
 static void memory_ends(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -432,7 +433,7 @@ static void replace_around(void)
 	paging_replace(looking_up, PREFETCH_PAGES);
 }
 
-/* The first look-up was for what the guest touched. */
+/* The first look-up is for what the guest touched: act in the next one. */
 static void then_replace_around(void)
 {
 	fake_host.looked_up = replace_around;
@@ -463,7 +464,7 @@ static const struct lookup_case lookup_cases[] = {
 	{ "broken", -EHWPOISON,
 	  "guest memory at 0xd000 is gone: the Launcher took it away" },
 	{ "no memory", -ENOMEM, "the host has no memory left for it" },
-	/* Of VM_MIXEDMAP, where there is no struct page */
+	/* In a mapping with VM_MIXEDMAP, where there is no struct page */
 	{ "no page", -EEXIST,
 	  "guest memory at 0xd000 is nothing that the host can map (error -17)" },
 	{ "interrupted for no reason", -EINTR,
@@ -499,7 +500,7 @@ static void host_has_no_page(struct kunit *test)
 	}
 }
 
-/* What filling the first entry allocates, in this order */
+/* A fill of the first spte allocates these, in this order. */
 struct allocation_case {
 	const char *name;
 	unsigned int budget;

@@ -21,7 +21,7 @@ static int init(struct kunit *test)
 
 static void not_the_hosts(struct kunit *test)
 {
-	/* ASIDs + 1, with INVLPGB too; and twice the dynamic ones' */
+	/* The host's: ASIDs + 1, with INVLPGB too; and twice the dynamic ones */
 	KUNIT_EXPECT_GT(test, FIRST, 2048 + 64);
 	KUNIT_EXPECT_EQ(test, FIRST + LG_PCID_COUNT, 4096);
 }
@@ -38,17 +38,17 @@ static void generation_changes(struct kunit *test)
 	EXPECT_EMPTY(test, 1, 7, FIRST);
 	EXPECT_EMPTY(test, 1, 8, FIRST);
 	EXPECT_KEPT(test, 1, 8, FIRST);
-	/* However many went by, and for each root anew */
+	/* However many generations went by, and for each root anew */
 	EXPECT_EMPTY(test, 2, 8, FIRST + 1);
 	EXPECT_EMPTY(test, 1, 1000, FIRST);
 	EXPECT_EMPTY(test, 2, 1000, FIRST + 1);
 	EXPECT_KEPT(test, 1, 1000, FIRST);
 	EXPECT_KEPT(test, 2, 1000, FIRST + 1);
-	/* It has wrapped around, which is no reason to be trusted. */
+	/* A generation that has wrapped around is not to be trusted. */
 	EXPECT_EMPTY(test, 1, 0, FIRST);
 }
 
-/* What one root has done meanwhile, another did not see. */
+/* One root did not see what happened while another was in use. */
 static void slept_through(struct kunit *test)
 {
 	EXPECT_EMPTY(test, 1, 1, FIRST);
@@ -71,7 +71,7 @@ static void one_for_each(struct kunit *test)
 		EXPECT_KEPT(test, 100 + i, 1, FIRST + i);
 }
 
-/* The one that has not been in use for the longest time goes. */
+/* The root that has been out of use for longest goes. */
 static void one_too_many(struct kunit *test)
 {
 	unsigned int i;
@@ -83,7 +83,7 @@ static void one_too_many(struct kunit *test)
 	EXPECT_EMPTY(test, 200, 1, FIRST + 1);
 	EXPECT_EMPTY(test, 201, 1, FIRST + 3);
 	EXPECT_KEPT(test, 200, 1, FIRST + 1);
-	/* And has to start anew, though nothing else has changed. */
+	/* It has to start anew, though nothing else has changed. */
 	EXPECT_EMPTY(test, 101, 1, FIRST + 4);
 	EXPECT_KEPT(test, 100, 1, FIRST);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What read(2) of /dev/lguest tells, and whom */
+/* What read(2) of /dev/lguest tells, and to whom */
 #include <kunit/test.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
@@ -46,7 +46,7 @@ static void notify(struct lguest *lg)
 	lg->regs->ebx = 0x89abc000 + lg->vcpu->entered;
 }
 
-/* One access to a port, at which it comes out as often as it is run */
+/* The guest accesses a port, and comes out there until that is emulated. */
 static void access_port(struct lguest *lg)
 {
 	if (lg->regs->eip == KERNEL + CODE)
@@ -91,12 +91,12 @@ static void read_notify(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, memchr_inv(got + WORD, DEVICE_UNTOUCHED,
 						     size - WORD), NULL);
 	}
-	/* The next goes on from there. */
+	/* The next read goes on from there. */
 	expect_word(g, size < WORD ? address : address + 1);
 	EXPECT_ALIVE(g);
 }
 
-/* What could not be told is told by the next. */
+/* If a read fails, the next one tells the same. */
 static void read_to_nowhere(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -158,7 +158,7 @@ static void read_register(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, memchr_inv(got + len, DEVICE_UNTOUCHED,
 						     size - len), NULL);
 	}
-	/* Once; then the guest goes on. */
+	/* Only once; then the guest goes on. */
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 0);
 	expect_word(g, 0x89abc001);
 }
@@ -204,7 +204,7 @@ static void reason(struct kunit *test)
 		KUNIT_EXPECT_PTR_EQ(test, memchr_inv(got + len, DEVICE_UNTOUCHED,
 						     size - len), NULL);
 	}
-	/* Neither its text nor the NUL behind it finds room. */
+	/* There is no room for the text, or for the NUL behind it. */
 	KUNIT_EXPECT_EQ(test, device_read_beyond(g, 1), -EFAULT);
 	KUNIT_EXPECT_EQ(test, device_read_beyond(g, sizeof(text)), -EFAULT);
 	KUNIT_EXPECT_EQ(test, guest_other_task(g, device_read_word), -EPERM);
@@ -260,7 +260,7 @@ static ssize_t inject_trap(struct guest *g)
 	return device_write(g, LHREQ_TRAP, 13);
 }
 
-/* The vCPU is its own task's. To speak to the guest is everybody's. */
+/* Only its own task may use the vCPU. Everybody may speak to the guest. */
 static void other_tasks(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -284,7 +284,7 @@ static void other_tasks(struct kunit *test)
 	expect_word(g, 0x89abc002);
 }
 
-/* Whatever is asked of the file: an exec leaves that and the task, and no more. */
+/* An exec leaves the file and the task alone; all requests must be refused then. */
 static void expect_all_refused(struct guest *g)
 {
 	static ssize_t (*const acts[])(struct guest *g) = {
@@ -311,7 +311,7 @@ static void other_memory(struct kunit *test)
 	expect_all_refused(g);
 }
 
-/* Launchers give up rights once the guest is there. */
+/* Launchers give up rights once they have made the guest. */
 static void other_credentials(struct kunit *test)
 {
 	struct guest *g = test->priv;

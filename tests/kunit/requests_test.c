@@ -133,7 +133,7 @@ static void geometry(struct kunit *test)
 			guest_request(g, LHREQ_INITIALIZE, c->base, c->pages,
 				      c->start), c->err ?: 3 * WORD);
 	KUNIT_EXPECT_EQ(test, g->lg->initialized, !c->err);
-	/* A mistake is not the end of the file. */
+	/* After a mistake, the file is still good. */
 	if (c->err)
 		KUNIT_EXPECT_EQ(test, initialize(g), 3 * WORD);
 }

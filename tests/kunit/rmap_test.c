@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* From a page of the Launcher's to the entries that map it, and to no others */
+/* From a page of the Launcher's to the sptes that map it, and to no others */
 #include <kunit/test.h>
 #include <linux/mman.h>
 
@@ -10,7 +10,7 @@
 #define NEXT	(PAGE + PAGE_SIZE)
 #define GVA	0x12000U
 
-/* Whichever of a page's entries goes first, the others are still known. */
+/* Whichever of a page's sptes goes first, the others are still known. */
 static void entries_go_one_by_one(struct kunit *test)
 {
 	static const u32 orders[][3] = {
@@ -41,7 +41,7 @@ static void entries_go_one_by_one(struct kunit *test)
 	}
 }
 
-/* An entry that maps something else now is not dropped for what it did map. */
+/* An spte that maps another page by now does not go with its former page. */
 static void page_of_an_entry_changes(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -50,7 +50,7 @@ static void page_of_an_entry_changes(struct kunit *test)
 	paging_start(g, false);
 	paging_map(g, GVA, PAGE | P | W);
 	TOUCH(g, GVA, LG_PF_WRITE);
-	/* The guest says nothing, which a CPU might forgive it. */
+	/* The guest says nothing of it, which a CPU might forgive. */
 	paging_map(g, GVA, NEXT | P | W);
 	TOUCH(g, GVA, LG_PF_WRITE);
 	paging_replace(g, PAGE);
@@ -59,7 +59,7 @@ static void page_of_an_entry_changes(struct kunit *test)
 	EXPECT_NO_SHADOW(g, GVA);
 }
 
-/* A guest with more memory, of which it maps only so much; without tables */
+/* A guest with more memory, which uses only some of it, without tables */
 #define MANY	(3 * 4096 + 5)
 
 static void many_frames(struct kunit *test)
@@ -101,7 +101,7 @@ static void many_frames(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* What debug builds look for in a leaf is found, each by itself. */
+/* The check of debug builds finds each thing that may be wrong in a leaf. */
 static void leaf_is_sound(struct kunit *test)
 {
 	struct guest *g = test->priv;

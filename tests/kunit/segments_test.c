@@ -145,7 +145,7 @@ static void last_gdt_entry(struct kunit *test)
 	EXPECT_REASON(g, "bad GDT entry 32");
 }
 
-/* What the switcher knows of the stack segment may have changed. */
+/* A load may change what the switcher knows of the stack segment. */
 static void loads_tell_the_cpu(struct kunit *test)
 {
 	struct guest *g = test->priv;

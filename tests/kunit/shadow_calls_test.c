@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the guest says of its tables: each call drops what it concerns, in every
+ * What the guest says of its tables: each call zaps what it concerns, in every
  * root, and nothing else.
  */
 #include <kunit/test.h>
@@ -12,7 +12,7 @@
 #define PAGE	(FREE + 0x3000)
 #define OTHER_PAGE (FREE + 0x4000)
 
-/* A table and a directory that the layout does not have */
+/* A table and a directory, besides those that guest_create() lays out */
 #define TABLE	0x30000
 #define PD	0x32000
 
@@ -29,7 +29,7 @@ static void switch_to(struct guest *g, u32 cr3)
 static void use_all(struct guest *g, bool pae, struct lg_root **root,
 		    struct lg_root **other)
 {
-	/* With the host's zero page in the way, a write would drop what was read. */
+	/* If these were the host's zero page, a write would zap what was read. */
 	guest_put32(g, PAGE, 1);
 	guest_put32(g, OTHER_PAGE, 1);
 	paging_start(g, pae);
@@ -62,7 +62,7 @@ static void expect_entry(struct guest *g, struct lg_root *root, u32 gva,
 		EXPECT_SHADOW_IN(g, root, gva, gpa, bits);
 }
 
-/* What use_all() filled is all there, but for this. */
+/* All that use_all() filled is there, except @but. */
 static void expect_all(struct guest *g, struct lg_root *root,
 		       struct lg_root *other, u32 but)
 {
@@ -90,7 +90,7 @@ static void root_is_reused(struct kunit *test)
 	unsigned int tables;
 
 	use_all(g, f->pae, &root, &other);
-	/* The kernel came along, without a fault. */
+	/* The kernel's part came along, without a fault. */
 	expect_all(g, root, other, 0);
 	tables = g->lg->mmu.tables;
 	switch_to(g, TOP);
@@ -111,7 +111,7 @@ struct call_case {
 #define USER_PART	(BUT_GVA | BUT_NEXT)
 #define KERNEL_PART	(BUT_KERNEL | BUT_KERNEL_NEXT)
 
-/* Said while OTHER_TOP is in use */
+/* The guest makes these calls while OTHER_TOP is in use. */
 static const struct call_case call_cases[] = {
 	{ "SET_PTE", false, SET_PTE, TOP, GVA, 0, BUT_GVA },
 	{ "SET_PTE with PAE", true, SET_PTE, TOP, GVA, 0, BUT_GVA },
@@ -170,11 +170,11 @@ static void calls_drop_what_they_concern(struct kunit *test)
 	struct lg_root *root, *other;
 
 	use_all(g, c->pae, &root, &other);
-	/* See shadow_sync_test.c for what it has just used. */
+	/* shadow_sync_test.c is about what the guest has just used. */
 	paging_rest(g, GVA);
 	paging_rest(g, KERNEL);
 	guest_hypercall(g, c->nr, c->arg1, c->arg2, c->arg3);
-	/* It shows at the latest when a table comes into use. */
+	/* It must show by the time that a table comes into use. */
 	switch_to(g, TOP);
 	switch_to(g, OTHER_TOP);
 	expect_all(g, root, other, c->dropped);
@@ -187,7 +187,7 @@ static void set_pgd_drops_4_mib(struct kunit *test)
 	unsigned int i;
 
 	paging_start(g, false);
-	/* From 2 to 10 MiB: of these, 4 to 8 are one entry's. */
+	/* From 2 to 10 MiB; one entry has 4 to 8 of these. */
 	paging_hang(g, TOP, 4 * MiB, TABLE);
 	paging_hang(g, TOP, 8 * MiB, TABLE + PAGE_SIZE);
 	paging_map(g, 2 * MiB, PAGE | P);
@@ -238,14 +238,14 @@ static void directory_changes_unsaid(struct kunit *test)
 	TOUCH(g, NEXT, 0);
 	EXPECT_SHADOW(g, NEXT, OTHER_PAGE, 0);
 	EXPECT_NO_SHADOW(g, GVA);
-	/* From now on it is this one that counts. */
+	/* From now on this directory counts. */
 	guest_hypercall(g, SET_PMD, USER_PD, 0, 0);
 	EXPECT_SHADOW(g, NEXT, OTHER_PAGE, 0);
 	guest_hypercall(g, SET_PMD, PD, 0, 0);
 	EXPECT_NO_SHADOW(g, NEXT);
 }
 
-/* What the guest will touch at once is filled at once, but no more than that. */
+/* We prefetch what the guest will touch at once, but no more than that. */
 static void set_pte_fills(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -265,7 +265,7 @@ static void set_pte_fills(struct kunit *test)
 	paging_map(g, NEXT, pte | D);
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte | D);
 	EXPECT_SHADOW(g, NEXT, OTHER_PAGE, U | WD);
-	/* To be read only again, by the same page; then by another */
+	/* Make it read-only again with the same page; then writable with another. */
 	pte = (pte | D) & ~W;
 	paging_map(g, NEXT, pte);
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte);
@@ -275,19 +275,19 @@ static void set_pte_fills(struct kunit *test)
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte);
 	EXPECT_SHADOW(g, NEXT, PAGE, U | WD);
 
-	/* The kernel's: through whichever table */
+	/* The kernel's sptes, through whichever table */
 	TOUCH(g, KERNEL + PAGE, 0);
 	guest_hypercall(g, SET_PTE, OTHER_TOP, KERNEL + PAGE,
 			paging_entry(g, KERNEL + PAGE));
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, 0);
-	/* Of the kernel's that are not used yet, none is. */
+	/* If the kernel does not use a page yet, we do not prefetch it. */
 	guest_hypercall(g, SET_PTE, TOP, KERNEL + OTHER_PAGE,
 			paging_entry(g, KERNEL + OTHER_PAGE));
 	EXPECT_NO_SHADOW(g, KERNEL + OTHER_PAGE);
 	EXPECT_ALIVE(g);
 }
 
-/* What a table was when the guest said so, a CPU may have cached then. */
+/* What the guest said was so then, and a CPU may have cached it. */
 static void set_pte_is_believed(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -305,7 +305,7 @@ static void set_pte_is_believed(struct kunit *test)
 	EXPECT_NO_SHADOW(g, NEXT);
 	EXPECT_SHADOW(g, GVA, PAGE, U | WD);
 
-	/* The directory allows less, to all. */
+	/* The directory allows less, to everybody. */
 	paging_put(g, paging_pde_gpa(g, f->pae ? USER_PD : TOP, NEXT),
 		   USER_TABLE | P | U);
 	guest_hypercall(g, f->pae ? SET_PMD : SET_PGD, f->pae ? USER_PD : TOP,
@@ -314,7 +314,7 @@ static void set_pte_is_believed(struct kunit *test)
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte | D);
 	EXPECT_SHADOW(g, NEXT, PAGE, U);
 
-	/* Device pages are none of ours. */
+	/* We do not map device pages. */
 	g->lg->device_limit = PAGES + 1;
 	guest_hypercall(g, SET_PTE, TOP, GVA, PAGES * PAGE_SIZE | P | W | U | A);
 	EXPECT_NO_SHADOW(g, GVA);
@@ -340,7 +340,7 @@ static void set_pte_fills_nothing_else(struct kunit *test)
 	guest_hypercall(g, SET_PTE, TOP, NEXT, pte);
 	EXPECT_NO_SHADOW(g, NEXT);
 	paging_put(g, paging_pde_gpa(g, TOP, NEXT), USER_TABLE | P | W | U);
-	/* It is of another table. */
+	/* The entry is in another table. */
 	guest_hypercall(g, SET_PTE, OTHER_TOP, NEXT, pte);
 	EXPECT_NO_SHADOW(g, NEXT);
 	/* The host would have to fault: nobody has written that page. */
@@ -354,7 +354,7 @@ static void set_pte_fills_nothing_else(struct kunit *test)
 	EXPECT_SHADOW(g, NEXT, PAGE, U);
 }
 
-/* With a bad entry nothing is dropped any more: the guest is dead. */
+/* A bad entry kills the guest: nothing is zapped any more. */
 static void set_pte_of_large_page(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -416,7 +416,7 @@ static void what_there_is(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, g->lg->mmu.root->gpa, TOP);
 }
 
-/* A guest of which 1 GiB is in part the kernel's, and thus in no shared table */
+/* In this guest, 1 GiB is in part the kernel's, and thus in no shared table. */
 static void kernel_amid_a_directory(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -433,7 +433,7 @@ static void kernel_amid_a_directory(struct kunit *test)
 	TOUCH(g, kernel + PAGE, 0);
 	TOUCH(g, kernel + OTHER_PAGE, 0);
 
-	/* Such a change is one of all tables. */
+	/* Such a change is made in all roots. */
 	guest_hypercall(g, SET_PTE, TOP, kernel + PAGE, 0);
 	EXPECT_NO_SHADOW_IN(g, root, kernel + PAGE);
 	EXPECT_NO_SHADOW_IN(g, other, kernel + PAGE);

@@ -6,7 +6,7 @@
 
 #define GVA	0x12000U
 #define PAGE	(FREE + 0x3000)
-#define TABLE	0x30000			/* that the layout does not have */
+#define TABLE	0x30000			/* besides those of guest_create() */
 #define TOPS	0x20000			/* room for top-level tables */
 
 KUNIT_ARRAY_PARAM(format, formats, describe_format);
@@ -18,7 +18,7 @@ static void switch_to(struct guest *g, u32 cr3)
 	KUNIT_ASSERT_EQ(g->test, g->lg->mmu.root->gpa, cr3);
 }
 
-/* PAE's top-level tables are small: many are in one page. */
+/* PAE's top-level tables are small: one page has many. */
 static void roots_32_bytes_apart(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -34,7 +34,7 @@ static void roots_32_bytes_apart(struct kunit *test)
 	KUNIT_EXPECT_PTR_NE(test, g->lg->mmu.root, root);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, GVA, 0), LG_FAULT_GUEST);
 	EXPECT_NO_SHADOW(g, GVA);
-	/* One in between is none of them. */
+	/* An address in between is none of them. */
 	guest_hypercall(g, SET_PTE, TOP + 8, GVA, 0);
 	EXPECT_SHADOW_IN(g, root, GVA, PAGE, 0);
 	EXPECT_ALIVE(g);
@@ -57,7 +57,7 @@ static void make_many(struct guest *g, unsigned int count)
 	paging_map(g, GVA, PAGE | P | W | U);
 }
 
-/* pdpt and top, a directory, a leaf */
+/* A root has pdpt and top, a directory, a leaf. */
 #define TABLES_PER_ROOT	4
 
 static void limit(struct kunit *test)
@@ -93,7 +93,7 @@ static void limit(struct kunit *test)
 	TOUCH(g, GVA, 0);
 	switch_to(g, nth_top(1));
 	TOUCH(g, GVA, 0);
-	/* 19 had been unused for longest. */
+	/* Number 19 had been unused for longest. */
 	switch_to(g, nth_top(0));
 	EXPECT_SHADOW(g, GVA, PAGE, U);
 	switch_to(g, nth_top(17));
@@ -118,7 +118,7 @@ static void limit_for_one_root(struct kunit *test)
 	TOUCH(g, KERNEL + PAGE, 0);
 	paging_map(g, GVA, PAGE | P);
 	TOUCH(g, GVA, 0);
-	/* Without the leaves */
+	/* Do not count the leaves. */
 	empty = mmu->tables - 2;
 	mmu->limit = mmu->tables + 5 + 2;
 	for (i = 1; i <= 3; i++) {
@@ -141,7 +141,7 @@ static void limit_for_one_root(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* The one in use is not the one to go, however long ago it was chosen. */
+/* The root in use is not the one to go, however long ago the guest loaded it. */
 static void limit_spares_the_root_in_use(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -164,8 +164,8 @@ static void limit_spares_the_root_in_use(struct kunit *test)
 }
 
 /*
- * The kernel's part outlives the root by which it was filled, and SET_PMD of its
- * directory counts all the same.
+ * The kernel's part outlives the root by which it was filled. SET_PMD of its
+ * directory still counts.
  */
 static void set_pmd_after_eviction(struct kunit *test)
 {
@@ -187,7 +187,7 @@ static void set_pmd_after_eviction(struct kunit *test)
 	EXPECT_SHADOW(g, GVA, PAGE, U);
 }
 
-/* The new table's way in: each allocation fails once. */
+/* Each allocation for a new root fails once. */
 static void no_memory_for_a_root(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -220,7 +220,7 @@ static void no_memory_for_a_root(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, mmu->root, root);
 }
 
-/* The first root of all, with the guest itself */
+/* Each allocation for a guest and its first root fails once. */
 static void no_memory_for_a_guest(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -247,7 +247,7 @@ static void no_memory_for_a_guest(struct kunit *test)
 	EXPECT_SHADOW(g, FREE, FREE, WD);
 }
 
-/* What the guest had without tables is gone with its first. */
+/* What the guest had without tables goes with its first. */
 static void identity_ends(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -282,7 +282,7 @@ static struct kunit_suite shadow_roots_suite = {
 	.test_cases = shadow_roots_cases,
 };
 
-/* What was private may belong to all tables from now on. */
+/* From now on, what was one root's may belong to all. */
 static void kernel_address_becomes_known(struct kunit *test)
 {
 	struct guest *g = test->priv;

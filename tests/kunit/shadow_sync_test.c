@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest that has flushed its TLB finds of what was there before: all that
- * its tables still say, without another fault, and nothing else.
+ * What a guest finds in the shadow after it has flushed its TLB: all sptes that
+ * still match its tables, without another fault, and nothing else.
  */
 #include <kunit/test.h>
 #include <linux/io.h>
@@ -23,7 +23,7 @@ struct sync_case {
 	const char *name;
 	bool pae;
 	u64 before, after;	/* the guest's entry for GVA */
-	u64 kept;		/* the shadow's bits, or GONE */
+	u64 kept;		/* the spte's bits, or GONE */
 };
 
 #define GONE	BIT_ULL(62)
@@ -64,7 +64,7 @@ static void describe_sync(const struct sync_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(sync, sync_cases, describe_sync);
 
-/* Both pages have been used; NEXT is only read. */
+/* The guest has used both pages; it only reads NEXT. */
 static void start(struct guest *g, bool pae, u64 pte)
 {
 	guest_put32(g, PAGE, 1);
@@ -77,7 +77,7 @@ static void start(struct guest *g, bool pae, u64 pte)
 	EXPECT_SHADOW(g, NEXT, OTHER_PAGE, U);
 }
 
-/* It has not been there since it did so last. */
+/* The guest has not used these pages since the last flush. */
 static void flush(struct guest *g, u32 all)
 {
 	paging_rest(g, GVA);
@@ -140,9 +140,9 @@ static void entry_changes_in_use(struct kunit *test)
 struct way_case {
 	const char *name;
 	bool pae;
-	bool top;		/* of PAE's two directories, the upper one */
+	bool top;		/* @after is in PAE's top-level table */
 	u64 after;		/* the guest's entry on the way to GVA */
-	bool stays;		/* NEXT's */
+	bool stays;		/* NEXT's spte does */
 };
 
 static const struct way_case way_cases[] = {
@@ -167,7 +167,7 @@ static void describe_way(const struct way_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(way, way_cases, describe_way);
 
-/* It may say what it likes there, as long as it does not go that way. */
+/* The guest may write what it likes there, as long as it does not go that way. */
 static void way_changes_in_use(struct kunit *test)
 {
 	const struct way_case *c = test->param_value;
@@ -187,7 +187,7 @@ static void way_changes_in_use(struct kunit *test)
 		EXPECT_NO_SHADOW(g, NEXT);
 }
 
-/* What it does not come back to is looked at once, and no more. */
+/* If the guest does not come back to a leaf, we compare it once, and no more. */
 static void out_of_use(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -200,7 +200,7 @@ static void out_of_use(struct kunit *test)
 	EXPECT_NO_SHADOW(g, GVA);
 }
 
-/* The kernel's part stays linked, and all of it is looked at by FLUSH_TLB(1). */
+/* The kernel's part stays linked, and FLUSH_TLB(1) compares all of it. */
 static void kernel_changes_unsaid(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -219,7 +219,7 @@ static void kernel_changes_unsaid(struct kunit *test)
 	EXPECT_SHADOW(g, KERNEL + PAGE, OTHER_PAGE, WD);
 }
 
-/* Another table in the place of one; it agrees in what was used, or does not. */
+/* Another table comes in the place of one, and agrees in what was used, or not. */
 static void table_changes(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -236,7 +236,7 @@ static void table_changes(struct kunit *test)
 	EXPECT_NO_SHADOW(g, NEXT);
 }
 
-/* What the directory no longer allows goes for all its pages. */
+/* If the directory allows less, it does so to all pages below it. */
 static void directory_changes(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -279,7 +279,7 @@ static void looked_up(void)
 {
 }
 
-/* All that it was, it is again, without a look at the Launcher's memory. */
+/* All sptes come back, without a look-up in the Launcher's memory. */
 static void nothing_is_filled_twice(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -313,7 +313,7 @@ static void page_goes_meanwhile(struct kunit *test)
 	EXPECT_SHADOW(g, GVA, PAGE, U | WD);
 }
 
-/* In a guest without tables there is nothing to compare with. */
+/* A guest without tables has nothing to compare with. */
 static void memory_without_tables(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -327,7 +327,7 @@ static void memory_without_tables(struct kunit *test)
 	EXPECT_NO_SHADOW(g, PAGE);
 }
 
-/* A CPU that guesses with what is not present finds no memory by it. */
+/* A CPU that speculates on an entry that is not present finds no memory by it. */
 static void unlinked_leads_nowhere(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -348,7 +348,7 @@ static void unlinked_leads_nowhere(struct kunit *test)
 				       lg_pte_encryption));
 }
 
-/* Whoever comes to a table after a FLUSH_TLB(1) that it slept through */
+/* The guest comes to a root that was not in use at a FLUSH_TLB(1). */
 static void roots_that_slept(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -362,7 +362,7 @@ static void roots_that_slept(struct kunit *test)
 	EXPECT_NO_SHADOW(g, GVA);
 	TOUCH(g, NEXT, 0);
 	EXPECT_NO_SHADOW(g, GVA);
-	/* That was that: what is there now stays over a change of tables. */
+	/* Only once: what is there now stays over a change of tables. */
 	TOUCH(g, GVA, 0);
 	guest_hypercall(g, NEW_PGTABLE, OTHER_TOP, 0, 0);
 	guest_hypercall(g, NEW_PGTABLE, TOP, 0, 0);

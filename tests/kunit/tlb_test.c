@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What takes something away from the tables says so to those who may have
- * cached it, in whichever root; and what does not, does not. That nothing else
- * is missed all suites see to, by guest_walk_all().
+ * A change that takes something away from the tables says so to those who may have
+ * cached it, in whichever root; a change that does not says nothing. All suites
+ * check by guest_walk_all() that no other change is missed.
  */
 #include <kunit/test.h>
 
@@ -21,7 +21,7 @@ static long generation(struct guest *g)
 	return atomic_long_read(&g->lg->mmu.tlb_gen);
 }
 
-/* Both pages are in use, the first of them by both roots; TOP is in use. */
+/* Both pages are in use, the first one by both roots. TOP is the root in use. */
 static void use_pages(struct guest *g, bool pae)
 {
 	guest_put32(g, PAGE, 1);
@@ -80,7 +80,7 @@ static void not_users(struct guest *g, bool pae)
 
 static void another_page(struct guest *g, bool pae)
 {
-	/* Which has an entry from where it is known */
+	/* OTHER_PAGE already has an spte, from which we know its frame. */
 	map_and_say(g, GVA, OTHER_PAGE | P | U | A);
 	EXPECT_SHADOW(g, GVA, OTHER_PAGE, U);
 }
@@ -94,7 +94,7 @@ static void another_page_unsaid(struct guest *g, bool pae)
 
 static void not_users_unsaid(struct guest *g, bool pae)
 {
-	/* What it gets is more, and less. */
+	/* The entry allows more in one way, and less in another. */
 	paging_map(g, NEXT, OTHER_PAGE | P | W);
 	TOUCH(g, NEXT, LG_PF_WRITE);
 	EXPECT_SHADOW(g, NEXT, OTHER_PAGE, WD);
@@ -198,7 +198,7 @@ static void taken_away(struct kunit *test)
 	}
 }
 
-/* Even if there is not an entry in what goes, the CPU may know the way. */
+/* A table that goes may be empty, but the CPU may have cached the way to it. */
 static void empty_tables_go(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -218,7 +218,7 @@ static void empty_tables_go(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* And so the CPU may keep what it knows. */
+/* If nothing is taken away, the CPU may keep what it has cached. */
 static void nothing_taken_away(struct kunit *test)
 {
 	const struct format *f = test->param_value;
@@ -246,12 +246,12 @@ static void nothing_taken_away(struct kunit *test)
 	say_pte(g, OTHER_TOP, NEXT, 0);
 	say_pte(g, TOP, EMPTY + 2 * PAGE_SIZE, 0);
 	guest_hypercall(g, SET_PGD, OTHER_TOP, f->pae ? 1 : 7, 0);
-	/* Faults of the guest's own; other tables, new ones too */
+	/* A fault of the guest's own; a change to other tables, also to new ones */
 	KUNIT_EXPECT_EQ(test, paging_touch(g, 0x20000000, 0), LG_FAULT_GUEST);
 	guest_hypercall(g, NEW_PGTABLE, OTHER_TOP, 0, 0);
 	guest_hypercall(g, NEW_PGTABLE, FREE, 0, 0);
 	guest_hypercall(g, NEW_PGTABLE, TOP, 0, 0);
-	/* Memory of the Launcher's that is not mapped, and questions */
+	/* A change of the Launcher's memory that is not mapped, and questions */
 	paging_replace(g, END - PAGE_SIZE);
 	mmu_notifier_test_young(g->mm, page);
 	mmu_notifier_clear_young(g->mm, page, page + PAGE_SIZE);
@@ -259,7 +259,7 @@ static void nothing_taken_away(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* One that takes the place of another, gpa and all, is not it. */
+/* A root that takes the place of another, gpa and all, is not the same. */
 static void roots_have_ids(struct kunit *test)
 {
 	const struct format *f = test->param_value;

@@ -12,7 +12,7 @@
 #define GATE_HIGH(eip, dpl, type) \
 	(((eip) & 0xffff0000) | BIT(15) | (dpl) << 13 | (type) << 8)
 
-/* SDM volume 1, section 3.4.3: all a guest may set, and what an entry clears */
+/* SDM volume 1, section 3.4.3: all that a guest may set, and what a trap clears */
 #define FLAGS		0x254fd7
 #define FLAGS_CLEARED	0x34100
 
@@ -22,7 +22,7 @@ static void load_gate(struct guest *g, u32 vector, u32 eip, u32 dpl, u32 type)
 			GATE_HIGH(eip, dpl, type));
 }
 
-/* Where the guest is: its code can be read from either ring. */
+/* Put the guest at some code, which can be read from either ring. */
 static void go(struct guest *g, unsigned int ring, const u8 *code, u32 len)
 {
 	struct lg_regs *regs = g->lg->regs;
@@ -41,8 +41,8 @@ static void go(struct guest *g, unsigned int ring, const u8 *code, u32 len)
 }
 
 /*
- * The handler was entered from the state in *was, with an error code if
- * that is not NULL: as many words as the CPU would push, and no more.
+ * Check that the handler was entered from the state in *was, with an error code if
+ * that is not NULL: the frame has as many words as the CPU would push, and no more.
  */
 static void expect_frame(struct guest *g, u32 handler, const struct lg_regs *was,
 			 u32 eip, const u32 *error_code)
@@ -77,7 +77,7 @@ struct trap_case {
 	bool has_code;
 };
 
-/* SDM volume 3, table 6-1; those that the host has no say in */
+/* SDM volume 3, table 6-1: those vectors in which the host has no say */
 static const struct trap_case trap_cases[] = {
 	{ 0 }, { 1 }, { 5 }, { 6 }, { 7 }, { 9 }, { 10, true }, { 11, true },
 	{ 12, true }, { 13, true }, { 14, true }, { 16 }, { 17, true }, { 18 },
@@ -113,7 +113,7 @@ static void trap_frame(struct kunit *test, u32 vector, unsigned int ring,
 			vector == 14 ? 0x123456 : 0);
 }
 
-/* Traps ask nobody: neither a DPL nor irq_enabled keeps them. */
+/* Traps ask nobody: neither the gate's DPL nor irq_enabled holds them up. */
 static void trap_is_reflected(struct kunit *test)
 {
 	const struct trap_case *c = test->param_value;
@@ -148,7 +148,7 @@ static void describe_flag(const struct flag_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(flag, flag_cases, describe_flag);
 
-/* The guest's interrupt flag is a word of its own, the CPU's always set. */
+/* The guest's interrupt flag is a word of its own; the CPU's is always set. */
 static void interrupt_flag(struct kunit *test)
 {
 	const struct flag_case *c = test->param_value;
@@ -265,7 +265,7 @@ static const struct protection_case protection_cases[] = {
 	{ "cli, ring 3", { 0xfa }, 3, 0 },
 	{ "hlt, ring 1", { 0xf4 }, 1, 0 },
 	{ "a bad selector, ring 1", { 0xec }, 1, 0x18 },
-	/* A gate that something else than `int n` came by */
+	/* The error code names a gate, but no `int n` is there. */
 	{ "a bad gate, ring 1", { 0xec }, 1, 0x40 * 8 + 2 },
 	{ "a bad gate, ring 3", { 0xec }, 3, 0x40 * 8 + 2 },
 	{ "a selector where `int n` is", { 0xcd, 0x40 }, 3, 0x40 * 8 },
@@ -298,7 +298,7 @@ static void general_protection(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* What it did can't be read, as it is not there any more. */
+/* The instruction is not there any more, so nobody can tell what it did. */
 static void general_protection_nowhere(struct kunit *test)
 {
 	static const u32 code = 0x40 * 8 + 2;
@@ -326,7 +326,7 @@ static void port_access_goes_to_the_launcher(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* #NM is the guest's if it has set TS, or if the host has no use for it. */
+/* #NM is the guest's if it has set TS, or if the host has loaded the FPU. */
 static void device_not_available(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -349,7 +349,7 @@ static void device_not_available(struct kunit *test)
 	}
 }
 
-/* vmcall is the hypercall of guests up to 2.6.33, if their kernel makes it. */
+/* Guests up to 2.6.33 use vmcall for a hypercall; only their kernel may. */
 static void invalid_opcode(struct kunit *test)
 {
 	static const u8 vmcall[] = { 0x0f, 0x01, 0xc1 }, ud2[] = { 0x0f, 0x0b };
@@ -375,7 +375,7 @@ static void invalid_opcode(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* A fault that only the shadow was behind for is none of the guest's. */
+/* If only the shadow was behind, the fault is not the guest's. */
 static void page_fault_of_the_shadow(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -390,7 +390,7 @@ static void page_fault_of_the_shadow(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
-/* The switcher needs to know where the kernel has its interrupt flag. */
+/* For system calls, the switcher has to know where the kernel has lguest_data. */
 static void make_system_call(struct guest *g)
 {
 	go(g, 3, NULL, 0);
@@ -415,7 +415,7 @@ static void finds_the_flag(struct guest *g, void (*come_out)(struct guest *g))
 	come_out(g);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->handler_updates, updates + 1);
 
-	/* That it goes away is no matter, but that another takes its place. */
+	/* The page may go away; it matters only if another takes its place. */
 	guest_put32(g, entry, 0);
 	guest_hypercall(g, SET_PTE, TOP, KERNEL + DATA, 0);
 	KUNIT_EXPECT_EQ(test, g->lg->data_gva, KERNEL + DATA);
@@ -440,7 +440,7 @@ static void system_call_finds_the_flag(struct kunit *test)
 	finds_the_flag(g, make_system_call);
 }
 
-/* Of ring 3, where nothing is mapped */
+/* A page fault of ring 3, where nothing is mapped */
 static void make_page_fault(struct guest *g)
 {
 	go(g, 3, NULL, 0);

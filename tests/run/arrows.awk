@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# awk -f arrows.awk arrows SYMBOLS: SYMBOLS is what nm -A says of the module's object
-# files, from where they lie. Prints the arrows between them, a file that calls
-# another, and those that run up. It fails if one of these is not allowed, if one that
-# is allowed is none, or if a file is missing.
+# awk -f arrows.awk arrows SYMBOLS: SYMBOLS is what nm -A says of the module's
+# object files, from where they lie. An arrow is a file that calls another. Prints
+# how many there are, and how many of them run up. Fails if one of these is not
+# allowed, if an allowed one does not exist, or if a file is missing.
 
 function place(file,	dir)
 {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced after bench-micro.sh: some of the same while there are more guests, or
-# the guest has more memory, or more address spaces. Nothing should cost more.
+# Sourced after bench-micro.sh: measures some of the same services while there are
+# more guests, or the guest has more memory, or more address spaces. Nothing should
+# cost more then.
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
 
 growing='hypercall fault fill setpte table'

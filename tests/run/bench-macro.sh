@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced after count.sh: what the programs of a real guest wait for, with the
-# user's KERNEL as the guest's, and bare in the same machine. MEM is the guest's
-# memory in MB, 128 unless it is said; OPS is which operations, all whose names
+# Sourced after count.sh: measures what the programs of a real guest wait for.
+# KERNEL is the user's: it runs as the guest's, and bare in the same machine. MEM is
+# the guest's memory in MB, by default 128. OPS selects the operations whose names
 # start with one of these words.
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
 
@@ -16,8 +16,8 @@ macro_initramfs() {
 		cpio -o -H newc -R 0:0 --reproducible --quiet) >"$root.cpio"
 }
 
-# The same kernel and program with nothing below but the machine; only a bzImage
-# can be booted so.
+# Runs the same kernel and program with nothing below but the machine. Only a
+# bzImage can be booted so.
 native_vm() {
 	say "Booting bench-native"
 	timeout -k 5 1500 qemu-system-x86_64 -accel tcg \
@@ -32,7 +32,7 @@ console=ttyS0 quiet panic=-1 reboot=k restart ${OPS-}" \
 		say "The kernel did not run bare, so there is nothing to compare with"
 }
 
-# lines FILE: what the benchmark said, for awk
+# lines FILE: the results that the benchmark printed, for awk
 lines() {
 	tr -d '\r' <"$1" | grep -a '^[-a-z0-9]*	[0-9.]*'
 }
@@ -67,7 +67,7 @@ macro_table() {
 		"$out/bench-macro.csv"
 }
 
-# Which kernel it is, by the header that a bzImage has
+# The kernel's version, from the bzImage's header
 kernel_version() {
 	_at=$(od -A n -t u2 -j $((0x20e)) -N 2 "$KERNEL")
 	dd if="$KERNEL" bs=1 skip=$((_at + 0x200)) count=64 2>/dev/null |

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced after count.sh: what each of the host's services costs, counted by the
-# demo guest and by tests/bench/host.c.
+# Sourced after count.sh: what each of the host's services costs. The demo guest and
+# tests/bench/host.c use them, and the plugin counts.
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
 
-# bench_initramfs: for job-bench, which wants commands added to it
+# bench_initramfs: for job-bench; the caller has to add commands
 bench_initramfs() {
 	new_initramfs "$run/job-bench" "$guests/demo.elf"
 }
@@ -28,9 +28,9 @@ versions() {
 	EOF
 }
 
-# expectable CSV: what a change of the project should not make more of: name,
-# instructions, world switches, CR3 and MSR writes. What a host does in a second
-# besides having an idle guest is not the project's.
+# expectable CSV: prints what a change of the project should not make more of: name,
+# instructions, world switches, CR3 and MSR writes. For an idle guest there are no
+# instructions: what else a host does in that second is not the project's.
 expectable() {
 	awk -F , '
 	NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i }

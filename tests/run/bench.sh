@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make bench [EXPECT=1] [FUNCTIONS=1]: what everything takes in instructions, as a
-# table, as CSV in build/, and into Documentation/bench.rst and bench.svg. With
-# EXPECT, it is what test-bench expects from now on. With FUNCTIONS, what each
-# function took of it goes to build/bench.functions.
-# make bench KERNEL=bzImage [MEM=MB] [OPS="fork exec"]: instead of that, what the
-# programs of a real guest wait for, as a table and as build/macro.csv; and into
-# Documentation/bench.rst, if it is all of them.
+# make bench [EXPECT=1] [FUNCTIONS=1]: counts the instructions that everything
+# takes. Prints a table, and puts them as CSV into build/, and into
+# Documentation/bench.rst and bench.svg. With EXPECT, test-bench expects them from
+# now on. With FUNCTIONS, each function's part goes to build/bench.functions.
+# make bench KERNEL=bzImage [MEM=MB] [OPS="fork exec"]: measures instead what the
+# programs of a real guest wait for. It is printed as a table, and goes to
+# build/macro.csv; without OPS into Documentation/bench.rst, too.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -29,8 +29,8 @@ tables() {
 	table "$1" growth operations "$growth"
 }
 
-# between BEGIN END: what is between these two lines of the page becomes what is on
-# standard input
+# between BEGIN END: replaces what the page has between these two lines by standard
+# input
 between() {
 	awk -v begin="$1" -v end="$2" '
 		FILENAME == "-" { text = text $0 "\n"; next }

@@ -5,15 +5,14 @@
 bench=$top/tests/bench
 
 # An instruction takes a nanosecond of the machine's time, and nothing else takes
-# any; whatever else could differ from one run to the next is fixed. String
-# instructions are executed turn by turn then, and each turn counts: without
-# ERMS and FSRM the kernel has them move eight bytes a turn and not one, which is
-# less far from what they take of a processor's time.
+# any. Whatever else could differ from one run to the next is fixed. String
+# instructions are executed turn by turn then, and each turn counts. Without ERMS
+# and FSRM, the kernel has them move eight bytes a turn and not one, which is
+# closer to the time that they take on a processor.
 count_cpu=Skylake-Server,check=off,-cx16,-erms,-fsrm,-rdrand,-rdseed
 count_cpu=$count_cpu,tsc-frequency=1000000000
 
-# count_vm NAME SECONDS [QEMU-ARGUMENT...]: as vm, and what was counted goes to
-# NAME.counts
+# count_vm NAME SECONDS [QEMU-ARGUMENT...]: like vm, but counts, into NAME.counts
 count_vm() {
 	_name=$1 _silence=$2
 	shift 2
@@ -36,7 +35,7 @@ tsc_early_khz=1000000 lpj=4000000 randomize_kstack_offset=off ${append-}" \
 	finished "$_name"
 	tr -d '\r' <"$out/$_name.results" |
 		sed -n '/^# symbols/,/^# guests/{/^#/d;p;}' >"$out/$_name.symbols"
-	# Those of the guest's kernel and its programs are below 4 GiB.
+	# The symbols of the guest's kernel and its programs are below 4 GiB.
 	nm "$guests/demo.elf" | sed -n 's/ [tT] / /p' |
 		sed 's/^/00000000/' >>"$out/$_name.symbols"
 	awk -f "$bench/windows.awk" "$out/$_name.counts" >"$out/$_name.windows"

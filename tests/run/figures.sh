@@ -7,10 +7,10 @@
 cd "$out"
 [ -s counts ] || die "there are no results: make test first"
 
-# passed PATTERN: tests of the programs whose name it matches
+# passed PATTERN: how many tests passed, in programs whose name it matches
 passed() { awk -v p="$1" '$0 ~ "^[0-9]+ " p "$" { n += $1 } END { print n + 0 }' counts; }
 programs() { grep -cE "^[0-9]+ $1\$" counts || :; }
-# remark FILE PATTERN: the number in such a comment
+# remark FILE PATTERN: the number in the last comment that matches
 remark() { sed -n "s/^ *# *$2\$/\\1/p" "$1" | tail -n 1; }
 
 machine=6.1

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# Many result streams in, one KTAP document and its totals out. A stream is,
-# for every program, "# begin NAME", the program's own KTAP, "# end NAME STATUS",
+# Reads many result streams, and writes one KTAP document and its totals. A stream
+# has for every program "# begin NAME", the program's own KTAP, "# end NAME STATUS",
 # and "# done" after the last, or "# stopped: REASON". What is missing counts as a
-# failure: a program that ends badly, runs no test or not all it planned, a stream
-# that breaks off.
-# Only leaves are counted, not the summary line of a subtest; how many passed in
-# each program also goes to the file that "counts" names. Failures are told
-# again in the end, each with what was said since the result before it.
+# failure: a program that ends badly, runs no test or not all that it planned, a
+# stream that breaks off.
+# Only leaves count, not the summary line of a subtest. How many passed in each
+# program also goes to the file that "counts" names. Failures come again in the end,
+# each with the comments since the result before it.
 
 function flaw(text)
 {
@@ -32,8 +32,8 @@ function close_program()
 		flaw("no plan")
 	if (!leaves)
 		flaw("no test was run")
-	# A flaw is a failed test of its own, unless one has failed already
-	# and the program's exit status only says the same.
+	# A flaw is a failed test of its own. An exit status that only says what
+	# a failed test has said is no flaw.
 	if (flaws)
 		failed += flaws
 	skipped += left_out

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by the scripts beside it: where things are, what must be installed,
-# and the cache of what is slow to make. POSIX sh with Debian's tools.
+# The scripts beside it source this: where things are, what must be installed, and
+# the cache of what is slow to make. POSIX sh with Debian's tools.
 # shellcheck shell=sh disable=SC2034 # of what is set here, much is used there
 
 set -eu
-# What is built below is built by a make of its own.
+# Builds below run a make of their own.
 unset MAKEFLAGS MAKELEVEL MFLAGS
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -14,7 +14,7 @@ guests=$top/tests/guests/build
 cache=${XDG_CACHE_HOME:-${HOME:-/var/tmp}/.cache}/lg
 jobs=$(nproc)
 
-# Who has started us hears of us there, whatever becomes of standard error.
+# Messages go to whoever has started us, whatever becomes of standard error.
 exec 3>&2
 say() { echo "$*" >&3; }
 die() { say "${0##*/}: $*"; exit 1; }
@@ -45,10 +45,10 @@ install_missing() {
 		--no-install-recommends $missing </dev/null >&2
 }
 
-# $(cached KIND KEY FUNCTION...): the directory of a cache entry. One that
-# does not exist is filled by "FUNCTION... DIR" under another name and renamed
-# when complete, so an entry that can be seen can be trusted. KEY must hold
-# everything that the content depends on.
+# $(cached KIND KEY FUNCTION...): the directory of a cache entry. If there is none,
+# "FUNCTION... DIR" fills one under another name, which is renamed when complete: so
+# an entry that can be seen can be trusted. KEY must hold everything that the
+# content depends on.
 cached() {
 	_kind=$1
 	_entry=$(entry "$1" "$2")
@@ -56,7 +56,8 @@ cached() {
 	if [ ! -d "$_entry" ]; then
 		mkdir -p "$cache"
 		_new=$(mktemp -d "$cache/.new-XXXXXX")
-		# Half of a kernel is large. This is a shell of its own.
+		# Half of a kernel is large: remove it. The traps are this
+		# subshell's.
 		watcher=
 		trap 'end_progress; rm -rf "$_new"' EXIT
 		trap 'exit 1' HUP INT TERM
@@ -80,8 +81,8 @@ entry() {
 	echo "$cache/$1-$(printf %s "$2" | sha256sum | cut -c 1-16)"
 }
 
-# copy_changed DIR: of the files below $top named on standard input, those that
-# are not the same there already, lest everything be compiled anew
+# copy_changed DIR: copies those files below $top, named on standard input, that
+# differ from what is there, lest everything be compiled anew
 copy_changed() {
 	while read -r _file; do
 		mkdir -p "$1/$(dirname "$_file")"
@@ -89,7 +90,7 @@ copy_changed() {
 	done
 }
 
-# build GOAL...: programs, with the top Makefile
+# build GOAL...: builds programs with the top Makefile
 build() {
 	say "Building $*"
 	make -C "$top" -j"$jobs" "$@" >"$out/build.log" 2>&1 || {
@@ -98,8 +99,8 @@ build() {
 	}
 }
 
-# lock_builds, unlock_builds: two who build in one checkout would spoil each other's
-# files. What has been built has to be taken from there, too, before the lock is let go.
+# lock_builds, unlock_builds: two builds in one checkout would spoil each other's
+# files. Take what has been built from there before you unlock.
 lock_builds() {
 	exec 8>"$out/lock"
 	flock -n 8 || {
@@ -112,7 +113,7 @@ unlock_builds() {
 	exec 8>&-
 }
 
-# report STAGE...: results as one document, unless make test is to do that
+# report STAGE...: prints the results as one document, unless make test does that
 report() {
 	[ -z "${ALL_STAGES-}" ] || return 0
 	cd "$out"

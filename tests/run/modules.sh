@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by host.sh: the module, built for the host that get_host has got, in a
+# Sourced by host.sh: builds the module for the host that get_host has got, in a
 # chroot with that host's own compiler.
 # shellcheck shell=sh disable=SC2154 # variables of others
 
-# in_chroot DIR COMMAND...: in $host/root, with DIR as its /mnt. What is mounted
-# goes away with the command, however it ends.
+# in_chroot DIR COMMAND...: runs that in $host/root, with DIR as /mnt. The mounts go
+# away with the command, however it ends.
 in_chroot() {
 	# shellcheck disable=SC2016 # for the other shell
 	as_root unshare --mount sh -ec '
@@ -18,10 +18,10 @@ in_chroot() {
 		sh "$host/root" "$(id -u):$(id -g)" "$@"
 }
 
-# make_modules KVER DIR: what is in $out/DIR, looked at by sparse, too
+# make_modules KVER DIR: builds what is in $out/DIR, and has sparse look at it
 make_modules() {
 	if [ -d "$host/root" ]; then
-		# To install it there would bring all of LLVM along.
+		# Installed there, it would bring all of LLVM along.
 		cp "$(command -v sparse)" "$out/$2"
 		in_chroot "$out/$2" make -C "/usr/src/linux-headers-$1" M=/mnt \
 			CHECK=/mnt/sparse W=1 C=1 -j"$jobs" modules
@@ -31,7 +31,8 @@ make_modules() {
 	fi
 }
 
-# objtool DIR ARGUMENT...: the host's own, about lg.o in $out/DIR, which stays as it is
+# objtool DIR ARGUMENT...: asks the host's own about lg.o in $out/DIR, which stays
+# as it is
 objtool() {
 	_dir=$1
 	shift
@@ -46,8 +47,8 @@ objtool() {
 	fi
 }
 
-# noinstr DIR: a call from where nothing may be probed or traced to where it may is a
-# failure. What the kernel has of that kind objtool does not know from here.
+# noinstr DIR: fails if code that nothing may probe or trace calls code that may be.
+# objtool does not know from here which of the kernel's functions are of that kind.
 noinstr() {
 	objtool "$1" --noinstr --module --link --dry-run \
 		>"$out/$1.noinstr" 2>&1 || {
@@ -59,9 +60,9 @@ noinstr() {
 			-e lockdep_hardirqs_o -e kvm_read_and_reset_apf_flags >&2
 }
 
-# build_in KVER DIR LINE FILE...: lg.ko, with LINE in its Kbuild and what is beside
-# it in FILEs, in $out/DIR. A warning is a failure: it may be objtool's that a
-# stack can't be unwound.
+# build_in KVER DIR LINE FILE...: builds lg.ko in $out/DIR, with LINE in its Kbuild
+# and FILEs besides. A warning is a failure: objtool may be saying that a stack
+# can't be unwound.
 build_in() {
 	_kver=$1 _dir=$2 _line=$3
 	shift 3
@@ -80,13 +81,13 @@ build_in() {
 	noinstr "$_dir"
 }
 
-# build_modules KVER: lg.ko, and what the tests load besides, below $out/KVER
+# build_modules KVER: builds lg.ko, and what the tests load besides, in $out/KVER
 build_modules() {
 	say "Building modules for $1, which takes up to a minute"
 	build_in "$1" "$1" 'obj-m += tests/host/' tests/host
 }
 
-# build_suites KVER: lg.ko with the KUnit suites for x86/ in it, in $out/KVER-kunit
+# build_suites KVER: builds lg.ko with the KUnit suites for x86/, in $out/KVER-kunit
 build_suites() {
 	say "Building the KUnit suites for $1"
 	build_in "$1" "$1-kunit" "lg-y += $(cd "$top" &&

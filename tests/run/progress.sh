@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced by lib.sh: what is said while the cache is filled, which takes minutes.
+# Sourced by lib.sh: tells of progress while the cache is filled, which takes
+# minutes.
 # shellcheck shell=sh disable=SC2154 # variables of others
 
-# to_fetch KIND: what Debian's archive has for such an entry, as apt's --print-uris
-# says it: address, name, size
+# to_fetch KIND: what to fetch from Debian's archive for such an entry, as apt's
+# --print-uris has it: address, name, size
 to_fetch() {
 	case $1 in
 	host)	cat "$today/debs"
@@ -16,8 +17,8 @@ to_fetch() {
 	esac
 }
 
-# usual_time KIND: how long the rest takes, on two processors of today with nothing
-# else to do
+# usual_time KIND: how long the rest takes, on two of today's processors that have
+# nothing else to do
 usual_time() {
 	case $1 in
 	host)	echo 'unpacking it takes a minute' ;;
@@ -26,20 +27,20 @@ usual_time() {
 	esac
 }
 
-# megabytes FIELD: the sum of bytes in this field of standard input
+# megabytes FIELD: adds up the bytes in this field of standard input
 megabytes() {
 	awk -v field="$1" '$field ~ /^[0-9]+$/ { n += $field }
 		END { printf "%.0f\n", n / 1e6 }'
 }
 
-# announce KIND: sets megabytes, of what is about to be fetched
+# announce KIND: says how much there is to fetch, and sets megabytes
 announce() {
 	megabytes=$(to_fetch "$1" 2>/dev/null | megabytes 3)
 	[ "$megabytes" = 0 ] ||
 		say "There are $megabytes MB to fetch; $(usual_time "$1")."
 }
 
-# watch KIND DIR: how far that is, in a line that is written again and again. What was
+# watch KIND DIR: writes over and over one line that says how far that is. What was
 # fetched goes away when it has been unpacked.
 watch() {
 	_had=0 _most=0
@@ -59,7 +60,7 @@ watch() {
 	done 2>/dev/null
 }
 
-# begin_progress KIND DIR, end_progress: around what fills DIR
+# begin_progress KIND DIR, end_progress: call these around what fills DIR
 begin_progress() {
 	watcher=
 	announce "$1"

@@ -5,14 +5,14 @@
 #	[TIMEOUT=seconds] [HOST=6.12] [ACCEL=kvm]: a guest on this terminal, under
 # lg.ko on a stock kernel of Debian's in QEMU. Without KERNEL it is the demo guest.
 # NET is what the guest's card is plugged into: QEMU's own network, where it finds
-# the world by DHCP, or a tap interface of this machine. LAUNCHER is another than
-# launcher/lguest, with the same options or those of Linux's own. TIMEOUT counts from
-# when the machine is booted, and is a failure.
+# the world by DHCP, or a tap interface of this machine. LAUNCHER takes the place of
+# launcher/lguest, with the same options or those of Linux's own. TIMEOUT counts
+# from the machine's boot; to reach it is a failure.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
 
-# is_file VARIABLE VALUE: if there is one, it must be one that can be read
+# is_file VARIABLE VALUE: a value, if there is one, must be a file that can be read
 is_file() {
 	[ -n "$2" ] || return 0
 	[ -e "$2" ] || die "$1=$2: there is no such file"
@@ -24,7 +24,7 @@ is_number() {
 	case $2 in *[!0-9]* | 0* | ?????????*) die "$1=$2 is not a number" ;; esac
 }
 
-# Those that get_host knows by their files
+# The hosts that get_host knows by their files
 own_hosts() {
 	for _file in "$run"/*.config; do
 		_file=${_file##*/}
@@ -106,7 +106,7 @@ say "Booting. The guest's poweroff leads back here; Ctrl-A x ends it at once."
 append="loglevel=3 ${append-}"
 limit=${TIMEOUT-}
 ended=0
-# What is in the archive is there twice until it is unpacked.
+# While it is unpacked, all that is in the archive is in memory twice.
 (qemu -m $((384 + MEM + 2 * $(stat -c %s "$root.cpio") / 1048576)) \
 	-serial mon:stdio -serial "file:$work/status" "$@") || ended=$?
 [ "$ended" != 124 ] || die "TIMEOUT: stopped after $TIMEOUT seconds"

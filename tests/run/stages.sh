@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced after host.sh: stages of a test, one after the other; how each went, how
-# far that is, and how long the others will take, by what they took the last time.
+# Sourced after host.sh: runs the stages of a test, one after the other. Says how
+# each went, how far that is, and how long the others will take, by what they took
+# the last time.
 # shellcheck shell=sh disable=SC2154 # variables of others
 
-# Of each stage its seconds. Nothing depends on it.
+# The seconds that each stage took. Nothing depends on them.
 took=$cache/seconds-of-${0##*/}
 
-# run_stage STAGE: each leaves its results in STAGE.results.
+# run_stage STAGE: leaves its results in STAGE.results
 run_stage() {
 	case $1 in
 	qemu-*)	MACHINES=${1#qemu-} "$run/test-qemu.sh" ;;
@@ -14,7 +15,7 @@ run_stage() {
 	esac
 }
 
-# guess STAGE: seconds, for one that has not been run here yet
+# guess STAGE: the seconds of a stage that has not run here yet
 guess() {
 	case $1 in
 	qemu-6.1 | qemu-6.1-max | qemu-6.12 | qemu-7.3-max) echo 600 ;;
@@ -25,7 +26,8 @@ guess() {
 	esac
 }
 
-# seconds_of STAGE: nothing, if that file does not have them, or makes no sense
+# seconds_of STAGE: prints nothing if that file does not have them, or makes no
+# sense
 seconds_of() {
 	[ ! -e "$took" ] || awk -v stage="$1" '
 		$1 == stage && NF == 2 && $2 ~ /^[0-9]+$/ && $2 < 1000000 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# What wants a machine of its own. The scripts say what they install.
+# Goals that want a machine of their own. The scripts say what they install.
 
 run figures bench check test test-style test-kunit test-build test-qemu \
 test-run test-bochs test-bench test-seam:

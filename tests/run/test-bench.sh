@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make test-bench: does anything take more instructions than tests/bench/expected
-# says? Make bench EXPECT=1 makes that file.
+# says? "make bench EXPECT=1" makes that file.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"

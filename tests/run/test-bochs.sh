@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-bochs: a smoke test on Debian's 6.1 in Bochs, which unlike TCG
-# has PCIDs, global TLB entries and segment limits as on hardware, and is slow.
+# make test-bochs: a smoke test on Debian's 6.1 in Bochs. Unlike TCG, that has
+# PCIDs, global TLB entries and segment limits as on hardware; and it is slow.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -15,7 +15,7 @@ build launcher guests host-tests
 get_host 6.1
 build_modules "$kver"
 
-# What is not there need not be loaded.
+# A small archive: the machine need not load what is not there.
 new_initramfs "$run/job-bochs" "$guests/hypercalls.elf" "$guests/traps.elf"
 add "$top/tests/host/build/requests" tests/requests
 pack
@@ -50,8 +50,8 @@ cat >"$out/bochs.rc" <<EOF
 	info: action=ignore
 	debug: action=ignore
 EOF
-# It starts in its debugger: "continue". It does not end by itself
-# when the machine in it does.
+# Bochs starts in its debugger, which wants a "continue". It does not end by itself
+# when its machine does.
 : >"$out/bochs.log"
 say "Booting bochs"
 echo c >"$out/bochs.commands"

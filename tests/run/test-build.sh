@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-build [HOST=kernels]: does the module compile, without a warning,
-# for every flavour of every host kernel; and do its files call each other as "arrows"
-# has it? HOST=here is the kernel at hand: the one
-# that KVER or KDIR names, or that runs here, if it has its headers installed; or
-# else the one that most of the tests run on.
+# make test-build [HOST=kernels]: does the module compile, without a warning, for
+# every flavour of every host kernel; and do its files call each other as "arrows"
+# has it? HOST=here is the kernel at hand: the one that KVER or KDIR names, or that
+# runs here, if its headers are installed; or else the one that most of the tests
+# run on.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/host.sh"
 
-# arrows DIR: of the module built there. What calls what its object files say.
+# arrows DIR: checks the module built there. Its object files say what calls what.
 arrows() {
 	(cd "$out/$1" && tr ' ' '\n' <lg.mod | sed -n 's:^.*/mnt/::; s:^'"$out/$1/"'::
 		/\.o$/p' | xargs nm -A) |
@@ -19,8 +19,8 @@ arrows() {
 	[ -n "$_ok" ]
 }
 
-# builds HOST COMMAND [DIR]: that, for each kernel on standard input; the last of them
-# is in DIR, if not below its own name
+# builds HOST COMMAND [DIR]: runs the command for each kernel on standard input. The
+# last one's module is in DIR, by default the kernel's own name.
 builds() {
 	cat >"$out/build.kernels"
 	echo "# begin build-$1"
@@ -41,8 +41,8 @@ builds() {
 	echo "# end build-$1 0"
 }
 
-# With the headers and the compiler that are installed: build_in takes a directory
-# without a root of its own for one to build in.
+# Builds with the headers and the compiler that are installed: in a host's directory
+# without a root of its own, build_in builds without a chroot.
 build_installed() {
 	say "Building modules for $1, with the headers in $host"
 	build_in "$1" here 'obj-m += tests/host/' tests/host

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-kunit: the generic half and its KUnit suites in a User Mode Linux
-# kernel, made of the source of Debian's 6.1. Needs no virtual machine.
+# make test-kunit: runs the generic half and its KUnit suites in a User Mode Linux
+# kernel, made of the source of Debian's 6.1. It needs no virtual machine.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/uml.sh"
 
-# Only what this puts into it may differ from one use of the tree to the next.
+# Nothing else in the tree may differ from one use to the next.
 copy_project() {
 	cd "$top"
 	find ./*.[ch] guest shadow include tests/kunit -name '*.[ch]' \
@@ -14,15 +14,15 @@ copy_project() {
 	cmp -s VERSION "$1/VERSION" || cp VERSION "$1/VERSION"
 	cmp -s Kbuild "$1/Kbuild.module" || cp Kbuild "$1/Kbuild.module"
 	cmp -s tests/kunit/Kbuild "$1/Kbuild" || cp tests/kunit/Kbuild "$1/Kbuild"
-	# And what is no longer there
+	# Remove what is no longer there.
 	cd "$1"
 	find . -name '*.[ch]' | while read -r f; do
 		[ -e "$top/$f" ] || rm "$f"
 	done
 }
 
-# The tree in the cache serves one at a time. Who did not come to the end may
-# have left half an object file behind.
+# The tree in the cache serves one build at a time. One that did not come to its end
+# may have left half an object file behind.
 build_linux() (
 	exec 9>"$1/lock"
 	flock 9
@@ -70,8 +70,8 @@ run_linux() {
 	echo "# end kunit $status"
 }
 
-# How much of each file of the module was executed; its lines, with a count each,
-# are left in build/coverage/*.c.gcov, where # in a name stands for /.
+# Tells how much of each file of the module was executed. Leaves the files' lines,
+# with a count each, in build/coverage/*.c.gcov, where # in a name stands for /.
 coverage() (
 	cd "$out/coverage"
 	(cd "data$uml/drivers/lguest" && find . -name '*.gcda' ! -path './tests/*' \

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make test-qemu [MACHINES=patterns] [TESTS=patterns] [CPU=model] [SMP=number]:
-# programs that test the module, on stock kernels of Debian's in QEMU. The file
-# "machines" has the machines, and what is run where unless TESTS says it, with
-# patterns or with the words of that file.
-# SECONDS_OF_FUZZ and SEED are the fuzzers', see fuzz.sh. Unless told, they start
-# at another seed every day, far from those of the day before.
+# runs programs that test the module, on stock kernels of Debian's in QEMU. The file
+# "machines" says which machines there are, and what runs where. TESTS overrides the
+# latter, by patterns or by the words of that file.
+# SECONDS_OF_FUZZ and SEED are the fuzzers', see fuzz.sh. By default, these start at
+# another seed every day, far from those of the day before.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -18,8 +18,8 @@ chosen=$(stages)
 for name in $chosen; do : >"$out/$name.results"; done
 build launcher guests host-tests
 
-# tests_of WORDS: patterns for what the table calls all, the smoke test (what
-# differs between machines at all), or by their own names
+# tests_of WORDS: the patterns of what the table calls all or smoke (that is what
+# differs between machines at all), or of names
 tests_of() (
 	set -f
 	for _tests in $(echo "$1" | tr , ' '); do
@@ -71,7 +71,7 @@ boot() {
 	vm "qemu-$name" $((2400 * patience))
 }
 
-# In a shell of its own, and with nothing of the table for its input
+# In a subshell, and not with the table as its input
 boot_alone() {
 	(boot "$@") </dev/null
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-run [HOST=kernels]: "make run" as README has it, with all that it takes
-# for a guest, which is tests/guests/devices.c; and what it says when that won't do.
+# make test-run [HOST=kernels]: tests "make run" as README has it, with everything
+# that it takes for a guest, which is tests/guests/devices.c; and what it says when
+# that won't do.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -10,7 +11,7 @@ image=$out/run.img
 log=$out/run.log
 hosts=${HOST:-$hosts}
 
-# make_run VARIABLE=VALUE...: on the first host, unless told
+# make_run VARIABLE=VALUE...: runs it, by default on the first host
 make_run() {
 	status=0
 	env HOST="${hosts%% *}" TIMEOUT=1200 "$@" "$run/run.sh" </dev/null >"$log" 2>&1 ||
@@ -40,7 +41,7 @@ fails_saying() {
 	[ $status != 0 ] && says "$1"
 }
 
-# Before anything is built or booted
+# It fails before anything is built or booted.
 refuses() {
 	fails_saying "$1" && ! says Building
 }
@@ -67,7 +68,8 @@ guest_wrote() {
 	sector 1 'written by the guest' && sector 127 'written in a barrier'
 }
 
-# What Linux's own Launchers understand, and their status when a guest powers off
+# A Launcher like Linux's own: prints its options, and ends with their status when a
+# guest powers off
 historic_launcher() {
 	cat <<-'END'
 	#!/bin/busybox sh
@@ -105,7 +107,7 @@ run_others() {
 	try 'one that does nothing' fails_saying 'the Launcher did not end well'
 }
 
-# In place of QEMU: a machine that waits for another one, and ends well then
+# In place of QEMU: a machine that waits for another one, and then ends well
 meeting_machine() {
 	cat <<-'END'
 	#!/bin/sh

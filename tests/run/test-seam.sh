@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-seam: NMIs and machine checks at each instruction of the world switch, by
-# QEMU's gdbstub. See tests/seam/.
+# make test-seam: raises NMIs and machine checks at each instruction of the world
+# switch, by QEMU's gdbstub. See tests/seam/.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
 . "$run/count.sh"
 
-# boot NAME: in the background, as $pid; what can be reached is $out/NAME.gdb. It does
-# not end by itself, should nobody be left to end it.
+# boot NAME: boots a machine in the background, as $pid, with its gdbstub at
+# $out/NAME.gdb. It ends after ten hours, should nobody be left to end it.
 boot() {
 	say "Booting $1"
 	: >"$out/$1.serial"
@@ -34,8 +34,8 @@ tsc=reliable tsc_early_khz=1000000 lpj=4000000 randomize_kstack_offset=off" \
 		sed 's/ [a-zA-Z] / /' >"$out/$1.symbols"
 }
 
-# strike NAME [WHERE]: at that guest. A machine that dies costs one test; with a few
-# of them it is enough.
+# strike NAME [WHERE]: strikes at that guest. A machine that dies costs one test; a
+# few that die are enough.
 strike() {
 	new_initramfs "$run/job-seam" "$guests/$1.elf"
 	add "$out/$kver/tests/host/nmi_storm.ko" tests/nmi_storm.ko

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test: everything. KTAP on standard output, and in the end how many
-# passed and failed. Each stage leaves a stream of results in build/*.results,
+# make test: runs everything. Writes KTAP to standard output, and in the end how
+# many passed and failed. Each stage leaves a stream of results in build/*.results,
 # and what its machine said in build/*.log.
 
 . "$(dirname "$0")/lib.sh"

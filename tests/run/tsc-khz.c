@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fast this machine's time stamp counter counts, in kHz. One that QEMU
- * emulates has the same, but finds something else if it has to wait for its
- * processor while it measures.
+ * How fast this machine's time stamp counter counts, in kHz. A machine that QEMU
+ * emulates has the same, but measures something else if it has to wait for its
+ * processor meanwhile.
  */
 #include <stdio.h>
 #include <time.h>
@@ -13,7 +13,7 @@ struct instant {
 	double ms;
 };
 
-/* Both at once: of many tries, the one that was disturbed least */
+/* Read both at once. Of many tries, take the one that was disturbed least. */
 static struct instant look(void)
 {
 	unsigned long long before, took, least = -1ULL;

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-# Sourced after lib.sh: make an initramfs, boot QEMU with it.
+# Sourced after lib.sh: makes an initramfs, and boots QEMU with it.
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
 
 . "$run/host.sh"
 
 pkgs_vm="$pkgs_build $pkgs_host qemu-system-x86 busybox-static cpio"
 
-# add FILE [NAME-IN-INITRAMFS]: with the libraries it is linked to
+# add FILE [NAME-IN-INITRAMFS]: adds it, with the libraries that it is linked to
 add() {
 	mkdir -p "$root/$(dirname "${2:-${1##*/}}")"
 	cp -L "$1" "$root/${2:-${1##*/}}"
@@ -16,13 +16,13 @@ add() {
 	done
 }
 
-# add_modules: the host's own, for modprobe
+# add_modules: adds the host's own, for modprobe
 add_modules() {
 	cp -r "$host/modules/." "$root"
 }
 
-# new_initramfs JOB-FILE GUEST... / pack: for $kver; the directory is $root, the
-# archive $root.cpio, in $work if that is set
+# new_initramfs JOB-FILE GUEST..., pack: make one for $kver. The directory is $root,
+# the archive $root.cpio, in $work if that is set.
 new_initramfs() {
 	root=${work:-$out}/${1##*/}
 	rm -rf "$root" "$root.cpio"
@@ -45,28 +45,29 @@ pack() {
 		cpio -o -H newc -R 0:0 --reproducible --quiet) >"$root.cpio"
 }
 
-# How fast the machine's time goes. It would measure that itself, at boot, and
-# be wrong by any factor if it had to wait for its processor meanwhile.
+# How fast the machine's time goes. Otherwise the machine would measure that at
+# boot, and be wrong by any factor if it had to wait for its processor meanwhile.
 tsc_khz() {
 	gcc -O2 -o "${work:-$out}/tsc-khz" "$run/tsc-khz.c"
 	"${work:-$out}/tsc-khz"
 }
 
-# qemu ARGUMENT...: in place of this shell, the machine that all of them are, of $SMP
-# processors of the model $CPU, for $limit seconds, $append in the kernel's command
-# line. Its terminal may be the user's. Stops at the first sign of trouble instead
-# of limping on. That a CPU is stuck is such a sign only after two minutes, and that
-# a task is after ten: emulators wait for theirs. Broadcast IPIs are off since the kernel would
-# patch itself whenever a CPU comes or goes, see tests/host/steady_keys.c.
-# There is no keyboard, as it may complain on waking up. And no CMPXCHG16B: with
-# QEMU before 8.0, what interrupts a CPU right after it may find any flags, TF
-# among them, and the kernel uses it wherever it allocates memory. Nor ERMS and
-# FSRM: string instructions are emulated turn by turn, and where a guest has
-# executed at many addresses of a page, each turn of clearing that is so slow that a
-# huge page takes minutes, byte by byte, and half a minute by words. So init_on_alloc
-# is off, too: it clears huge pages in one go, which looks like a stuck CPU, and
-# before their user does again; and that our own memory is initialized shows better
-# without.
+# qemu ARGUMENT...: becomes the machine that all tests use, with $SMP processors of
+# the model $CPU, for $limit seconds, with $append in the kernel's command line. Its
+# terminal may be the user's.
+# It stops at the first sign of trouble instead of limping on. A stuck CPU is such a
+# sign only after two minutes, a stuck task after ten: emulators wait for their
+# CPUs. Broadcast IPIs are off, since the kernel would patch itself whenever a CPU
+# comes or goes, see tests/host/steady_keys.c. There is no keyboard, as it may
+# complain on waking up.
+# There is no CMPXCHG16B: with QEMU before 8.0, what interrupts a CPU right after it
+# may find any flags, TF among them, and the kernel uses it wherever it allocates
+# memory. There are no ERMS and FSRM: string instructions are emulated turn by turn.
+# If a guest has executed at many addresses of a page, each turn of clearing that is
+# so slow that a huge page takes minutes byte by byte, and half a minute by words.
+# So init_on_alloc is off, too: it clears huge pages in one go, which looks like a
+# stuck CPU, and their user clears them again. Besides, without it we see better
+# whether our own memory is initialized.
 qemu() {
 	case ${ACCEL:=tcg} in
 	tcg)	model=${CPU:-Skylake-Server,check=off},-cx16,-erms,-fsrm
@@ -85,8 +86,8 @@ tsc=nowatchdog no_timer_check no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
 $clock ${append-}" "$@"
 }
 
-# is_silent SECONDS FILE...: has nobody written to any of them for so long? That tells
-# a machine that hangs from one that is slow, whose time is not limited.
+# is_silent SECONDS FILE...: has nobody written to any of them for so long? Then the
+# machine hangs. One that is just slow has all the time that it takes.
 is_silent() {
 	_seconds=$1
 	shift
@@ -94,7 +95,8 @@ is_silent() {
 	[ $(($(date +%s) - _last)) -gt "$_seconds" ]
 }
 
-# attend SECONDS FILE...: until the machine in the background has ended, or is silent
+# attend SECONDS FILE...: waits until the machine in the background has ended, or
+# has been silent for so long, and ends it then
 attend() {
 	_machine=$!
 	while sleep 1 && kill -0 $_machine 2>/dev/null; do
@@ -106,8 +108,9 @@ attend() {
 	wait $_machine || :
 }
 
-# vm NAME SECONDS: run the current initramfs unattended, with $memory MB, unless it
-# is silent for so long; its results go to NAME.results, what it says to NAME.log.
+# vm NAME SECONDS: runs the current initramfs unattended, with $memory MB, until it
+# has been silent for so long. Its results go to NAME.results, its words to
+# NAME.log.
 vm() {
 	say "Booting $1"
 	: >"$out/$1.results"
@@ -126,7 +129,7 @@ finished() {
 	}
 }
 
-# stopped RESULTS: for what reason, if the machine told one
+# stopped RESULTS: the reason, if the machine told one
 stopped() {
 	tr -d '\r' <"$1" | sed -n 's/^# stopped: //p'
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Goes in and out for ever, in each of the switcher's ways, for tests/seam to strike
- * in between. It raises the alarm if something is lost, done twice or changed on the
- * way. tests/seam has breakpoints at seam_round() and seam_alarm().
+ * Goes in and out for ever, in each of the switcher's ways, for tests/seam to
+ * strike in between. It raises the alarm if something is lost, done twice or
+ * changed on the way. tests/seam has breakpoints at seam_round() and seam_alarm().
  */
 #include "hypercall.h"
 #include "paging.h"

@@ -13,7 +13,7 @@ make module      lg.ko: KVER=version, or KDIR=directory of another kernel's head
 make launcher    launcher/lguest
 make guests      guests of our own, tests/guests/build/*.elf
 make install     lg.ko, as root
-make clean       away with what was made
+make clean       remove what was built
 endef
 
 help::
@@ -21,6 +21,8 @@ help::
 	@:
 
 module:
+	@[ -e $(KDIR) ] || { echo "No $(KDIR): install linux-headers-$(KVER), or" \
+		"say KVER= or KDIR=; make run needs neither" >&2; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 launcher:
@@ -31,12 +33,12 @@ guests:
 
 install: module
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
-	depmod -a $$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	depmod $(if $(INSTALL_MOD_PATH),-b $(INSTALL_MOD_PATH)) -a $$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 		$(KDIR)/include/generated/utsrelease.h)
 
 clean:
-	$(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	$(MAKE) -C launcher clean
 	$(MAKE) -C tests/guests clean
+	[ ! -e $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include tests/run/targets.mk

@@ -22,7 +22,7 @@ void guest_initialize(const char *device, __u32 start)
 	lguest_fd = open(device, O_RDWR | O_CLOEXEC);
 	if (lguest_fd < 0)
 		die("%s: %m%s", device,
-		    errno == ENOENT ? " (is the lguest module loaded?)" : "");
+		    errno == ENOENT ? " (is lg.ko loaded?)" : "");
 	if (write(lguest_fd, args, sizeof(args)) < 0)
 		die("%s: cannot make a guest: %m", device);
 }

@@ -49,6 +49,7 @@ is_file BLOCK "${BLOCK-}"
 is_number MEM "${MEM:=64}"
 [ "$MEM" -lt 4096 ] || die "MEM=$MEM is more than a guest can have, 4095"
 is_number TIMEOUT "${TIMEOUT-}"
+is_number SMP "${SMP-}"
 is_one_of RNG "${RNG:=0}" 0 1
 is_one_of ACCEL "${ACCEL:-tcg}" tcg kvm
 # shellcheck disable=SC2046,SC2086 # lists of words

@@ -8,9 +8,9 @@ test-run test-bochs test-bench test-seam:
 # The heads of the scripts say more.
 define test_goals
 make run         a guest on this terminal, in QEMU: KERNEL= INITRD= CMDLINE= BLOCK= NET=
-                 RNG=1 MEM= LAUNCHER= HOST=6.12 ACCEL=kvm TIMEOUT=
-make check       what a change is checked by before it is sent, in minutes: KDIR=
-make test        everything, for an hour or two; all that follow but fuzz and bench
+                 RNG=1 MEM= LAUNCHER= HOST=6.12 CPU= SMP= ACCEL=kvm TIMEOUT=
+make check       what a change is checked by before it is sent, in minutes: KVER= KDIR=
+make test        everything, for an hour or so: all the goals test-* that follow
 make test-style  checkpatch and shellcheck
 make test-build  lg.ko for each of Debian's kernels: HOST="6.1 6.12 7.3"
 make test-kunit  KUnit in User Mode Linux

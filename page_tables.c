@@ -2,7 +2,7 @@
 /*
  * Shadow paging. The guest keeps page tables of its own. They name guest
  * frames, and no CPU ever walks them. The CPU walks ours, which name host
- * frames and start empty. A page fault either fills one spte from the guest's
+ * pages and start empty. A page fault either fills one spte from the guest's
  * tables, or is the guest's own and is reflected. An spte is a cache, like a
  * TLB entry: to zap one is always right and only costs a fault.
  *

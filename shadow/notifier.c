@@ -70,7 +70,7 @@ bool lg_invalidate_retry(struct lg_mmu *mmu, unsigned long seq)
 }
 
 /*
- * The vCPU's task may run whenever the lock is free, but all it can do to these
+ * The guest's task may run whenever the lock is free, but all it can do to these
  * frames is to zap sptes as well: it fills none while an invalidation is in
  * progress.
  */

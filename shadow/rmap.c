@@ -42,7 +42,7 @@ int lg_rmap_init(struct lg_mmu *mmu, u32 frames)
  * @mmu: the guest's shadow tables
  * @leaf: the leaf
  *
- * Context: the vCPU's task, no lock held; may sleep.
+ * Context: the guest's task, no lock held; may sleep.
  * Return: 0 or -ENOMEM.
  */
 int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
@@ -72,7 +72,7 @@ int lg_rmap_add_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
  * @mmu: the guest's shadow tables
  * @leaf: the leaf, without sptes
  *
- * Context: the vCPU's task, or nobody runs the guest any more.
+ * Context: the guest's task, or nobody runs the guest any more.
  */
 void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
 {
@@ -84,7 +84,7 @@ void lg_rmap_remove_leaf(struct lg_mmu *mmu, struct lg_leaf *leaf)
  * @mmu: the guest's shadow tables
  * @gfn: the frame, below the guest's pfnlimit
  *
- * Context: the vCPU's task, no lock held; may sleep.
+ * Context: the guest's task, no lock held; may sleep.
  * Return: 0 or -ENOMEM.
  */
 int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
@@ -109,7 +109,7 @@ int lg_rmap_prepare(struct lg_mmu *mmu, u32 gfn)
  * @index: of the spte in it
  *
  * The TLB may still have it if the guest is in. So the caller kicks the vCPU,
- * unless it is the vCPU's task.
+ * unless it is the guest's task.
  *
  * Context: &lg_mmu.lock held.
  * Return: true if the spte was present.

@@ -147,7 +147,7 @@ struct lg_root {
  * struct lg_mmu - shadow paging of one guest
  * @notifier: follows the Launcher's mappings
  * @lock: protects sptes, which of them are filled, rmap links, and the invalidation
- *	counters. Tables need no lock: the vCPU's task alone makes and frees them
+ *	counters. Tables need no lock: the guest's task alone makes and frees them
  * @invalidate_seq: grows at the end of each invalidation
  * @invalidate_in_progress: invalidations that have started and not ended
  * @invalidate_wait: woken when @invalidate_in_progress returns to 0

@@ -16,7 +16,7 @@
  * where it just was, so a flush syncs at once the leaves that the CPU has used
  * since the last one. A guest pays for what it uses, not for what it has.
  *
- * The vCPU's task alone makes, links and frees tables. The notifier zaps sptes,
+ * The guest's task alone makes, links and frees tables. The notifier zaps sptes,
  * too, when the Launcher's memory changes (shadow/notifier.c); &lg_mmu.lock
  * protects them.
  */

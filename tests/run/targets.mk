@@ -19,7 +19,7 @@ make test-qemu   what tests/run/machines lists: MACHINES="6.1*" TESTS="smoke mem
 make test-run    make run: HOST=
 make test-bench  does anything take more instructions than it did
 make test-seam   NMIs and machine checks at each instruction of the world switch
-make test-bochs  a smoke test in Bochs
+make test-bochs  a few guests in Bochs
 make fuzz        hostile guests and Launchers: SEED= SECONDS=3600 MACHINES= CPU=
 make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or KERNEL= MEM= OPS=
 make figures     what the last make test counted, into Documentation/testing.rst

@@ -22,7 +22,7 @@ struct insn {
 	u8 len;
 };
 
-static bool fetch_insn(struct lguest *lg, struct insn *insn)
+static bool decode_insn(struct lguest *lg, struct insn *insn)
 {
 	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
 
@@ -143,7 +143,7 @@ bool lg_emulate_insn(struct lguest *lg)
 	bool again = false;
 	u32 size;
 
-	if (!fetch_insn(lg, &insn))
+	if (!decode_insn(lg, &insn))
 		return false;
 	/* Even opcodes move bytes, odd ones words. */
 	size = insn.opcode & 1 ? (insn.operand16 ? 2 : 4) : 1;

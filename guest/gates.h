@@ -8,11 +8,11 @@
 #include "../lg.h"
 
 /* SDM volume 3, section 6.11: an interrupt or trap gate's high word. */
-#define LG_GATE_TYPE	GENMASK(12, 8)
+#define LG_GATE_TYPE		GENMASK(12, 8)
 #define LG_GATE_INTERRUPT	(0xe << 8)
-#define LG_GATE_TRAP	(0xf << 8)
+#define LG_GATE_TRAP		(0xf << 8)
 #define LG_GATE_DPL_SHIFT	13
-#define LG_GATE_PRESENT	BIT(15)
+#define LG_GATE_PRESENT		BIT(15)
 
 /**
  * lg_gate_handler() - where a gate leads

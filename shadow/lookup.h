@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The parts of shadow/tables.c and shadow/rmap.c that run for each page that a
- * guest maps. They are inline because calls would cost too much there.
+ * guest maps. They are inline because calls would cost too much there. And what
+ * x86/ asks of the direct map: direct_map.c itself calls x86/.
  */
 #ifndef LG_LOOKUP_H
 #define LG_LOOKUP_H

@@ -11,12 +11,13 @@
 
 # arrows DIR: checks the module built there. Its object files say what calls what.
 arrows() {
+	_failed=0
 	(cd "$out/$1" && tr ' ' '\n' <lg.mod | sed -n 's:^.*/mnt/::; s:^'"$out/$1/"'::
 		/\.o$/p' | xargs nm -A) |
-		awk -f "$run/arrows.awk" "$run/arrows" - >"$out/arrows.log" &&
-		_ok=y || _ok=
+		awk -f "$run/arrows.awk" "$run/arrows" - >"$out/arrows.log" ||
+		_failed=1
 	sed 's/^/# /' "$out/arrows.log"
-	[ -n "$_ok" ]
+	return $_failed
 }
 
 # builds HOST COMMAND [DIR]: runs the command for each kernel on standard input. The

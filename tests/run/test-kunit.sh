@@ -35,9 +35,9 @@ build_linux() (
 	uml_make "$1" linux
 	cp "$1/linux" "$out/linux"
 	rm -rf "$out/coverage"
-	mkdir "$out/coverage"
+	mkdir -p "$out/coverage/objects"
 	(cd "$1/drivers/lguest" && find . -name '*.gcno' ! -path './tests/*' \
-		-exec cp --parents -t "$out/coverage" {} +)
+		-exec cp --parents -t "$out/coverage/objects" {} +)
 	rm "$1/unfinished"
 )
 
@@ -75,13 +75,14 @@ run_linux() {
 coverage() (
 	cd "$out/coverage"
 	(cd "data$uml/drivers/lguest" && find . -name '*.gcda' ! -path './tests/*' \
-		-exec cp --parents -t "$out/coverage" {} +)
+		-exec cp --parents -t "$out/coverage/objects" {} +)
 	mkdir drivers
 	ln -s "$top" drivers/lguest
 	echo '# begin coverage'
 	echo 'KTAP version 1'
-	echo "1..$(find . -name '*.gcda' ! -path './data/*' | wc -l)"
-	find . -name '*.gcda' ! -path './data/*' -exec gcov -rp {} + 2>/dev/null | awk -v least=90 '
+	echo "1..$(find objects -name '*.gcda' | wc -l)"
+	find objects -name '*.gcda' -exec gcov -rp {} + 2>/dev/null |
+		awk -v least=90 '
 		/^File / {
 			file = $2
 			gsub(/'"'"'|drivers\/lguest\//, "", file)

@@ -21,11 +21,10 @@
  */
 static int must_leave(void)
 {
+	if (likely(!(read_thread_flags() & LG_THREAD_MUST_LEAVE)))
+		return 0;
 	if (signal_pending(current))
 		return -ERESTARTSYS;
-	if (!test_thread_flag(TIF_NOTIFY_RESUME) &&
-	    !test_thread_flag(TIF_PATCH_PENDING))
-		return 0;
 	set_thread_flag(TIF_SIGPENDING);
 	return -ERESTARTNOINTR;
 }

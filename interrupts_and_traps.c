@@ -233,7 +233,13 @@ static void entry_fault(struct lguest *lg)
 		regs->cs, regs->eip, regs->ss, regs->esp, regs->error_code);
 }
 
-static noinline void handle_trap(struct lguest *lg)
+/**
+ * lg_handle_other_trap() - lg_handle_trap() but for hypercalls
+ * @lg: the guest, with the registers that it came out with; its own task calls
+ *
+ * Context: may sleep.
+ */
+void lg_handle_other_trap(struct lguest *lg)
 {
 	struct lg_regs *regs = lg->regs;
 
@@ -278,21 +284,6 @@ static noinline void handle_trap(struct lguest *lg)
 	default:
 		reflect(lg, regs->vector, regs->error_code);
 	}
-}
-
-/**
- * lg_handle_trap() - act on why the guest came out
- * @lg: the guest, with the registers that it came out with; its own task calls
- *
- * Context: may sleep.
- */
-void lg_handle_trap(struct lguest *lg)
-{
-	/* Hypercalls come most, so they skip the switch. */
-	if (likely(lg->regs->vector == LG_VECTOR_HYPERCALL))
-		lg->hcall_pending = true;
-	else
-		handle_trap(lg);
 }
 
 /**
@@ -348,7 +339,7 @@ static bool deliver_irq(struct lguest *lg)
 
 	/* An irq that is raised after this look counts as new. */
 	seen = READ_ONCE(lg->irqs_pending);
-	WRITE_ONCE(lg->irqs_seen, seen);
+	WRITE_ONCE(lg->irqs_unseen, ~seen);
 	if (!lg_data_ready(lg) || (!seen && !lg->told_pending) ||
 	    !lg_data_blocked(lg, &blocked))
 		return false;
@@ -527,6 +518,7 @@ static enum hrtimer_restart irq_window_opened(struct hrtimer *timer)
  */
 void lg_init_interrupts(struct lguest *lg)
 {
+	lg_irqs_again(lg);
 	hrtimer_setup(&lg->clock, clock_fired, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_REL);
 	hrtimer_setup(&lg->irq_window, irq_window_opened, CLOCK_MONOTONIC,

@@ -70,10 +70,13 @@ struct lg_hcall {
 	u32 arg1, arg2, arg3, arg4;
 };
 
-/* Flags of a task that is wanted elsewhere than in its guest, or whose CPU is */
-#define LG_THREAD_WORK	(BIT(TIF_SIGPENDING) | BIT(TIF_NOTIFY_SIGNAL) | \
-			 BIT(TIF_NOTIFY_RESUME) | BIT(TIF_PATCH_PENDING) | \
-			 BIT(TIF_NEED_RESCHED) | BIT(TIF_NEED_RESCHED_LAZY))
+/* Flags of a task that must return to user mode, or at least go there and back */
+#define LG_THREAD_MUST_LEAVE	(BIT(TIF_SIGPENDING) | BIT(TIF_NOTIFY_SIGNAL) | \
+				 BIT(TIF_NOTIFY_RESUME) | \
+				 BIT(TIF_PATCH_PENDING))
+/* The same, and flags of a task whose CPU is wanted */
+#define LG_THREAD_WORK	(LG_THREAD_MUST_LEAVE | BIT(TIF_NEED_RESCHED) | \
+			 BIT(TIF_NEED_RESCHED_LAZY))
 
 struct cred;
 struct lg_vcpu;
@@ -135,7 +138,7 @@ struct lguest {
 
 	/* Interrupts: any CPU sets bits, the vCPU clears them. */
 	unsigned long irqs_pending;
-	unsigned long irqs_seen;	/* those that are not new to the vCPU */
+	unsigned long irqs_unseen;	/* those that would be new to the vCPU */
 	bool told_pending;		/* what we last wrote to irq_pending */
 	wait_queue_head_t wait;
 	struct hrtimer clock;
@@ -176,7 +179,7 @@ static inline bool lg_data_ready(struct lguest *lg)
  */
 static inline bool lg_irqs_are_new(struct lguest *lg)
 {
-	return READ_ONCE(lg->irqs_pending) & ~READ_ONCE(lg->irqs_seen);
+	return READ_ONCE(lg->irqs_pending) & READ_ONCE(lg->irqs_unseen);
 }
 
 /**
@@ -187,7 +190,7 @@ static inline bool lg_irqs_are_new(struct lguest *lg)
  */
 static inline void lg_irqs_again(struct lguest *lg)
 {
-	WRITE_ONCE(lg->irqs_seen, 0);
+	WRITE_ONCE(lg->irqs_unseen, ~0UL);
 }
 
 /* All roots share the directories that lie wholly above kernel_address. */
@@ -251,7 +254,7 @@ u32 lg_stack_mask(struct lguest *lg, u32 selector);
 bool lg_drop_selector(struct lguest *lg, u32 error_code);
 
 /* interrupts_and_traps.c */
-void lg_handle_trap(struct lguest *lg);
+void lg_handle_other_trap(struct lguest *lg);
 int lg_inject_trap(struct lguest *lg, unsigned long vector);
 void lg_deliver_irqs(struct lguest *lg);
 void lg_set_irq(struct lguest *lg, unsigned int irq);
@@ -260,6 +263,21 @@ void lg_set_stack(struct lguest *lg, u32 ss, u32 esp, u32 pages);
 void lg_set_clockevent(struct lguest *lg, u32 ns);
 void lg_init_interrupts(struct lguest *lg);
 void lg_stop_timers(struct lguest *lg);
+
+/**
+ * lg_handle_trap() - act on why the guest came out
+ * @lg: the guest, with the registers that it came out with; its own task calls
+ *
+ * Context: may sleep.
+ */
+static inline void lg_handle_trap(struct lguest *lg)
+{
+	/* Hypercalls come most, so they skip the call. */
+	if (likely(lg->regs->vector == LG_VECTOR_HYPERCALL))
+		lg->hcall_pending = true;
+	else
+		lg_handle_other_trap(lg);
+}
 
 /* guest/emulate.c: the few instructions that fault for lack of privilege */
 bool lg_emulate_insn(struct lguest *lg);

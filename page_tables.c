@@ -129,21 +129,23 @@ static __always_inline void set_spte(struct lg_mmu *mmu, struct lg_leaf *leaf,
 				     const struct lg_mapping *map, u64 entry)
 {
 	u32 pte = map->gfn << PAGE_SHIFT | offset_in_page(map->pte);
+	u64 *spte = &leaf->sptes[index];
+	u64 old = *spte;
 
 	entry |= lg_shadow_bits(map);
 	if (lg_pde_rights(map) != leaf->rights)
 		leaf->rights = LG_RIGHTS_DIFFER;
-	if (leaf->sptes[index] & LG_PTE_PRESENT &&
+	if (old & LG_PTE_PRESENT &&
 	    leaf->ptes[index] >> PAGE_SHIFT == map->gfn) {
 		leaf->ptes[index] = pte;
-		if (loses_rights(leaf->sptes[index], entry))
+		if (loses_rights(old, entry))
 			lg_inc_tlb_gen(mmu);
 	} else {
-		if (leaf->sptes[index] & LG_PTE_PRESENT)
+		if (old & LG_PTE_PRESENT)
 			lg_zap_spte(mmu, leaf, index);
 		lg_rmap_add(mmu, leaf, index, pte);
 	}
-	WRITE_ONCE(leaf->sptes[index], entry);
+	WRITE_ONCE(*spte, entry);
 }
 
 static bool is_kernel(struct lguest *lg, u32 gva)

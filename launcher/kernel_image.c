@@ -25,6 +25,8 @@
 /* If the kernel doesn't say, the boot protocol lets an initrd end here. */
 #define INITRD_ADDR_MAX		0x37ffffffU
 #define SECTOR_SIZE		512
+/* The setup code and the sector before it: boot.rst allows no more. */
+#define SETUP_SIZE_MAX		(65 * SECTOR_SIZE)
 #define E820_TYPE_RAM		1
 #define SUBARCH_LGUEST		1
 #define LOADER_UNDEFINED	0xff
@@ -75,8 +77,10 @@ static void image_read(const struct image *image, void *buf, __u64 len,
 static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 		      __u32 *start)
 {
-	__u64 kernel_end = 0;
+	__u64 kernel_start = guest_ram_size(), kernel_end = 0;
 
+	if (ehdr->e_machine == EM_X86_64)
+		die("%s: a 64-bit kernel: lguest runs 32-bit ones", image->name);
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS32 || ehdr->e_machine != EM_386)
 		die("%s: not a 32-bit x86 kernel", image->name);
 	if (ehdr->e_type != ET_EXEC || ehdr->e_phentsize != sizeof(Elf32_Phdr))
@@ -103,9 +107,14 @@ static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 		image_read(image, dest, phdr.p_filesz, phdr.p_offset);
 		if (kernel_end < (__u64)phdr.p_paddr + phdr.p_memsz)
 			kernel_end = (__u64)phdr.p_paddr + phdr.p_memsz;
+		if (kernel_start > phdr.p_paddr)
+			kernel_start = phdr.p_paddr;
 	}
 	if (!kernel_end)
 		die("%s: has nothing to load", image->name);
+	check_vmlinux(image->name,
+		      guest_ram(kernel_start, kernel_end - kernel_start),
+		      kernel_end - kernel_start);
 	*start = ehdr->e_entry;
 	return kernel_end;
 }
@@ -114,13 +123,13 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 			  __u32 *start)
 {
 	const unsigned int hdr_gpa = offsetof(struct boot_params, hdr);
-	__u8 first[2 * SECTOR_SIZE] = { };
+	__u8 first[SETUP_SIZE_MAX + 1] = { };
 	__u64 offset, len, kernel_end;
 	size_t hdr_len;
 	void *dest;
 
-	image_read(image, first, image->size < sizeof(first) ?
-		   image->size : sizeof(first), 0);
+	image_read(image, first, image->size < SETUP_SIZE_MAX ?
+		   image->size : SETUP_SIZE_MAX, 0);
 	memcpy(hdr, first + hdr_gpa, sizeof(*hdr));
 	if (hdr->boot_flag != 0xaa55 || memcmp(&hdr->header, "HdrS", 4))
 		die("%s: neither a vmlinux (ELF) nor a bzImage", image->name);
@@ -132,6 +141,7 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 	hdr_len = 0x202 + first[0x201] - hdr_gpa;
 	if (hdr_len < sizeof(*hdr))
 		memset((char *)hdr + hdr_len, 0, sizeof(*hdr) - hdr_len);
+	check_bzimage(image->name, hdr, (const char *)first, SETUP_SIZE_MAX);
 
 	/* 0 stands for 4, for the sake of very old kernels. */
 	offset = ((hdr->setup_sects ? hdr->setup_sects : 4) + 1) * SECTOR_SIZE;

@@ -2,8 +2,8 @@
 /*
  * What the parts of the Launcher know of each other.
  *
- * A reading order: main.c (what the user wants), guest_memory.c and
- * kernel_image.c (laying out a machine), guest.c (running it), bus.c and
+ * A reading order: main.c (what the user wants), guest_memory.c, kernel_image.c and
+ * kernel_check.c (laying out a machine), guest.c (running it), bus.c and
  * virtqueue.c (how it talks to devices), then the devices themselves.
  */
 #ifndef LGUEST_LAUNCHER_H
@@ -46,6 +46,12 @@ __u64 guest_ram_size(void);
 void *guest_ram(__u64 gpa, __u64 len);
 void *guest_alloc_device_pages(size_t len);
 __u32 guest_address(const void *p);
+
+/* kernel_check.c */
+struct setup_header;
+void check_bzimage(const char *name, const struct setup_header *hdr,
+		   const char *setup, size_t size);
+void check_vmlinux(const char *name, const void *kernel, size_t len);
 
 /* kernel_image.c */
 __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline);

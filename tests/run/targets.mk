@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Goals that want a machine of their own. The scripts say what they install.
 
-run figures bench check test test-style test-kunit test-build test-qemu \
-test-run test-bochs test-bench test-seam:
+run figures bench check test test-style test-launcher test-kunit test-build \
+test-qemu test-run test-bochs test-bench test-seam:
 	+@tests/run/$@.sh
 
 # The heads of the scripts say more.
@@ -12,6 +12,7 @@ make run         a guest on this terminal, in QEMU: KERNEL= INITRD= CMDLINE= BLO
 make check       what a change is checked by before it is sent, in minutes: KVER= KDIR=
 make test        everything, for an hour or so: all the goals test-* that follow
 make test-style  checkpatch and shellcheck
+make test-launcher  what the Launcher says of kernels that can't be guests
 make test-build  lg.ko for each of Debian's kernels: HOST="6.1 6.12 7.3"
 make test-kunit  KUnit in User Mode Linux
 make test-qemu   what tests/run/machines lists: MACHINES="6.1*" TESTS="smoke memory"
@@ -48,6 +49,6 @@ tests-clean:
 
 clean: tests-clean
 
-.PHONY: run figures bench check test test-style test-kunit test-build test-qemu \
-	test-run test-bochs test-bench test-seam fuzz host-tests bench-programs \
+.PHONY: run figures bench check test test-style test-launcher test-kunit \
+	test-build test-qemu test-run test-bochs test-bench test-seam fuzz host-tests bench-programs \
 	seam-programs tests-clean

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What an image tells of its kernel before that runs. Linux has lguest guests from
+ * 2.6.31 to 4.13, if configured so, and only 32-bit ones. Whoever comes with another
+ * kernel learns it here, in place of a trap at some address.
+ */
+#include "launcher.h"
+
+#include <asm/bootparam.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROTOCOL_XLOADFLAGS	0x20c
+#define BANNER			"Linux version "
+
+#define VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
+#define FIRST_GUEST		VERSION(2, 6, 31)
+#define FIRST_WITHOUT_BUS	VERSION(4, 0, 0)
+#define FIRST_WITHOUT_LGUEST	VERSION(4, 14, 0)
+
+/* @text begins with a version: "4.9.0-12-686-pae (debian-kernel@...". */
+static void check_version(const char *name, const char *text)
+{
+	unsigned int a, b, c = 0;
+	int len = strcspn(text, " ");
+
+	if (sscanf(text, "%u.%u.%u", &a, &b, &c) < 2 || a > 255 || b > 255)
+		return;
+	/* Stable releases of 4.4 and 4.9 have more of these than there is room for. */
+	if (c > 255)
+		c = 255;
+	if (VERSION(a, b, c) < FIRST_GUEST)
+		die("%s: Linux %.*s is too old: lguest runs 2.6.31 to 4.13",
+		    name, len, text);
+	if (VERSION(a, b, c) >= FIRST_WITHOUT_LGUEST)
+		die("%s: Linux %.*s is too new: from 4.14 on it can't be an lguest guest",
+		    name, len, text);
+	if (VERSION(a, b, c) >= FIRST_WITHOUT_BUS)
+		fprintf(stderr,
+			"lguest: %s: Linux %.*s looks for devices on a PCI bus, which this Launcher does not have: the guest will find no console and no disk\n",
+			name, len, text);
+}
+
+/**
+ * check_bzimage() - end with a message if a bzImage can't be a guest
+ * @name: the file, for the message
+ * @hdr: its setup header
+ * @setup: the file's first bytes, with a 0 behind them
+ * @size: how many there are
+ */
+void check_bzimage(const char *name, const struct setup_header *hdr,
+		   const char *setup, size_t size)
+{
+	size_t version = hdr->kernel_version + 0x200;
+
+	if (hdr->version >= PROTOCOL_XLOADFLAGS &&
+	    hdr->xloadflags & XLF_KERNEL_64)
+		die("%s: a 64-bit kernel: lguest runs 32-bit ones", name);
+	if (hdr->kernel_version && version < size)
+		check_version(name, setup + version);
+}
+
+/**
+ * check_vmlinux() - end with a message if a kernel in memory can't be a guest
+ * @name: the file, for the message
+ * @kernel: what was loaded
+ * @len: its length
+ *
+ * One that does not say which Linux it is may be none, and passes.
+ */
+void check_vmlinux(const char *name, const void *kernel, size_t len)
+{
+	const char *banner = memmem(kernel, len, BANNER, strlen(BANNER));
+	const char *end = (const char *)kernel + len;
+	char version[64] = "";
+
+	if (!banner)
+		return;
+	banner += strlen(BANNER);
+	memcpy(version, banner, end - banner < (int)sizeof(version) - 1 ?
+	       end - banner : (int)sizeof(version) - 1);
+	check_version(name, version);
+	/* Its name for what it is paravirtualized for */
+	if (!memmem(kernel, len, "lguest", sizeof("lguest")))
+		die("%s: Linux %.*s was built without CONFIG_LGUEST_GUEST: it can't be a guest",
+		    name, (int)strcspn(version, " "), version);
+}

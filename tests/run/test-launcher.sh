@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make test-launcher: what does launcher/lguest say of kernels that can't be guests?
+# It says so before it opens /dev/lguest, so this needs no lg.ko.
+
+. "$(dirname "$0")/lib.sh"
+
+images=$out/launcher-images
+# Where its absence ends a kernel that could be a guest
+no_device=$images/no-device
+could_be="no-device: No such file"
+
+# put FILE OFFSET BYTES: the bytes as printf has them
+put() {
+	# shellcheck disable=SC2059 # a format indeed
+	printf "$3" | dd of="$1" bs=1 seek="$(($2))" conv=notrunc 2>/dev/null
+}
+
+# bzimage FILE VERSION [XLOADFLAGS]: as much of one as a boot loader looks at
+bzimage() {
+	truncate -s 64K "$1"
+	put "$1" 0x1f1 '\001'			# setup_sects
+	put "$1" 0x1fe '\125\252\353\146HdrS'	# boot_flag, jump, header
+	put "$1" 0x206 '\014\002'		# version 2.12
+	put "$1" 0x20e '\200\001'		# kernel_version
+	put "$1" 0x211 '\001'			# loadflags: LOADED_HIGH
+	put "$1" 0x214 '\000\000\020\000'	# code32_start
+	put "$1" 0x236 "${3:-\\000}\\000"	# xloadflags
+	put "$1" 0x380 "$2 (somebody@somewhere) #1 SMP\\000"
+}
+
+# vmlinux FILE FLAG STRING...: an executable file with these strings in it
+vmlinux() {
+	_file=$1 _flag=$2
+	shift 2
+	{
+		echo '.globl _start; _start: nop'
+		printf '.asciz "%s"\n' "$@"
+	} | gcc "$_flag" -nostdlib -static -Wl,-Ttext=0x200000 \
+		-Wl,--build-id=none -x assembler -o "$_file" -
+}
+
+n=0
+# expect IMAGE REGEX NAME: the Launcher's last word
+expect() {
+	n=$((n + 1))
+	"$top/launcher/lguest" --device="$no_device" -m 16 "$images/$1" \
+		>"$images/said" 2>&1 </dev/null && _status=0 || _status=$?
+	if [ "$_status" = 1 ] && tail -n 1 "$images/said" | grep -q "$2"; then
+		echo "ok $n $3"
+	else
+		sed 's/^/# /' "$images/said"
+		echo "# status $_status, expected: $2"
+		echo "not ok $n $3"
+	fi
+}
+
+# expect_warning IMAGE REGEX NAME: the last but one, of a kernel that may run
+expect_warning() {
+	expect "$1" "$could_be" "$3"
+	n=$((n + 1))
+	if grep -q "$2" "$images/said"; then
+		echo "ok $n $3, warning"
+	else
+		echo "not ok $n $3, warning"
+	fi
+}
+
+# expect_none IMAGE NAME: a kernel that may run
+expect_none() {
+	expect "$1" "$could_be" "$2"
+	n=$((n + 1))
+	if [ "$(wc -l <"$images/said")" = 1 ]; then
+		echo "ok $n $2, no warning"
+	else
+		echo "not ok $n $2, no warning"
+	fi
+}
+
+cases() {
+	bzimage "$images/b30" 2.6.30.10
+	bzimage "$images/b31" 2.6.31
+	bzimage "$images/b319" 3.19.0-031900-generic
+	bzimage "$images/b40" 4.0.0
+	bzimage "$images/b413" 4.13.16-1.slh.4-aptosid-686
+	bzimage "$images/b4990" 4.9.337
+	bzimage "$images/b414" 4.14.0
+	bzimage "$images/b6" 6.1.0-57-686-pae
+	bzimage "$images/b64" 4.9.0 '\001'
+	bzimage "$images/b-unsaid" ''
+	expect b30 '2.6.30.10 is too old: lguest runs 2.6.31 to 4.13' 'bzImage, 2.6.30'
+	expect_none b31 'bzImage, 2.6.31'
+	expect_none b319 'bzImage, 3.19'
+	expect_warning b40 '4.0.0 looks for devices on a PCI bus' 'bzImage, 4.0'
+	expect_warning b413 '4.13.16-1.slh.4-aptosid-686 looks for' 'bzImage, 4.13'
+	expect_warning b4990 '4.9.337 looks for' 'bzImage, 4.9.337'
+	expect b414 '4.14.0 is too new' 'bzImage, 4.14'
+	expect b6 '6.1.0-57-686-pae is too new' 'bzImage, 6.1'
+	expect b64 'a 64-bit kernel: lguest runs 32-bit ones' 'bzImage, 64-bit'
+	expect_none b-unsaid 'bzImage of no version'
+
+	vmlinux "$images/v64" -m64 'Linux version 4.9.0 (x)' lguest
+	vmlinux "$images/v30" -m32 'Linux version 2.6.30 (x)' lguest
+	vmlinux "$images/v311" -m32 'Linux version 3.11.10 (x)' lguest
+	vmlinux "$images/v-other" -m32 'Linux version 3.11.10 (x)' lguests
+	vmlinux "$images/v414" -m32 'Linux version 4.14.2-rc1 (x)' lguest
+	vmlinux "$images/v-none" -m32 'Something else'
+	expect v64 'a 64-bit kernel: lguest runs 32-bit ones' 'vmlinux, 64-bit'
+	expect v30 '2.6.30 is too old' 'vmlinux, 2.6.30'
+	expect_none v311 'vmlinux, 3.11'
+	expect v-other '3.11.10 was built without CONFIG_LGUEST_GUEST' \
+		'vmlinux, not a guest'
+	expect v414 '4.14.2-rc1 is too new' 'vmlinux, 4.14'
+	expect_none v-none 'vmlinux that is not Linux'
+}
+
+# shellcheck disable=SC2086 # a list of words
+install_missing $pkgs_build
+mkdir -p "$out"
+: >"$out/launcher.results"
+build launcher
+rm -rf "$images"
+mkdir "$images"
+{
+	echo '# begin launcher'
+	cases >"$images/cases"
+	echo 'KTAP version 1'
+	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
+	cat "$images/cases"
+	echo '# end launcher 0'
+	echo '# done'
+} >"$out/launcher.results"
+report launcher

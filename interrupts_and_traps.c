@@ -106,21 +106,47 @@ static bool enter_handler(struct lguest *lg, u32 eip, bool masks_irqs,
 	return true;
 }
 
+/* The phase of a guest's life, where that explains that it has no handler */
+static const char *phase(struct lguest *lg)
+{
+	unsigned int i;
+
+	if (!lg_data_ready(lg))
+		return lg_hypercall_hint(lg);
+	for (i = 0; i < LG_IDT_ENTRIES; i++) {
+		if (lg->idt[i].high & LG_GATE_PRESENT)
+			return "";
+	}
+	return ", before the guest had handlers";
+}
+
+static void die_of_trap(struct lguest *lg, u32 vector, u32 error_code)
+{
+	const struct lg_regs *regs = lg->regs;
+	u8 insn[8];
+	int len = lg_fetch_insn(lg, insn, sizeof(insn));
+	const char *colon = len ? ": " : "";
+
+	if (vector == TRAP_PF)
+		lg_kill(lg, "unhandled trap %u at %#llx (cr2 %#x, error code %#x)%s%*ph%s",
+			vector, regs->eip, regs->cr2, error_code, colon, len,
+			insn, phase(lg));
+	else
+		lg_kill(lg, "unhandled trap %u at %#llx (error code %#x)%s%*ph%s",
+			vector, regs->eip, error_code, colon, len, insn,
+			phase(lg));
+}
+
 /* Let the guest's own handler have a trap. Without one, the guest dies. */
 static void enter_gate(struct lguest *lg, u32 vector, const u32 *error_code)
 {
-	struct lg_regs *regs = lg->regs;
 	bool masks_irqs;
 	u32 eip;
 
 	if (lg_gate_handler(&lg->idt[vector], &eip, &masks_irqs))
 		enter_handler(lg, eip, masks_irqs, error_code);
-	else if (vector == TRAP_PF)
-		lg_kill(lg, "unhandled trap %u at %#llx (cr2 %#x, error code %#x)",
-			vector, regs->eip, regs->cr2, regs->error_code);
 	else
-		lg_kill(lg, "unhandled trap %u at %#llx (error code %#x)",
-			vector, regs->eip, error_code ? *error_code : 0);
+		die_of_trap(lg, vector, error_code ? *error_code : 0);
 }
 
 static void reflect(struct lguest *lg, u32 vector, u32 error_code)

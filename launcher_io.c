@@ -96,17 +96,6 @@ int lg_set_reg(struct lguest *lg, unsigned long offset, u32 value)
 	return 0;
 }
 
-/* Read the bytes at EIP, or 0 in place of those that can't be read. */
-static void fetch_insn(struct lguest *lg, u8 *insn, u32 size)
-{
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
-	u32 len = min_t(u32, size, PAGE_SIZE - offset_in_page(at));
-
-	memset(insn, 0, size);
-	if (lg_read_linear(lg, at, insn, len) && len < size)
-		lg_read_linear(lg, at + len, insn + len, size - len);
-}
-
 static void make_record(struct lguest *lg, u8 trap, u32 addr)
 {
 	lg->pending.trap = trap;
@@ -133,7 +122,7 @@ bool lg_defer_port_access(struct lguest *lg)
 {
 	if (!lg->wants_records)
 		return false;
-	fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
+	lg_fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
 	if (lg_is_dead(lg) || !is_port_access(lg->pending.insn))
 		return false;
 	make_record(lg, LG_TRAP_GP, 0);
@@ -164,7 +153,7 @@ void lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code)
 			gpa);
 		return;
 	}
-	fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
+	lg_fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
 	lg->pf_error_code = error_code;
 	make_record(lg, LG_TRAP_PF, gpa);
 }

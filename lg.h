@@ -170,6 +170,15 @@ static inline bool lg_data_ready(struct lguest *lg)
 	return lg->layout;
 }
 
+/* For the reason of a guest's end: what is likely if it comes as early as this */
+#define LG_HYPERCALL_HINT \
+	"; this kernel never made an lguest hypercall: was it built with CONFIG_LGUEST_GUEST?"
+
+static inline const char *lg_hypercall_hint(struct lguest *lg)
+{
+	return lg_data_ready(lg) ? "" : LG_HYPERCALL_HINT;
+}
+
 /**
  * lg_irqs_are_new() - whether an irq came since lg_deliver_irqs() looked
  * @lg: the guest
@@ -225,6 +234,7 @@ bool lg_put_u32(struct lguest *lg, u32 gpa, u32 val);
 /* guest/linear.c: the same by linear address */
 bool lg_read_linear(struct lguest *lg, u32 gva, void *to, u32 len);
 bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len);
+u32 lg_fetch_insn(struct lguest *lg, u8 *insn, u32 size);
 
 /* guest/data.c: the page the guest shares with us */
 bool lg_data_init(struct lguest *lg, u32 gpa, u32 *kernel_address);
@@ -284,6 +294,9 @@ bool lg_emulate_insn(struct lguest *lg);
 bool lg_is_rdtsc(struct lguest *lg);
 void lg_emulate_rdtsc(struct lguest *lg, u64 tsc);
 bool lg_is_vmcall(struct lguest *lg);
+
+/* guest/system_registers.c: what it reads and writes of these */
+unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm);
 
 /* launcher_io.c: ports and device pages that the Launcher emulates */
 int lg_get_reg(struct lguest *lg, unsigned long offset);

@@ -3,7 +3,7 @@
  * The few instructions that a guest's kernel has not replaced and that fault
  * in ring 1. No ports are behind in and out: they read all-ones and write
  * nowhere, as on a bus without devices, so a guest's probing finds nothing
- * (ABI.md section 5).
+ * (ABI.md section 5). Only what resets a PC does so here, too.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -70,6 +70,22 @@ static void advance(u32 *reg, u32 mask, u32 by)
 	*reg = (*reg & ~mask) | ((*reg + by) & mask);
 }
 
+/* Find the port of in and out: %dx, or the byte behind the opcode. */
+static bool port_of(struct lguest *lg, struct insn *insn, u16 *port)
+{
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip + insn->len;
+	u8 imm;
+
+	*port = lg->regs->edx;
+	if (insn->opcode & 8)
+		return true;
+	if (!lg_read_linear(lg, at, &imm, 1))
+		return false;
+	insn->len++;
+	*port = imm;
+	return true;
+}
+
 /*
  * Do ins and outs. With a repeat prefix this does one round, and the instruction
  * runs again for the rest, as it would after an interrupt. Return false if ins
@@ -101,31 +117,47 @@ static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
 	return true;
 }
 
-/*
- * mov from a debug register: a guest's kernel prints these in an oops. A guest
- * can't set them, so they are as after a reset (SDM volume 3, table 9-1).
- */
-static bool read_debug_register(struct lguest *lg, struct insn *insn)
+/* Do what begins with 0x0f. Return false if the fault is the guest's own. */
+static bool two_byte_opcode(struct lguest *lg, struct insn *insn)
 {
-	static const u32 reset[8] = {
-		[4] = 0xffff0ff0, [5] = 0x400, [6] = 0xffff0ff0, [7] = 0x400,
-	};
-	struct lg_regs *regs = lg->regs;
-	u32 *const operands[8] = {
-		&regs->eax, &regs->ecx, &regs->edx, &regs->ebx,
-		NULL, &regs->ebp, &regs->esi, &regs->edi,
-	};
-	u32 at = lg_segment_base(lg, regs->cs) + regs->eip + insn->len;
-	u8 rest[2];
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip + insn->len;
+	u8 opcode, modrm = 0;
+	unsigned int len;
 
-	if (!lg_read_linear(lg, at, rest, sizeof(rest)) || rest[0] != 0x21)
+	if (!lg_read_linear(lg, at, &opcode, 1))
 		return false;
-	insn->len += sizeof(rest);
-	if ((rest[1] & 7) == 4)
-		regs->esp = reset[rest[1] >> 3 & 7];
+	/* mov to and from CR and DR */
+	if ((opcode & ~3) == 0x20 && !lg_read_linear(lg, at + 1, &modrm, 1))
+		return false;
+	len = lg_emulate_system_register(lg, opcode, modrm);
+	insn->len += len;
+	return len;
+}
+
+/*
+ * Linux sleeps by a hypercall. Where it stops for good, it executes HLT itself, with
+ * interrupts off.
+ */
+static void execute_hlt(struct lguest *lg)
+{
+	u32 enabled;
+
+	if (!lg_data_irq_enabled(lg, &enabled))
+		return;
+	if (enabled)
+		lg->halted = true;
 	else
-		*operands[rest[1] & 7] = reset[rest[1] >> 3 & 7];
-	return true;
+		lg_kill(lg, "halted with interrupts off, for good (eip %#llx)",
+			lg->regs->eip);
+}
+
+/*
+ * Linux asks one of these two for a reset of the machine: the keyboard controller, by
+ * its command "pulse output line 0"; or the chipset's reset control register, by RST_CPU.
+ */
+static bool is_reset(u16 port, u8 val)
+{
+	return (port == 0x64 && val == 0xfe) || (port == 0xcf9 && val & BIT(2));
 }
 
 /**
@@ -141,6 +173,7 @@ bool lg_emulate_insn(struct lguest *lg)
 	struct lg_regs *regs = lg->regs;
 	struct insn insn;
 	bool again = false;
+	u16 port;
 	u32 size;
 
 	if (!decode_insn(lg, &insn))
@@ -150,15 +183,21 @@ bool lg_emulate_insn(struct lguest *lg)
 
 	switch (insn.opcode) {
 	case 0xfa:				/* cli */
-	case 0xee: case 0xef:			/* out %dx */
+		break;
+	case 0xf4:				/* hlt */
+		execute_hlt(lg);
 		break;
 	case 0xe6: case 0xe7:			/* out imm8 */
-		insn.len++;
+	case 0xee: case 0xef:			/* out %dx */
+		if (!port_of(lg, &insn, &port))
+			return false;
+		if (size == 1 && is_reset(port, regs->eax))
+			lg_restart(lg);
 		break;
 	case 0xe4: case 0xe5:			/* in imm8 */
-		insn.len++;
-		fallthrough;
 	case 0xec: case 0xed:			/* in %dx */
+		if (!port_of(lg, &insn, &port))
+			return false;
 		all_ones(&regs->eax, size);
 		break;
 	case 0x6c: case 0x6d:			/* ins */
@@ -167,7 +206,7 @@ bool lg_emulate_insn(struct lguest *lg)
 			return false;
 		break;
 	case 0x0f:
-		if (!read_debug_register(lg, &insn))
+		if (!two_byte_opcode(lg, &insn))
 			return false;
 		break;
 	default:

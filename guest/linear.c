@@ -5,6 +5,7 @@
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/string.h>
 
 #include "../lg.h"
 #include "tables.h"
@@ -79,4 +80,26 @@ bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len)
 		len -= part;
 	}
 	return true;
+}
+
+/**
+ * lg_fetch_insn() - read the bytes at EIP
+ * @lg: the guest; its own task calls
+ * @insn: the bytes, or 0 in place of those that can't be read
+ * @size: how many
+ *
+ * Context: may sleep.
+ * Return: how many could be read. With the guest dead, it may be fewer.
+ */
+u32 lg_fetch_insn(struct lguest *lg, u8 *insn, u32 size)
+{
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
+	u32 len = min_t(u32, size, PAGE_SIZE - offset_in_page(at));
+
+	memset(insn, 0, size);
+	if (!lg_read_linear(lg, at, insn, len))
+		return 0;
+	if (len < size && lg_read_linear(lg, at + len, insn + len, size - len))
+		len = size;
+	return len;
 }

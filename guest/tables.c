@@ -256,24 +256,50 @@ bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map)
 }
 
 /*
+ * Without tables, memory is also at the addresses that the guest's kernel was linked
+ * for. Its loader of microcode reads variables there before LGUEST_INIT says where
+ * these begin (Linux 4.4). So try what CONFIG_PAGE_OFFSET can be on i386.
+ */
+static bool find_without_table(struct lguest *lg, u32 gva, u32 *gpa)
+{
+	static const u32 page_offsets[] = {
+		0xc0000000, 0xb0000000, 0x80000000, 0x78000000, 0x40000000,
+	};
+	unsigned int i;
+
+	if (lg->kernel_address && gva >= lg->kernel_address) {
+		*gpa = gva - lg->kernel_address;
+		return lg_in_memory(lg, *gpa, 1);
+	}
+	*gpa = gva;
+	if (lg_in_memory(lg, *gpa, 1))
+		return true;
+	for (i = 0; i < ARRAY_SIZE(page_offsets) && !lg->kernel_address; i++) {
+		*gpa = gva - page_offsets[i];
+		if (gva >= page_offsets[i] && lg_in_memory(lg, *gpa, 1))
+			return true;
+	}
+	return false;
+}
+
+/*
  * The guest has not handed over a table yet. What it put into the boot table
- * counts; the rest from kernel_address up is memory, as far as there is any.
+ * counts; the rest is memory, as far as there is any.
  */
 static bool walk_without_table(struct lguest *lg, u32 gva,
 			       struct lg_mapping *map)
 {
-	u32 gpa = gva;
+	u32 gpa;
 
 	if (lg->mmu.boot_table && gva >= lg->kernel_address) {
 		if (!walk_tables(lg, lg->mmu.boot_table, gva, map))
 			return false;
 		if (map->pde & LG_PTE_PRESENT)
 			return true;
-		gpa -= lg->kernel_address;
 	}
-	if (!lg_in_memory(lg, gpa, 1)) {
-		lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)",
-			gva, lg->regs->eip);
+	if (!find_without_table(lg, gva, &gpa)) {
+		lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)%s",
+			gva, lg->regs->eip, lg_hypercall_hint(lg));
 		return false;
 	}
 	map_memory(map, gpa >> PAGE_SHIFT);

@@ -580,6 +580,12 @@ int lg_vcpu_init(struct lguest *lg)
 	sw->regs.ss = LG_KERNEL_DS;
 	sw->regs.ds = LG_KERNEL_DS;
 	sw->regs.es = LG_KERNEL_DS;
+	/*
+	 * A stack protector's canary is at %gs:20 or %fs:20, also in what runs before
+	 * the guest's kernel has loaded these. A null selector would fault.
+	 */
+	sw->regs.fs = LG_KERNEL_DS;
+	sw->regs.gs = LG_KERNEL_DS;
 
 	lg->vcpu = vcpu;
 	lg->regs = &sw->regs;

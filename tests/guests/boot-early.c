@@ -35,6 +35,36 @@ static void probe_devices(u32 page)
 		probe(queue[i].pfn * PAGE_SIZE);
 }
 
+/* What distributions' kernels do before they make their first hypercall */
+static void access_system_registers(void)
+{
+	u32 low = BOOT_MARK, high = BOOT_MARK, cr0;
+
+	asm volatile("movl %%cr0, %0" : "=r"(boot_probe.cr0));
+	asm volatile("movl %%cr2, %0" : "=r"(boot_probe.cr2));
+	asm volatile("movl %%cr3, %0" : "=r"(boot_probe.cr3));
+	asm volatile("movl %%cr4, %0" : "=r"(boot_probe.cr4));
+	/* The decompressor, to use the FPU */
+	cr0 = boot_probe.cr0;
+	asm volatile("movl %0, %%cr0" : : "r"(cr0));
+	/* The loader of microcode: platform, and revision */
+	asm volatile("wrmsr" : : "c"(0x8b), "a"(0), "d"(0));
+	asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0x17));
+	boot_probe.msr_low = low;
+	boot_probe.msr_high = high;
+	asm volatile("movl %0, %%cr2" : : "r"(low));
+	asm volatile("movl %0, %%cr4" : : "r"(low));
+}
+
+/* A variable of the kernel's at its own address, with no page tables */
+static void touch_where_linked(void)
+{
+	u32 *there = (u32 *)(KERNEL_BASE + (u32)&boot_probe.linked);
+
+	asm("" : "+r"(there));
+	WRITE_ONCE(*there, BOOT_MARK);
+}
+
 void guest_early(void)
 {
 	u32 size = early_ram_size(), eax = 0x12345678;
@@ -48,4 +78,10 @@ void guest_early(void)
 
 	asm volatile("cli; inb $0x71, %%al; outb %%al, $0x80" : "+a"(eax));
 	boot_probe.port = eax;
+
+	asm volatile("movl %0, 20" : : "r"(BOOT_MARK) : "memory");
+	asm volatile("movl %%gs:20, %0" : "=r"(boot_probe.canary));
+	asm volatile("movl %%fs:20, %0" : "=r"(boot_probe.canary_fs));
+	access_system_registers();
+	touch_where_linked();
 }

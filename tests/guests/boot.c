@@ -33,6 +33,11 @@ static void segments_are_flat(void)
 	CHECK_EQ(regs->ds, KERNEL_DS);
 	CHECK_EQ(regs->es, KERNEL_DS);
 	CHECK_EQ(regs->ss, KERNEL_DS);
+	/* A stack protector's canary is behind one of these. */
+	CHECK_EQ(regs->fs, KERNEL_DS);
+	CHECK_EQ(regs->gs, KERNEL_DS);
+	CHECK_EQ(found->canary, BOOT_MARK);
+	CHECK_EQ(found->canary_fs, BOOT_MARK);
 }
 
 static void flags_are_if_alone(void)
@@ -52,6 +57,21 @@ static void linear_is_physical(void)
 static void ports_before_init(void)
 {
 	CHECK_EQ(found->port, 0x123456ff);
+}
+
+static void system_registers_before_init(void)
+{
+	CHECK_EQ(found->cr0, 0x80050033);
+	CHECK_EQ(found->cr2, 0);
+	CHECK_EQ(found->cr3, 0);
+	CHECK_EQ(found->cr4, 0);
+	CHECK_EQ(found->msr_low, 0);
+	CHECK_EQ(found->msr_high, 0);
+}
+
+static void kernel_is_where_it_was_linked(void)
+{
+	CHECK_EQ(found->linked, BOOT_MARK);
 }
 
 static void init_reserves_sanely(void)
@@ -102,6 +122,8 @@ static const struct ktap_test tests[] = {
 	{ "EFLAGS is IF alone", flags_are_if_alone },
 	{ "linear is physical before paging", linear_is_physical },
 	{ "ports and cli before LGUEST_INIT", ports_before_init },
+	{ "CR and MSR before LGUEST_INIT", system_registers_before_init },
+	{ "kernel's address before LGUEST_INIT", kernel_is_where_it_was_linked },
 	{ "reserve_mem is sane", init_reserves_sanely },
 	{ "tsc_khz is sane", init_gives_tsc_khz },
 	{ "wallclock is sane", init_gives_the_time },

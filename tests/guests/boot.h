@@ -12,6 +12,10 @@ struct boot_probe {
 	u32 good, bad;
 	u32 device;
 	u32 port;
+	u32 canary, canary_fs;
+	u32 cr0, cr2, cr3, cr4;
+	u32 msr_low, msr_high;
+	u32 linked;
 };
 
 extern struct boot_probe boot_probe;

@@ -353,6 +353,22 @@ static void halt_with_one_pending(void)
 	CHECK_EQ(READ_ONCE(lguest_data.irq_enabled), FLAGS_IF);
 }
 
+/* The instruction does what the hypercall does. */
+static void hlt_waits(void)
+{
+	u32 sec, nsec, sec2, nsec2;
+
+	start();
+	irq_enable();
+	wallclock(&sec, &nsec);
+	set_clock(30 * MSEC);
+	asm volatile("hlt" : : : "memory");
+	CHECK_EQ(READ_ONCE(fired), 1);
+	CHECK_EQ(READ_ONCE(lguest_data.irq_enabled), FLAGS_IF);
+	wallclock(&sec2, &nsec2);
+	CHECK((sec2 - sec) * 1000 + nsec2 / MSEC - nsec / MSEC >= 29);
+}
+
 static void halt_again_and_again(void)
 {
 	u32 i;
@@ -594,6 +610,7 @@ static const struct ktap_test tests[] = {
 	{ "HALT waits, and enables interrupts", halt_waits_and_enables },
 	{ "HALT with an interrupt pending", halt_with_one_pending },
 	{ "HALT again and again", halt_again_and_again },
+	{ "HLT waits", hlt_waits },
 	{ "an interrupt gate disables", interrupt_gate_disables },
 	{ "a trap gate does not", trap_gate_does_not },
 	{ "the frame from ring 1", frame_from_ring_1 },

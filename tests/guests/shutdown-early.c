@@ -25,6 +25,10 @@ void guest_early(void)
 		touch(0xfffff000);
 	if (word_is(word, "early-trap"))
 		asm volatile("ud2");
+	if (word_is(word, "early-cr3"))
+		asm volatile("movl %0, %%cr3" : : "r"(0x1000));
+	if (word_is(word, "early-hlt"))
+		asm volatile("hlt");
 	if (word_is(word, "early-spin"))
 		for (;;)
 			barrier();

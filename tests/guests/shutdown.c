@@ -160,6 +160,33 @@ static void die_unhandled_gp(void)
 	asm volatile("movl %0, %%gs" : : "r"(0x1ff8));
 }
 
+static void die_hlt(void)
+{
+	irq_disable();
+	asm volatile("hlt");
+}
+
+static void die_reset(void)
+{
+	asm volatile("outb %%al, $0x64" : : "a"(0xfe));
+}
+
+/* The bits of the reset are set one after the other. */
+static void die_reset_chipset(void)
+{
+	asm volatile("outb %%al, %%dx" : : "a"(0x02), "d"(0xcf9));
+	asm volatile("outb %%al, %%dx" : : "a"(0x06), "d"(0xcf9));
+}
+
+static void die_no_handlers(void)
+{
+	u32 i;
+
+	for (i = 0; i < 256; i++)
+		clear_gate(i);
+	asm volatile("movl %0, %%cr3" : : "a"(0x1000));
+}
+
 static void die_idt_type(void)
 {
 	hcall3(LHCALL_LOAD_IDT_ENTRY, 50, 0, 0x8500);
@@ -410,6 +437,10 @@ static const struct {
 	{ "unhandled-trap", die_unhandled_trap },
 	{ "unhandled-fault", die_unhandled_fault },
 	{ "unhandled-gp", die_unhandled_gp },
+	{ "hlt", die_hlt },
+	{ "reset", die_reset },
+	{ "reset-chipset", die_reset_chipset },
+	{ "no-handlers", die_no_handlers },
 	{ "idt-type", die_idt_type },
 	{ "idt-number", die_idt_number },
 	{ "gdt-number", die_gdt_number },

@@ -378,9 +378,13 @@ KERNEL_PROGRAM(kernel_divide, "xorl %%ecx, %%ecx", "divl %%ecx", "ecx", "edx");
 KERNEL_PROGRAM(kernel_int3, "", "int3");
 KERNEL_PROGRAM(kernel_into, "movb $0x7f, %%al; addb $1, %%al", "into");
 KERNEL_PROGRAM(kernel_ud2, "", "ud2");
-KERNEL_PROGRAM(kernel_hlt, "", "hlt");
 KERNEL_PROGRAM(kernel_sti, "", "sti");
 KERNEL_PROGRAM(kernel_cr0, "", "movl %%cr0, %%eax");
+KERNEL_PROGRAM(kernel_read_cr2, "", "movl %%cr2, %%eax");
+KERNEL_PROGRAM(kernel_read_cr3, "", "movl %%cr3, %%eax");
+KERNEL_PROGRAM(kernel_read_cr4, "", "movl %%cr4, %%eax");
+KERNEL_PROGRAM(kernel_set_cr0, "", "movl %%eax, %%cr0");
+KERNEL_PROGRAM(kernel_set_cr4, "", "movl %%eax, %%cr4");
 KERNEL_PROGRAM(kernel_rdmsr, "movl $0x10, %%ecx", "rdmsr", "ecx", "edx");
 KERNEL_PROGRAM(kernel_cr3, "", "movl %%eax, %%cr3");
 KERNEL_PROGRAM(kernel_dr7, "", "movl %%eax, %%dr7");
@@ -439,9 +443,13 @@ static void kernel_software_interrupts(void)
 
 static void kernel_privileged(void)
 {
-	KERNEL_TRAP(kernel_hlt, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_sti, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_cr0, 0, TRAP_GP, 0);
+	KERNEL_TRAP(kernel_read_cr2, 0, TRAP_GP, 0);
+	KERNEL_TRAP(kernel_read_cr3, 0, TRAP_GP, 0);
+	KERNEL_TRAP(kernel_read_cr4, 0, TRAP_GP, 0);
+	KERNEL_TRAP(kernel_set_cr0, 0x80050033, TRAP_GP, 0);
+	KERNEL_TRAP(kernel_set_cr4, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_cr3, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_dr7, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_clts, 0, TRAP_GP, 0);
@@ -451,6 +459,19 @@ static void kernel_privileged(void)
 	KERNEL_TRAP(kernel_ltr, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_rdmsr, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_wrmsr, 0, TRAP_GP, 0);
+}
+
+/* Linux does these without an entry in its exception table. */
+static void kernel_emulated(void)
+{
+	u32 value = 0x12345678;
+
+	asm volatile("movl %0, %%cr2" : "+r"(value));
+	CHECK_EQ(value, 0x12345678);
+	asm volatile("movl %%dr6, %0" : "=r"(value));
+	CHECK_EQ(value, 0xffff0ff0);
+	asm volatile("movl %%dr7, %0" : "=r"(value));
+	CHECK_EQ(value, 0x400);
 }
 
 static void kernel_fast_system_calls(void)
@@ -982,6 +1003,7 @@ static const struct ktap_test tests[] = {
 	{ "ring 1: exceptions", kernel_exceptions },
 	{ "ring 1: int3 and into", kernel_software_interrupts },
 	{ "ring 1: privileged instructions", kernel_privileged },
+	{ "ring 1: CR2 and debug registers", kernel_emulated },
 	{ "ring 1: DPL of gates", kernel_gate_privilege },
 	{ "ring 1: segment faults", kernel_segments },
 	{ "segment limits", segment_limits },

@@ -146,7 +146,7 @@ static void not_beyond(struct kunit *test)
 	EXPECT_REASON(g, "touched 0xc0040000 beyond memory, without page tables (eip 0x7000)");
 }
 
-/* Other guests bring their own. */
+/* Other guests bring their own. Until then they have memory at both addresses, too. */
 static void only_for_those_that_look(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -159,8 +159,43 @@ static void only_for_those_that_look(struct kunit *test)
 	EXPECT_ALIVE(g);
 	KUNIT_EXPECT_EQ(test, pgdir(g), words[0]);
 	KUNIT_EXPECT_EQ(test, guest_get32(g, END - PAGE_SIZE), 0x5555);
-	lg_page_fault(g->lg, KERNEL + FREE, &error_code);
-	EXPECT_REASON(g, "touched 0xc000a000 beyond memory, without page tables (eip 0x7000)");
+	touch(g, KERNEL + FREE, FREE);
+	touch(g, FREE, FREE);
+	lg_page_fault(g->lg, KERNEL - PAGE_SIZE, &error_code);
+	EXPECT_REASON(g, "touched 0xbffff000 beyond memory, without page tables (eip 0x7000)");
+}
+
+/* Before LGUEST_INIT nobody knows where the kernel was linked for. */
+static void wherever_it_was_linked_for(struct kunit *test)
+{
+	static const u32 page_offsets[] = {
+		0x40000000, 0x78000000, 0x80000000, 0xb0000000, 0xc0000000,
+	};
+	struct guest *g = test->priv;
+	u32 error_code = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(page_offsets); i++) {
+		touch(g, page_offsets[i] + FREE, FREE);
+		touch(g, page_offsets[i] + END - 4, END - 4);
+	}
+	/* What is filled so is gone once the guest says which it is. */
+	init(g);
+	touch(g, KERNEL + FREE, FREE);
+	KUNIT_EXPECT_EQ(test, guest_shadow(g, 0x80000000 + FREE), 0);
+	lg_page_fault(g->lg, 0x80000000 + FREE, &error_code);
+	EXPECT_REASON(g, "touched 0x8000a000 beyond memory, without page tables (eip 0x7000)");
+}
+
+static void nowhere_else(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u32 error_code = 0;
+
+	lg_page_fault(g->lg, 0xc0000000 + END, &error_code);
+	EXPECT_REASON(g,
+		      "touched 0xc0040000 beyond memory, without page tables (eip 0x7000)"
+		      LG_HYPERCALL_HINT);
 }
 
 static void fixed_mapping(struct kunit *test)
@@ -249,12 +284,27 @@ static void until_the_guest_has_its_own(struct kunit *test)
 	EXPECT_REASON(g, "hypercall 13 (SET_PMD) from a guest without PAE tables");
 }
 
+/* Linux does this if it does not know the machine that it is told to be on. */
+static void knows_no_lguest(struct kunit *test)
+{
+	static const u8 ud2[8] = { 0x0f, 0x0b };
+	struct guest *g = test->priv;
+
+	guest_put(g, CODE, ud2, sizeof(ud2));
+	guest_trap(g, 6, 0);
+	EXPECT_REASON(g, "unhandled trap 6 at 0x7000 (error code 0x0): 0f 0b "
+		      ZEROES6 LG_HYPERCALL_HINT);
+}
+
 static struct kunit_case boot_table_cases[] = {
 	KUNIT_CASE_PARAM(is_where_nothing_else_is, place_gen_params),
 	KUNIT_CASE(no_room),
 	KUNIT_CASE(memory_is_at_both_addresses),
 	KUNIT_CASE(not_beyond),
 	KUNIT_CASE(only_for_those_that_look),
+	KUNIT_CASE(wherever_it_was_linked_for),
+	KUNIT_CASE(nowhere_else),
+	KUNIT_CASE(knows_no_lguest),
 	KUNIT_CASE(fixed_mapping),
 	KUNIT_CASE(fixed_mapping_pae),
 	KUNIT_CASE(until_the_guest_has_its_own),

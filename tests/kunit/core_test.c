@@ -120,7 +120,8 @@ static void dies_of_a_trap(struct kunit *test)
 
 	g->lg->vcpu->run = trap;
 	KUNIT_EXPECT_EQ(test, lg_run(g->lg), -ENOENT);
-	EXPECT_REASON(g, "unhandled trap 0 at 0xc0007000 (error code 0x0)");
+	EXPECT_REASON(g,
+		      "unhandled trap 0 at 0xc0007000 (error code 0x0): " ZEROES);
 	KUNIT_EXPECT_EQ(test, g->lg->vcpu->entered, 1);
 }
 

@@ -40,15 +40,8 @@ static const struct insn_case insn_cases[] = {
 	{ "15 prefixes",
 	  { 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e, 0x2e,
 	    0x2e, 0x2e, 0x2e, 0x2e, 0xed }, 0, EAX },
-	{ "mov %dr6, %eax", { 0x0f, 0x21, 0xf0 }, 3, 0xffff0ff0 },
-	{ "mov %dr7, %eax", { 0x0f, 0x21, 0xf8 }, 3, 0x400 },
-	{ "mov %dr0, %eax", { 0x0f, 0x21, 0xc0 }, 3, 0 },
-	{ "mov %eax, %dr7", { 0x0f, 0x23, 0xf8 }, 0, EAX },
-	{ "mov %cr0, %eax", { 0x0f, 0x20, 0xc0 }, 0, EAX },
-	{ "rdmsr", { 0x0f, 0x32 }, 0, EAX },
 	{ "lock in", { 0xf0, 0xed }, 0, EAX },
 	{ "sti", { 0xfb }, 0, EAX },
-	{ "hlt", { 0xf4 }, 0, EAX },
 	{ "mov (%eax), %eax", { 0x8b, 0x00 }, 0, EAX },
 	{ "int $0x80", { 0xcd, 0x80 }, 0, EAX },
 };
@@ -236,31 +229,93 @@ static void code_over_two_pages(struct kunit *test)
 	guest_put32(g, KERNEL_TABLE + (CODE / PAGE_SIZE + 1) * 4, 0);
 	regs->eip = KERNEL + CODE + PAGE_SIZE - 1;
 	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	guest_put(g, CODE + PAGE_SIZE - 1, &code[1], 1);
+	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
 	EXPECT_ALIVE(g);
 }
 
-static void debug_registers_to_each(struct kunit *test)
+/* out to a port: by dx, or by the byte in the code */
+struct reset_case {
+	const char *name;
+	u8 code[3];
+	u16 dx;
+	u32 eax;
+	bool resets;
+};
+
+static const struct reset_case reset_cases[] = {
+	{ "keyboard controller", { 0xe6, 0x64 }, 0, 0x123456fe, true },
+	{ "keyboard controller, by dx", { 0xee }, 0x64, 0xfe, true },
+	{ "another command", { 0xe6, 0x64 }, 0, 0xff, false },
+	{ "its data", { 0xe6, 0x60 }, 0, 0xfe, false },
+	{ "a word", { 0x66, 0xe7, 0x64 }, 0, 0xfe, false },
+	{ "two words", { 0xe7, 0x64 }, 0, 0xfe, false },
+	{ "a port that ends in 0x64", { 0xee }, 0x164, 0xfe, false },
+	{ "dx means nothing", { 0xe6, 0x80 }, 0x64, 0xfe, false },
+	{ "chipset", { 0xee }, 0xcf9, 0x0e, true },
+	{ "chipset, RST_CPU alone", { 0xee }, 0xcf9, 0x04, true },
+	{ "chipset, not yet", { 0xee }, 0xcf9, 0xfb, false },
+	{ "PCI's configuration address", { 0xef }, 0xcf8, 0x0e0e, false },
+};
+
+static void describe_reset(const struct reset_case *c, char *desc)
 {
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(reset, reset_cases, describe_reset);
+
+static void reset(struct kunit *test)
+{
+	const struct reset_case *c = test->param_value;
 	struct guest *g = test->priv;
-	struct lg_regs *regs = g->lg->regs;
-	unsigned int i;
 
-	for (i = 0; i < 8; i++) {
-		const u8 code[] = { 0x0f, 0x21, 0xf0 | i };
-		u32 *const others[] = {
-			&regs->eax, &regs->ecx, &regs->edx, &regs->ebx,
-			(u32 *)&regs->esp, &regs->ebp, &regs->esi, &regs->edi,
-		};
-		unsigned int j;
+	put_code(g, c->code, sizeof(c->code));
+	g->lg->regs->edx = c->dx;
+	g->lg->regs->eax = c->eax;
+	guest_trap(g, 13, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->dead, c->resets ? -ERESTART : 0);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eax, c->eax);
+}
 
-		for (j = 0; j < 8; j++)
-			*others[j] = j;
-		put_code(g, code, sizeof(code));
-		KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
-		for (j = 0; j < 8; j++)
-			KUNIT_EXPECT_EQ(test, *others[j],
-					i == j ? 0xffff0ff0 : j);
-	}
+/* Ring 3 may not reset the machine. */
+static void reset_from_ring_3(struct kunit *test)
+{
+	static const u8 code[] = { 0xe6, 0x64 };
+	struct guest *g = test->priv;
+
+	guest_hypercall(g, LOAD_IDT_ENTRY, 13, LG_KERNEL_CS << 16, 0xc0108e00);
+	guest_hypercall(g, SET_STACK, LG_KERNEL_DS, KERNEL + FREE + 64, 1);
+	put_code(g, code, sizeof(code));
+	guest_go_user(g, CODE, 0);
+	g->lg->regs->eax = 0xfe;
+	guest_trap(g, 13, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, 0xc0100000);
+	EXPECT_ALIVE(g);
+}
+
+static void halt_with_interrupts_on(struct kunit *test)
+{
+	static const u8 code[] = { 0xf4 };
+	struct guest *g = test->priv;
+
+	put_code(g, code, sizeof(code));
+	guest_put32(g, DATA + DATA_IRQ_ENABLED, IF);
+	guest_trap(g, 13, 0);
+	EXPECT_ALIVE(g);
+	KUNIT_EXPECT_TRUE(test, g->lg->halted);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, KERNEL + CODE + 1);
+}
+
+static void halt_for_good(struct kunit *test)
+{
+	static const u8 code[] = { 0xf4 };
+	struct guest *g = test->priv;
+
+	put_code(g, code, sizeof(code));
+	guest_put32(g, DATA + DATA_IRQ_ENABLED, 0);
+	guest_trap(g, 13, 0);
+	EXPECT_REASON(g, "halted with interrupts off, for good (eip 0xc0007000)");
 }
 
 struct vmcall_case {
@@ -313,7 +368,9 @@ static void rdtsc(struct kunit *test)
 	put_code(g, code, sizeof(code));
 	g->lg->vcpu->tsc = 0;
 	guest_trap(g, 13, 0);
-	EXPECT_REASON(g, "unhandled trap 13 at 0xc0007000 (error code 0x0)");
+	EXPECT_REASON(g,
+		      "unhandled trap 13 at 0xc0007000 (error code 0x0): 0f 31 "
+		      ZEROES6 NO_HANDLERS);
 }
 
 static struct kunit_case emulate_cases[] = {
@@ -323,7 +380,10 @@ static struct kunit_case emulate_cases[] = {
 	KUNIT_CASE(ins_where_nothing_is),
 	KUNIT_CASE(segments_have_bases),
 	KUNIT_CASE(code_over_two_pages),
-	KUNIT_CASE(debug_registers_to_each),
+	KUNIT_CASE_PARAM(reset, reset_gen_params),
+	KUNIT_CASE(reset_from_ring_3),
+	KUNIT_CASE(halt_with_interrupts_on),
+	KUNIT_CASE(halt_for_good),
 	KUNIT_CASE(vmcall),
 	KUNIT_CASE(rdtsc),
 	{}

@@ -141,7 +141,8 @@ static void no_handler(struct kunit *test)
 	struct guest *g = test->priv;
 
 	guest_trap(g, 17, 0x1234);
-	EXPECT_REASON(g, "unhandled trap 17 at 0xc0007000 (error code 0x1234)");
+	EXPECT_REASON(g,
+		      "unhandled trap 17 at 0xc0007000 (error code 0x1234): " ZEROES NO_HANDLERS);
 }
 
 /* This trap has no error code, whatever the CPU left there. */
@@ -150,7 +151,8 @@ static void no_handler_without_error_code(struct kunit *test)
 	struct guest *g = test->priv;
 
 	guest_trap(g, 0, 0x1234);
-	EXPECT_REASON(g, "unhandled trap 0 at 0xc0007000 (error code 0x0)");
+	EXPECT_REASON(g,
+		      "unhandled trap 0 at 0xc0007000 (error code 0x0): " ZEROES NO_HANDLERS);
 }
 
 static void no_handler_for_page_fault(struct kunit *test)
@@ -160,7 +162,8 @@ static void no_handler_for_page_fault(struct kunit *test)
 	guest_go_user(g, USER_EIP, 0);
 	g->lg->regs->cr2 = 0x123456;
 	guest_trap(g, 14, 6);
-	EXPECT_REASON(g, "unhandled trap 14 at 0x8000 (cr2 0x123456, error code 0x6)");
+	EXPECT_REASON(g,
+		      "unhandled trap 14 at 0x8000 (cr2 0x123456, error code 0x6)" NO_HANDLERS);
 }
 
 /* `int $0x40` is refused, and there is no handler for the #GP. */
@@ -172,7 +175,8 @@ static void no_handler_for_general_protection(struct kunit *test)
 	load_gate(g, 0x40);
 	guest_put(g, CODE, code, sizeof(code));
 	guest_trap(g, 13, 0x40 * 8 + 2);
-	EXPECT_REASON(g, "unhandled trap 13 at 0xc0007000 (error code 0x202)");
+	EXPECT_REASON(g,
+		      "unhandled trap 13 at 0xc0007000 (error code 0x202): cd 40 00 00 00 00 00 00");
 }
 
 /* The `int` is allowed, but its gate is gone: the address is behind the `int`. */
@@ -184,7 +188,8 @@ static void no_handler_for_software_interrupt(struct kunit *test)
 	g->lg->idt[0x40].high = 0x6e00;
 	guest_put(g, CODE, code, sizeof(code));
 	guest_trap(g, 13, 0x40 * 8 + 2);
-	EXPECT_REASON(g, "unhandled trap 64 at 0xc0007002 (error code 0x0)");
+	EXPECT_REASON(g,
+		      "unhandled trap 64 at 0xc0007002 (error code 0x0): " ZEROES NO_HANDLERS);
 }
 
 /* The switcher is told of each stack, and of its segment only if that is new. */

@@ -294,8 +294,8 @@ static void kernel_address_becomes_known(struct kunit *test)
 	lg_set_kernel_address(g->lg, PAGE_SIZE);
 	EXPECT_NO_SHADOW(g, PAGE);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.tables, tables);
-	TOUCH(g, PAGE, 0);
-	EXPECT_SHADOW(g, PAGE, PAGE, WD);
+	TOUCH(g, PAGE, LG_PF_WRITE);
+	EXPECT_SHADOW(g, PAGE, PAGE - PAGE_SIZE, WD);
 }
 
 static struct kunit_case first_root_cases[] = {

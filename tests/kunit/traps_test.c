@@ -263,7 +263,7 @@ static const struct protection_case protection_cases[] = {
 	{ "in, ring 3", { 0xec }, 3, 0 },
 	{ "cli, ring 1", { 0xfa }, 1, 0, 1 },
 	{ "cli, ring 3", { 0xfa }, 3, 0 },
-	{ "hlt, ring 1", { 0xf4 }, 1, 0 },
+	{ "sti, ring 1", { 0xfb }, 1, 0 },
 	{ "a bad selector, ring 1", { 0xec }, 1, 0x18 },
 	/* The error code names a gate, but no `int n` is there. */
 	{ "a bad gate, ring 1", { 0xec }, 1, 0x40 * 8 + 2 },

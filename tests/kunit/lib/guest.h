@@ -197,6 +197,11 @@ do {									\
 	KUNIT_EXPECT_STREQ(_g->test, _g->lg->reason, "");		\
 } while (0)
 
+/* In the reason of a death by a trap: the bytes where no code was put, and the phase */
+#define ZEROES6		"00 00 00 00 00 00"
+#define ZEROES		ZEROES6 " 00 00"
+#define NO_HANDLERS	", before the guest had handlers"
+
 #define EXPECT_REASON(g, text)						\
 do {									\
 	struct guest *_g = (g);						\

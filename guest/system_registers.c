@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Direct access to system registers (SDM volume 3, section 2.1.6). A guest's kernel
+ * makes hypercalls in place of most. Of the rest, distributions' kernels execute
+ * these before they have a handler for the #GP: the decompressor looks at CR0, the
+ * loader of microcode at MSRs, and Linux 4.4 at CR4. Once there is a handler, it is
+ * the guest's own business, which the exception table of its kernel settles.
+ */
+#include <linux/mm.h>
+
+#include "../lg.h"
+#include "gates.h"
+
+#define MOV_FROM_CR		0x20
+#define MOV_FROM_DR		0x21
+#define MOV_TO_CR		0x22
+#define WRMSR			0x30
+#define RDMSR			0x32
+
+/* PG, AM, WP, NE, ET, MP and PE: as Linux has it on any PC */
+#define CR0			0x80050033
+#define CR0_PG			BIT(31)
+#define CR0_PE			BIT(0)
+
+/* The general register that ModRM names as the operand (SDM volume 2, table 2-2) */
+static u32 *operand(struct lg_regs *regs, u8 modrm)
+{
+	u32 *const registers[8] = {
+		&regs->eax, &regs->ecx, &regs->edx, &regs->ebx,
+		/* The guest has its lower half, which comes first in memory. */
+		(u32 *)&regs->esp, &regs->ebp, &regs->esi, &regs->edi,
+	};
+
+	return registers[modrm & 7];
+}
+
+static unsigned int register_of(u8 modrm)
+{
+	return modrm >> 3 & 7;
+}
+
+/* A guest has no paging of its own yet, and so no CR3. CR4 reads as on an old PC. */
+static bool read_control_register(struct lg_regs *regs, u8 modrm)
+{
+	switch (register_of(modrm)) {
+	case 0:
+		*operand(regs, modrm) = CR0;
+		return true;
+	case 2:
+	case 3:
+	case 4:
+		*operand(regs, modrm) = 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * What the guest sets has no effect, so it may only set what need have none. Linux
+ * writes CR2 also when it wakes from hibernation, with handlers but with no entry
+ * in its exception table.
+ */
+static bool write_control_register(struct lg_regs *regs, u8 modrm,
+				   bool has_handler)
+{
+	switch (register_of(modrm)) {
+	case 0:
+		return !has_handler && *operand(regs, modrm) & CR0_PG &&
+		       *operand(regs, modrm) & CR0_PE;
+	case 2:
+		return true;
+	case 4:
+		return !has_handler;
+	default:
+		return false;
+	}
+}
+
+/*
+ * A guest's kernel prints these in an oops. A guest can't set them, so they are as
+ * after a reset (SDM volume 3, table 9-1).
+ */
+static void read_debug_register(struct lg_regs *regs, u8 modrm)
+{
+	static const u32 reset[8] = {
+		[4] = 0xffff0ff0, [5] = 0x400, [6] = 0xffff0ff0, [7] = 0x400,
+	};
+
+	*operand(regs, modrm) = reset[register_of(modrm)];
+}
+
+/**
+ * lg_emulate_system_register() - do what a guest's kernel does to a system register
+ * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
+ * @opcode: the byte behind 0x0f
+ * @modrm: the byte behind that, if lg_has_modrm(@opcode)
+ *
+ * Return: how many bytes follow 0x0f; 0 if this does not emulate the instruction, so
+ * that the fault is the guest's own.
+ */
+unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
+{
+	bool has_handler = lg->idt[LG_TRAP_GP].high & LG_GATE_PRESENT;
+	struct lg_regs *regs = lg->regs;
+
+	switch (opcode) {
+	case MOV_FROM_CR:
+		return !has_handler && read_control_register(regs, modrm) ?
+			2 : 0;
+	case MOV_TO_CR:
+		return write_control_register(regs, modrm, has_handler) ? 2 : 0;
+	case MOV_FROM_DR:
+		read_debug_register(regs, modrm);
+		return 2;
+	case RDMSR:
+		if (has_handler)
+			return 0;
+		regs->eax = 0;
+		regs->edx = 0;
+		return 1;
+	case WRMSR:
+		return !has_handler;
+	default:
+		return 0;
+	}
+}

@@ -7,22 +7,34 @@
 #include "launcher.h"
 
 #include <asm/bootparam.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PROTOCOL_XLOADFLAGS	0x20c
 #define BANNER			"Linux version "
+#define VERSION_LEN_MAX		64
 
 #define VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
 #define FIRST_GUEST		VERSION(2, 6, 31)
 #define FIRST_WITHOUT_BUS	VERSION(4, 0, 0)
 #define FIRST_WITHOUT_LGUEST	VERSION(4, 14, 0)
 
+/* How much of @text is a version that a terminal may see: a file may hold anything. */
+static int version_len(const char *text)
+{
+	int len = 0;
+
+	while (len < VERSION_LEN_MAX && isgraph((unsigned char)text[len]))
+		len++;
+	return len;
+}
+
 /* @text begins with a version: "4.9.0-12-686-pae (debian-kernel@...". */
 static void check_version(const char *name, const char *text)
 {
 	unsigned int a, b, c = 0;
-	int len = strcspn(text, " ");
+	int len = version_len(text);
 
 	if (sscanf(text, "%u.%u.%u", &a, &b, &c) < 2 || a > 255 || b > 255)
 		return;
@@ -72,16 +84,16 @@ void check_vmlinux(const char *name, const void *kernel, size_t len)
 {
 	const char *banner = memmem(kernel, len, BANNER, strlen(BANNER));
 	const char *end = (const char *)kernel + len;
-	char version[64] = "";
+	char version[VERSION_LEN_MAX + 1] = "";
 
 	if (!banner)
 		return;
 	banner += strlen(BANNER);
-	memcpy(version, banner, end - banner < (int)sizeof(version) - 1 ?
-	       end - banner : (int)sizeof(version) - 1);
+	memcpy(version, banner, end - banner < VERSION_LEN_MAX ?
+	       end - banner : VERSION_LEN_MAX);
 	check_version(name, version);
 	/* Its name for what it is paravirtualized for */
 	if (!memmem(kernel, len, "lguest", sizeof("lguest")))
 		die("%s: Linux %.*s was built without CONFIG_LGUEST_GUEST: it can't be a guest",
-		    name, (int)strcspn(version, " "), version);
+		    name, version_len(version), version);
 }

@@ -104,6 +104,8 @@ cases() {
 	vmlinux "$images/v311" -m32 'Linux version 3.11.10 (x)' lguest
 	vmlinux "$images/v-other" -m32 'Linux version 3.11.10 (x)' lguests
 	vmlinux "$images/v414" -m32 'Linux version 4.14.2-rc1 (x)' lguest
+	vmlinux "$images/v-long" -m32 \
+		"Linux version 2.6.30\\033$(printf '%0100d' 0)" lguest
 	vmlinux "$images/v-none" -m32 'Something else'
 	expect v64 'a 64-bit kernel: lguest runs 32-bit ones' 'vmlinux, 64-bit'
 	expect v30 '2.6.30 is too old' 'vmlinux, 2.6.30'
@@ -111,6 +113,7 @@ cases() {
 	expect v-other '3.11.10 was built without CONFIG_LGUEST_GUEST' \
 		'vmlinux, not a guest'
 	expect v414 '4.14.2-rc1 is too new' 'vmlinux, 4.14'
+	expect v-long 'Linux 2.6.30 is too old' 'vmlinux with more than a version'
 	expect_none v-none 'vmlinux that is not Linux'
 }
 

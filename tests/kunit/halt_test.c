@@ -60,7 +60,7 @@ static int start(struct kunit *test)
 		return err;
 	guest_take_irqs(g);
 	g->lg->vcpu->run = notify_eip;
-	schedule_event(g, &alarm, -1, 5 * HZ);
+	schedule_event(g, &alarm, -1, 300 * HZ);
 	return 0;
 }
 

@@ -337,15 +337,28 @@ static void begin_and_end_change(void)
 	schedule_delayed_work(&end_work, 2);
 }
 
+/* For a test that looks meanwhile. It ends for who waits for it, and should not. */
+static void begin_long_change(void)
+{
+	begin_change();
+	schedule_delayed_work(&end_work, 300 * HZ);
+}
+
+static void end_long_change(void)
+{
+	mod_delayed_work(system_wq, &end_work, 2);
+}
+
 static void change_under_way(struct kunit *test)
 {
 	struct guest *g = test->priv;
 
 	filled = g;
 	use_page(g);
-	begin_and_end_change();
+	begin_long_change();
 	expect_no_page(g);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);
+	end_long_change();
 	TOUCH(g, KERNEL + PAGE, 0);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 	EXPECT_SHADOW(g, KERNEL + PAGE, PAGE, WD);
@@ -366,13 +379,14 @@ static void two_changes_under_way(struct kunit *test)
 
 	filled = g;
 	use_page(g);
-	begin_and_end_change();
+	begin_long_change();
 	mmu_notifier_range_init(&second, MMU_NOTIFY_CLEAR, 0, NULL, g->mm,
 				at(g, NEXT), at(g, NEXT) + PAGE_SIZE);
 	mmu_notifier_invalidate_range_start(&second);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 2);
 	mmu_notifier_invalidate_range_end(&second);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);
+	end_long_change();
 	TOUCH(g, KERNEL + PAGE, 0);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 0);
 	flush_delayed_work(&end_work);
@@ -407,7 +421,7 @@ static void signal_while_waiting(struct kunit *test)
 
 	filled = g;
 	use_page(g);
-	begin_and_end_change();
+	begin_long_change();
 	set_thread_flag(TIF_SIGPENDING);
 	KUNIT_EXPECT_EQ(test, paging_touch(g, KERNEL + PAGE, 0),
 			LG_FAULT_RETRY);
@@ -415,6 +429,7 @@ static void signal_while_waiting(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);
 	EXPECT_NO_SHADOW(g, KERNEL + PAGE);
 	EXPECT_ALIVE(g);
+	end_long_change();
 	TOUCH(g, KERNEL + PAGE, 0);
 	flush_delayed_work(&end_work);
 }
@@ -430,7 +445,7 @@ static void told_while_a_change_is_under_way(struct kunit *test)
 	paging_put(g, paging_pte_gpa(g, OTHER_USER_TABLE, GVA),
 		   NEXT | P | U | A);
 	paging_map(g, KERNEL + PAGE, PAGE | P | A);
-	begin_and_end_change();
+	begin_long_change();
 	guest_hypercall(g, SET_PTE, OTHER_TOP, GVA, NEXT | P | U | A);
 	guest_hypercall(g, SET_PTE, OTHER_TOP, KERNEL + PAGE, PAGE | P | A);
 	KUNIT_EXPECT_EQ(test, g->lg->mmu.invalidate_in_progress, 1);

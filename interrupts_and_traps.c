@@ -9,6 +9,7 @@
 #include <linux/bitops.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/tick.h>
@@ -123,8 +124,11 @@ static const char *phase(struct lguest *lg)
 static void die_of_trap(struct lguest *lg, u32 vector, u32 error_code)
 {
 	const struct lg_regs *regs = lg->regs;
+	u32 at = lg_segment_base(lg, regs->cs) + regs->eip;
 	u8 insn[8];
-	int len = lg_fetch_insn(lg, insn, sizeof(insn));
+	/* What the next page has may be fatal to a look, and a worse reason. */
+	int len = lg_fetch_insn(lg, insn, min_t(u32, sizeof(insn),
+						PAGE_SIZE - offset_in_page(at)));
 	const char *colon = len ? ": " : "";
 
 	if (vector == TRAP_PF)

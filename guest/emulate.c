@@ -217,13 +217,17 @@ bool lg_emulate_insn(struct lguest *lg)
 	return true;
 }
 
-/* Are these bytes at EIP? */
+/* Are these bytes at EIP? Do not look behind one that differs: nothing may be there. */
 static bool insn_is(struct lguest *lg, const u8 *bytes, u32 len)
 {
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
-	u8 insn[3];
+	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip, i;
+	u8 byte;
 
-	return lg_read_linear(lg, at, insn, len) && !memcmp(insn, bytes, len);
+	for (i = 0; i < len; i++) {
+		if (!lg_read_linear(lg, at + i, &byte, 1) || byte != bytes[i])
+			return false;
+	}
+	return true;
 }
 
 /**

@@ -88,8 +88,11 @@ bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len)
  * @insn: the bytes, or 0 in place of those that can't be read
  * @size: how many
  *
+ * If @size leads to another page, that page's entry in the guest's tables may be one
+ * that ends the guest.
+ *
  * Context: may sleep.
- * Return: how many could be read. With the guest dead, it may be fewer.
+ * Return: how many could be read.
  */
 u32 lg_fetch_insn(struct lguest *lg, u8 *insn, u32 size)
 {

@@ -258,7 +258,9 @@ bool lg_find_table(struct lguest *lg, u32 top, u32 gva, struct lg_mapping *map)
 /*
  * Without tables, memory is also at the addresses that the guest's kernel was linked
  * for. Its loader of microcode reads variables there before LGUEST_INIT says where
- * these begin (Linux 4.4). So try what CONFIG_PAGE_OFFSET can be on i386.
+ * these begin (Linux 4.4). So try what CONFIG_PAGE_OFFSET can be on i386. An address
+ * below the end of memory is physical, though: with a kernel linked for 0x40000000 and
+ * more than 1 GB, there is no telling which of the two it is.
  */
 static bool find_without_table(struct lguest *lg, u32 gva, u32 *gpa)
 {

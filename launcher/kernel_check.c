@@ -13,7 +13,6 @@
 
 #define PROTOCOL_XLOADFLAGS	0x20c
 #define BANNER			"Linux version "
-#define VERSION_LEN_MAX		64
 
 #define VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
 #define FIRST_GUEST		VERSION(2, 6, 31)
@@ -73,27 +72,43 @@ void check_bzimage(const char *name, const struct setup_header *hdr,
 }
 
 /**
- * check_vmlinux() - end with a message if a kernel in memory can't be a guest
+ * scan_vmlinux() - look for what tells which Linux this is
+ * @found: what there was in the segments before; all 0 at first
+ * @segment: another segment, in memory
+ * @len: its length in the file
+ */
+void scan_vmlinux(struct vmlinux_strings *found, const char *segment, size_t len)
+{
+	const char *end = segment + len, *at = segment;
+
+	/* Its name for what it is paravirtualized for */
+	if (memmem(segment, len, "lguest", sizeof("lguest")))
+		found->lguest = true;
+	while (!*found->version) {
+		at = memmem(at, end - at, BANNER, strlen(BANNER));
+		if (!at)
+			break;
+		at += strlen(BANNER);
+		/* Others may have these words, too. */
+		if (at < end && isdigit((unsigned char)*at))
+			memcpy(found->version, at, end - at < VERSION_LEN_MAX ?
+			       end - at : VERSION_LEN_MAX);
+	}
+}
+
+/**
+ * check_vmlinux() - end with a message if a vmlinux can't be a guest
  * @name: the file, for the message
- * @kernel: what was loaded
- * @len: its length
+ * @found: from scan_vmlinux(), of all of its segments
  *
  * One that does not say which Linux it is may be none, and passes.
  */
-void check_vmlinux(const char *name, const void *kernel, size_t len)
+void check_vmlinux(const char *name, const struct vmlinux_strings *found)
 {
-	const char *banner = memmem(kernel, len, BANNER, strlen(BANNER));
-	const char *end = (const char *)kernel + len;
-	char version[VERSION_LEN_MAX + 1] = "";
-
-	if (!banner)
+	if (!*found->version)
 		return;
-	banner += strlen(BANNER);
-	memcpy(version, banner, end - banner < VERSION_LEN_MAX ?
-	       end - banner : VERSION_LEN_MAX);
-	check_version(name, version);
-	/* Its name for what it is paravirtualized for */
-	if (!memmem(kernel, len, "lguest", sizeof("lguest")))
+	check_version(name, found->version);
+	if (!found->lguest)
 		die("%s: Linux %.*s was built without CONFIG_LGUEST_GUEST: it can't be a guest",
-		    name, version_len(version), version);
+		    name, version_len(found->version), found->version);
 }

@@ -77,7 +77,8 @@ static void image_read(const struct image *image, void *buf, __u64 len,
 static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 		      __u32 *start)
 {
-	__u64 kernel_start = guest_ram_size(), kernel_end = 0;
+	struct vmlinux_strings found = { };
+	__u64 kernel_end = 0;
 
 	if (ehdr->e_machine == EM_X86_64)
 		die("%s: a 64-bit kernel: lguest runs 32-bit ones", image->name);
@@ -105,16 +106,13 @@ static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 			    (__u64)phdr.p_paddr + phdr.p_memsz);
 		/* RAM is fresh, so what is not in the file is zero already. */
 		image_read(image, dest, phdr.p_filesz, phdr.p_offset);
+		scan_vmlinux(&found, dest, phdr.p_filesz);
 		if (kernel_end < (__u64)phdr.p_paddr + phdr.p_memsz)
 			kernel_end = (__u64)phdr.p_paddr + phdr.p_memsz;
-		if (kernel_start > phdr.p_paddr)
-			kernel_start = phdr.p_paddr;
 	}
 	if (!kernel_end)
 		die("%s: has nothing to load", image->name);
-	check_vmlinux(image->name,
-		      guest_ram(kernel_start, kernel_end - kernel_start),
-		      kernel_end - kernel_start);
+	check_vmlinux(image->name, &found);
 	*start = ehdr->e_entry;
 	return kernel_end;
 }

@@ -51,7 +51,16 @@ __u32 guest_address(const void *p);
 struct setup_header;
 void check_bzimage(const char *name, const struct setup_header *hdr,
 		   const char *setup, size_t size);
-void check_vmlinux(const char *name, const void *kernel, size_t len);
+
+#define VERSION_LEN_MAX	64
+
+struct vmlinux_strings {
+	char version[VERSION_LEN_MAX + 1];
+	bool lguest;
+};
+
+void scan_vmlinux(struct vmlinux_strings *found, const char *segment, size_t len);
+void check_vmlinux(const char *name, const struct vmlinux_strings *found);
 
 /* kernel_image.c */
 __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline);

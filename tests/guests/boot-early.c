@@ -49,7 +49,8 @@ static void access_system_registers(void)
 	asm volatile("movl %0, %%cr0" : : "r"(cr0));
 	/* The loader of microcode: platform, and revision */
 	asm volatile("wrmsr" : : "c"(0x8b), "a"(0), "d"(0));
-	asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0x17));
+	/* These are inputs, too, so that rdmsr has something to replace. */
+	asm volatile("rdmsr" : "+a"(low), "+d"(high) : "c"(0x17));
 	boot_probe.msr_low = low;
 	boot_probe.msr_high = high;
 	asm volatile("movl %0, %%cr2" : : "r"(low));

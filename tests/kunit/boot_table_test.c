@@ -296,6 +296,18 @@ static void knows_no_lguest(struct kunit *test)
 		      ZEROES6 LG_HYPERCALL_HINT);
 }
 
+/* A look at the bytes behind memory's end would be fatal for another reason. */
+static void dies_at_the_end_of_memory(struct kunit *test)
+{
+	static const u8 ud2[2] = { 0x0f, 0x0b };
+	struct guest *g = test->priv;
+
+	guest_put(g, END - sizeof(ud2), ud2, sizeof(ud2));
+	g->lg->regs->eip = END - sizeof(ud2);
+	guest_trap(g, 6, 0);
+	EXPECT_REASON(g, "unhandled trap 6 at 0x3fffe (error code 0x0): 0f 0b" LG_HYPERCALL_HINT);
+}
+
 static struct kunit_case boot_table_cases[] = {
 	KUNIT_CASE_PARAM(is_where_nothing_else_is, place_gen_params),
 	KUNIT_CASE(no_room),
@@ -305,6 +317,7 @@ static struct kunit_case boot_table_cases[] = {
 	KUNIT_CASE(wherever_it_was_linked_for),
 	KUNIT_CASE(nowhere_else),
 	KUNIT_CASE(knows_no_lguest),
+	KUNIT_CASE(dies_at_the_end_of_memory),
 	KUNIT_CASE(fixed_mapping),
 	KUNIT_CASE(fixed_mapping_pae),
 	KUNIT_CASE(until_the_guest_has_its_own),

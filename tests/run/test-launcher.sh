@@ -106,6 +106,9 @@ cases() {
 	vmlinux "$images/v414" -m32 'Linux version 4.14.2-rc1 (x)' lguest
 	vmlinux "$images/v-long" -m32 \
 		"Linux version 2.6.30\\033$(printf '%0100d' 0)" lguest
+	vmlinux "$images/v-other-banner" -m32 'Linux version of it' 'Linux version '
+	vmlinux "$images/v-second-banner" -m32 'Linux version %s' \
+		'Linux version 2.6.29 (x)' lguest
 	vmlinux "$images/v-none" -m32 'Something else'
 	expect v64 'a 64-bit kernel: lguest runs 32-bit ones' 'vmlinux, 64-bit'
 	expect v30 '2.6.30 is too old' 'vmlinux, 2.6.30'
@@ -114,6 +117,8 @@ cases() {
 		'vmlinux, not a guest'
 	expect v414 '4.14.2-rc1 is too new' 'vmlinux, 4.14'
 	expect v-long 'Linux 2.6.30 is too old' 'vmlinux with more than a version'
+	expect_none v-other-banner 'vmlinux that only speaks of Linux'
+	expect v-second-banner 'Linux 2.6.29 is too old' 'vmlinux that speaks of it first'
 	expect_none v-none 'vmlinux that is not Linux'
 }
 

@@ -113,9 +113,9 @@ static const char *phase(struct lguest *lg)
 	unsigned int i;
 
 	if (!lg_data_ready(lg))
-		return lg_hypercall_hint(lg);
+		return LG_HYPERCALL_HINT;
 	for (i = 0; i < LG_IDT_ENTRIES; i++) {
-		if (lg->idt[i].high & LG_GATE_PRESENT)
+		if (lg_gate_present(&lg->idt[i]))
 			return "";
 	}
 	return ", before the guest had handlers";
@@ -124,11 +124,10 @@ static const char *phase(struct lguest *lg)
 static void die_of_trap(struct lguest *lg, u32 vector, u32 error_code)
 {
 	const struct lg_regs *regs = lg->regs;
-	u32 at = lg_segment_base(lg, regs->cs) + regs->eip;
+	u32 in_page = PAGE_SIZE - offset_in_page(lg_insn_address(lg));
 	u8 insn[8];
 	/* What the next page has may be fatal to a look, and a worse reason. */
-	int len = lg_fetch_insn(lg, insn, min_t(u32, sizeof(insn),
-						PAGE_SIZE - offset_in_page(at)));
+	int len = lg_fetch_insn(lg, insn, min_t(u32, sizeof(insn), in_page));
 	const char *colon = len ? ": " : "";
 
 	if (vector == TRAP_PF)
@@ -169,7 +168,7 @@ static bool software_interrupt(struct lguest *lg)
 	struct lg_regs *regs = lg->regs;
 	u8 insn[2];
 
-	if (!lg_read_linear(lg, lg_segment_base(lg, regs->cs) + regs->eip,
+	if (!lg_read_linear(lg, lg_insn_address(lg),
 			    insn, sizeof(insn)) || insn[0] != 0xcd)
 		return false;
 	if (lg_gate_dpl(&lg->idt[insn[1]]) < cpl(lg)) {
@@ -246,7 +245,7 @@ static void software_gate(struct lguest *lg, u32 vector, u32 insn_len)
 /* int3 and into are one byte; int $3 and int $4 are two. */
 static u32 trap_insn_len(struct lguest *lg, u8 one_byte)
 {
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip - 1;
+	u32 at = lg_insn_address(lg) - 1;
 	u8 insn;
 
 	return lg_read_linear(lg, at, &insn, 1) && insn == one_byte ? 1 : 2;
@@ -330,7 +329,7 @@ int lg_inject_trap(struct lguest *lg, unsigned long vector)
 	if (vector >= TRAPS)
 		return -EINVAL;
 	vector = array_index_nospec(vector, TRAPS);
-	if (!(lg->idt[vector].high & LG_GATE_PRESENT))
+	if (!lg_gate_present(&lg->idt[vector]))
 		return -EINVAL;
 	if (vector != TRAP_PF)
 		reflect(lg, vector, 0);

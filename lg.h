@@ -260,6 +260,13 @@ void lg_load_gdt_entry(struct lguest *lg, u32 nr, u32 low, u32 high);
 bool lg_load_tls(struct lguest *lg, u32 gpa);
 bool lg_segment_is_flat(struct lguest *lg, u32 selector);
 u32 lg_segment_base(struct lguest *lg, u32 selector);
+
+/* The linear address of EIP */
+static inline u32 lg_insn_address(struct lguest *lg)
+{
+	return lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
+}
+
 u32 lg_stack_mask(struct lguest *lg, u32 selector);
 bool lg_drop_selector(struct lguest *lg, u32 error_code);
 

@@ -24,7 +24,7 @@ struct insn {
 
 static bool decode_insn(struct lguest *lg, struct insn *insn)
 {
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
+	u32 at = lg_insn_address(lg);
 
 	memset(insn, 0, sizeof(*insn));
 	while (insn->len < INSN_MAX) {
@@ -73,7 +73,7 @@ static void advance(u32 *reg, u32 mask, u32 by)
 /* Find the port of in and out: %dx, or the byte behind the opcode. */
 static bool port_of(struct lguest *lg, struct insn *insn, u16 *port)
 {
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip + insn->len;
+	u32 at = lg_insn_address(lg) + insn->len;
 	u8 imm;
 
 	*port = lg->regs->edx;
@@ -83,6 +83,30 @@ static bool port_of(struct lguest *lg, struct insn *insn, u16 *port)
 		return false;
 	insn->len++;
 	*port = imm;
+	return true;
+}
+
+/*
+ * Linux asks one of these two for a reset of the machine: the keyboard controller, by
+ * its command "pulse output line 0"; or the chipset's reset control register, by RST_CPU.
+ */
+static bool is_reset(u16 port, u8 val)
+{
+	return (port == 0x64 && val == 0xfe) || (port == 0xcf9 && val & BIT(2));
+}
+
+/* Do in and out. Return false if the code can't be read. */
+static bool port_io(struct lguest *lg, struct insn *insn, u32 size)
+{
+	struct lg_regs *regs = lg->regs;
+	u16 port;
+
+	if (!port_of(lg, insn, &port))
+		return false;
+	if (!(insn->opcode & 2))
+		all_ones(&regs->eax, size);
+	else if (size == 1 && is_reset(port, regs->eax))
+		lg_restart(lg);
 	return true;
 }
 
@@ -120,7 +144,7 @@ static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
 /* Do what begins with 0x0f. Return false if the fault is the guest's own. */
 static bool two_byte_opcode(struct lguest *lg, struct insn *insn)
 {
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip + insn->len;
+	u32 at = lg_insn_address(lg) + insn->len;
 	u8 opcode, modrm = 0;
 	unsigned int len;
 
@@ -151,15 +175,6 @@ static void execute_hlt(struct lguest *lg)
 			lg->regs->eip);
 }
 
-/*
- * Linux asks one of these two for a reset of the machine: the keyboard controller, by
- * its command "pulse output line 0"; or the chipset's reset control register, by RST_CPU.
- */
-static bool is_reset(u16 port, u8 val)
-{
-	return (port == 0x64 && val == 0xfe) || (port == 0xcf9 && val & BIT(2));
-}
-
 /**
  * lg_emulate_insn() - do what a privileged instruction should have done
  * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
@@ -173,7 +188,6 @@ bool lg_emulate_insn(struct lguest *lg)
 	struct lg_regs *regs = lg->regs;
 	struct insn insn;
 	bool again = false;
-	u16 port;
 	u32 size;
 
 	if (!decode_insn(lg, &insn))
@@ -187,18 +201,12 @@ bool lg_emulate_insn(struct lguest *lg)
 	case 0xf4:				/* hlt */
 		execute_hlt(lg);
 		break;
-	case 0xe6: case 0xe7:			/* out imm8 */
-	case 0xee: case 0xef:			/* out %dx */
-		if (!port_of(lg, &insn, &port))
-			return false;
-		if (size == 1 && is_reset(port, regs->eax))
-			lg_restart(lg);
-		break;
 	case 0xe4: case 0xe5:			/* in imm8 */
+	case 0xe6: case 0xe7:			/* out imm8 */
 	case 0xec: case 0xed:			/* in %dx */
-		if (!port_of(lg, &insn, &port))
+	case 0xee: case 0xef:			/* out %dx */
+		if (!port_io(lg, &insn, size))
 			return false;
-		all_ones(&regs->eax, size);
 		break;
 	case 0x6c: case 0x6d:			/* ins */
 	case 0x6e: case 0x6f:			/* outs */
@@ -220,7 +228,7 @@ bool lg_emulate_insn(struct lguest *lg)
 /* Are these bytes at EIP? Do not look behind one that differs: nothing may be there. */
 static bool insn_is(struct lguest *lg, const u8 *bytes, u32 len)
 {
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip, i;
+	u32 at = lg_insn_address(lg), i;
 	u8 byte;
 
 	for (i = 0; i < len; i++) {

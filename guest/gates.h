@@ -14,6 +14,11 @@
 #define LG_GATE_DPL_SHIFT	13
 #define LG_GATE_PRESENT		BIT(15)
 
+static inline bool lg_gate_present(const struct lg_desc *gate)
+{
+	return gate->high & LG_GATE_PRESENT;
+}
+
 /**
  * lg_gate_handler() - where a gate leads
  * @gate: an entry of the guest's IDT
@@ -25,7 +30,7 @@
 static inline bool lg_gate_handler(const struct lg_desc *gate, u32 *eip,
 				   bool *masks_irqs)
 {
-	if (!(gate->high & LG_GATE_PRESENT))
+	if (!lg_gate_present(gate))
 		return false;
 	*eip = (gate->low & 0xffff) | (gate->high & 0xffff0000);
 	*masks_irqs = (gate->high & LG_GATE_TYPE) == LG_GATE_INTERRUPT;

@@ -96,7 +96,7 @@ bool lg_write_linear(struct lguest *lg, u32 gva, const void *from, u32 len)
  */
 u32 lg_fetch_insn(struct lguest *lg, u8 *insn, u32 size)
 {
-	u32 at = lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
+	u32 at = lg_insn_address(lg);
 	u32 len = min_t(u32, size, PAGE_SIZE - offset_in_page(at));
 
 	memset(insn, 0, size);

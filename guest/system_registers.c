@@ -94,14 +94,14 @@ static void read_debug_register(struct lg_regs *regs, u8 modrm)
  * lg_emulate_system_register() - do what a guest's kernel does to a system register
  * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
  * @opcode: the byte behind 0x0f
- * @modrm: the byte behind that, if lg_has_modrm(@opcode)
+ * @modrm: the byte behind that; only mov to and from CR and DR have one
  *
  * Return: how many bytes follow 0x0f; 0 if this does not emulate the instruction, so
  * that the fault is the guest's own.
  */
 unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
 {
-	bool has_handler = lg->idt[LG_TRAP_GP].high & LG_GATE_PRESENT;
+	bool has_handler = lg_gate_present(&lg->idt[LG_TRAP_GP]);
 	struct lg_regs *regs = lg->regs;
 
 	switch (opcode) {

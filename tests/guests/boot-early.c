@@ -38,15 +38,14 @@ static void probe_devices(u32 page)
 /* What distributions' kernels do before they make their first hypercall */
 static void access_system_registers(void)
 {
-	u32 low = BOOT_MARK, high = BOOT_MARK, cr0;
+	u32 low = BOOT_MARK, high = BOOT_MARK;
 
 	asm volatile("movl %%cr0, %0" : "=r"(boot_probe.cr0));
 	asm volatile("movl %%cr2, %0" : "=r"(boot_probe.cr2));
 	asm volatile("movl %%cr3, %0" : "=r"(boot_probe.cr3));
 	asm volatile("movl %%cr4, %0" : "=r"(boot_probe.cr4));
 	/* The decompressor, to use the FPU */
-	cr0 = boot_probe.cr0;
-	asm volatile("movl %0, %%cr0" : : "r"(cr0));
+	asm volatile("movl %0, %%cr0" : : "r"(boot_probe.cr0));
 	/* The loader of microcode: platform, and revision */
 	asm volatile("wrmsr" : : "c"(0x8b), "a"(0), "d"(0));
 	/* These are inputs, too, so that rdmsr has something to replace. */

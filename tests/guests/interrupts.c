@@ -323,9 +323,17 @@ static void noirq_range_is_left_alone(void)
 	CHECK(seen.eip < (u32)noirq_start || seen.eip >= (u32)noirq_end);
 }
 
+static u32 ms_since(u32 sec, u32 nsec)
+{
+	u32 sec2, nsec2;
+
+	wallclock(&sec2, &nsec2);
+	return (sec2 - sec) * 1000 + nsec2 / MSEC - nsec / MSEC;
+}
+
 static void halt_waits_and_enables(void)
 {
-	u32 sec, nsec, sec2, nsec2;
+	u32 sec, nsec;
 
 	start();
 	enable_quietly();
@@ -338,8 +346,7 @@ static void halt_waits_and_enables(void)
 	CHECK_EQ(READ_ONCE(fired), 2);
 	CHECK_EQ(READ_ONCE(lguest_data.irq_enabled), FLAGS_IF);
 	CHECK_EQ(seen.eflags & FLAGS_IF, FLAGS_IF);
-	wallclock(&sec2, &nsec2);
-	CHECK((sec2 - sec) * 1000 + nsec2 / MSEC - nsec / MSEC >= 29);
+	CHECK(ms_since(sec, nsec) >= 29);
 }
 
 static void halt_with_one_pending(void)
@@ -356,7 +363,7 @@ static void halt_with_one_pending(void)
 /* The instruction does what the hypercall does. */
 static void hlt_waits(void)
 {
-	u32 sec, nsec, sec2, nsec2;
+	u32 sec, nsec;
 
 	start();
 	irq_enable();
@@ -365,8 +372,7 @@ static void hlt_waits(void)
 	asm volatile("hlt" : : : "memory");
 	CHECK_EQ(READ_ONCE(fired), 1);
 	CHECK_EQ(READ_ONCE(lguest_data.irq_enabled), FLAGS_IF);
-	wallclock(&sec2, &nsec2);
-	CHECK((sec2 - sec) * 1000 + nsec2 / MSEC - nsec / MSEC >= 29);
+	CHECK(ms_since(sec, nsec) >= 29);
 }
 
 static void halt_again_and_again(void)

@@ -50,5 +50,5 @@ tests-clean:
 clean: tests-clean
 
 .PHONY: run figures bench check test test-style test-launcher test-kunit \
-	test-build test-qemu test-run test-bochs test-bench test-seam fuzz host-tests bench-programs \
-	seam-programs tests-clean
+	test-build test-qemu test-run test-bochs test-bench test-seam fuzz \
+	host-tests bench-programs seam-programs tests-clean

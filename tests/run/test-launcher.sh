@@ -41,40 +41,40 @@ vmlinux() {
 }
 
 n=0
+# result STATUS NAME
+result() {
+	n=$((n + 1))
+	[ "$1" = 0 ] && _not='' || _not='not '
+	echo "${_not}ok $n $2"
+}
+
 # expect IMAGE REGEX NAME: the Launcher's last word
 expect() {
-	n=$((n + 1))
 	"$top/launcher/lguest" --device="$no_device" -m 16 "$images/$1" \
 		>"$images/said" 2>&1 </dev/null && _status=0 || _status=$?
 	if [ "$_status" = 1 ] && tail -n 1 "$images/said" | grep -q "$2"; then
-		echo "ok $n $3"
+		result 0 "$3"
 	else
 		sed 's/^/# /' "$images/said"
 		echo "# status $_status, expected: $2"
-		echo "not ok $n $3"
+		result 1 "$3"
 	fi
 }
 
 # expect_warning IMAGE REGEX NAME: the last but one, of a kernel that may run
 expect_warning() {
 	expect "$1" "$could_be" "$3"
-	n=$((n + 1))
-	if grep -q "$2" "$images/said"; then
-		echo "ok $n $3, warning"
-	else
-		echo "not ok $n $3, warning"
-	fi
+	_bad=0
+	grep -q "$2" "$images/said" || _bad=1
+	result "$_bad" "$3, warning"
 }
 
 # expect_none IMAGE NAME: a kernel that may run
 expect_none() {
 	expect "$1" "$could_be" "$2"
-	n=$((n + 1))
-	if [ "$(wc -l <"$images/said")" = 1 ]; then
-		echo "ok $n $2, no warning"
-	else
-		echo "not ok $n $2, no warning"
-	fi
+	_bad=0
+	[ "$(wc -l <"$images/said")" = 1 ] || _bad=1
+	result "$_bad" "$2, no warning"
 }
 
 cases() {

@@ -56,8 +56,8 @@ void __weak lg_machine_check(void)
  * A machine check on the seam is the kernel's. One in the guest is the task's,
  * as the guest reads the Launcher's memory, and the host is told so whatever
  * handler it has. The same goes for one in a reflection, which also reads the
- * guest's memory. The trap was not reflected then, so the guest raises it
- * again.
+ * guest's memory. The trap was not reflected then. The guest raises a page fault or
+ * system call again; C reflects what can't be raised again.
  */
 static void machine_check(struct lg_switch *sw)
 {
@@ -68,9 +68,12 @@ static void machine_check(struct lg_switch *sw)
 	if (pending == LG_ON_SEAM)
 		lg_give_to_host(X86_TRAP_MC);
 	if (pending == LG_IN_REFLECTION) {
+		lg_machine_check();
+		if (regs->vector == X86_TRAP_BP || regs->vector == X86_TRAP_DB)
+			return;
 		if (regs->vector == LG_VECTOR_SYSCALL)
 			regs->eip = (u32)regs->eip - SYSCALL_LEN;
-		regs->vector = X86_TRAP_MC;
+		regs->vector = LG_VECTOR_NONE;
 	}
 	if (regs->vector == X86_TRAP_MC) {
 		lg_machine_check();

@@ -71,13 +71,13 @@ int lg_idt_init(void)
 
 	for (i = 0; i < LG_IDT_ENTRIES; i++)
 		set_stub(i, 0, 0);
-	set_stub(X86_TRAP_BP, 3, 0);
+	set_gate(X86_TRAP_BP, lg_switcher_breakpoint, 3, 0);
 	set_stub(X86_TRAP_OF, 3, 0);
 	set_stub(LG_VECTOR_HYPERCALL, LG_KERNEL_RPL, 0);
 	set_gate(X86_TRAP_PF, lg_switcher_page_fault, 0, 0);
 
 	/* These use the host's own stacks, which are idle while a guest runs. */
-	set_stub(X86_TRAP_DB, 0, IST_INDEX_DB + 1);
+	set_gate(X86_TRAP_DB, lg_switcher_debug, 0, IST_INDEX_DB + 1);
 	set_stub(X86_TRAP_DF, 0, IST_INDEX_DF + 1);
 	set_gate(X86_TRAP_NMI, lg_switcher_nmi, 0, IST_INDEX_NMI + 1);
 	set_gate(X86_TRAP_MC, lg_switcher_mce, 0, IST_INDEX_MCE + 1);

@@ -59,6 +59,7 @@
 #include <linux/objtool.h>
 #include <asm/alternative.h>
 #include <asm/cpufeatures.h>
+#include <uapi/asm/debugreg.h>
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 #include <asm/processor-flags.h>
@@ -107,8 +108,9 @@
 /*
  * What the CPU pushes in a 32-bit kernel, to \at(%ebx), but for an error code; and
  * what a gate does to the guest's flag at (%ecx), the last thing that may fault.
+ * From ring 1 there is no other stack to be pushed.
  */
-.macro push_frame at:req if_keep:req
+.macro push_frame at:req if_keep:req ring=3
 	movl	FRAME_RIP(%rsp), %eax
 	movl	%eax, \at(%ebx)
 	movl	FRAME_CS(%rsp), %eax
@@ -119,10 +121,12 @@
 	xorl	$X86_EFLAGS_IF, %eax
 	xorl	FRAME_FLAGS(%rsp), %eax
 	movl	%eax, \at + 8(%ebx)
+	.if	\ring == 3
 	movl	FRAME_RSP(%rsp), %eax
 	movl	%eax, \at + 12(%ebx)
 	movl	FRAME_SS(%rsp), %eax
 	movl	%eax, \at + 16(%ebx)
+	.endif
 	movl	\if_keep, %eax
 	andl	%eax, (%ecx)
 .endm
@@ -335,15 +339,23 @@ SYM_INNER_LABEL(lg_switcher_stubs, SYM_L_GLOBAL)
 .Lpage_fault_stub:
 	pushq	$X86_TRAP_PF
 	jmp	.Ltrap
+.Lbreakpoint_stub:
+	pushq	$0
+	pushq	$X86_TRAP_BP
+	jmp	.Ltrap
+.Ldebug_stub:
+	pushq	$0
+	pushq	$X86_TRAP_DB
+	jmp	.Ltrap
 
 /*
- * System calls of the guest's ring 3, and those page faults of it that are for the
- * guest's kernel, go to their handlers in ring 1 without leaving the guest's
- * tables. The frame is pushed on the guest's stack by 32-bit arithmetic, and the
- * one here changed to lead to the handler. The guest's interrupt flag is a word
- * that its kernel has mapped, and is read and, by an interrupt gate, cleared
- * there. All that a guest can make of it is a fault, or that its kernel is told
- * what is not so.
+ * System calls of the guest's ring 3, those page faults of it that are for the
+ * guest's kernel, and breakpoints and single steps of both rings go to their
+ * handlers in ring 1 without leaving the guest's tables. The frame is pushed on the
+ * guest's stack by 32-bit arithmetic, and the one here changed to lead to the handler.
+ * The guest's interrupt flag is a word that its kernel has mapped, and is read and, by
+ * an interrupt gate, cleared there. All that a guest can make of it is a fault, or that
+ * its kernel is told what is not so.
  *
  * A page fault is for the guest's kernel if its own tables say that nothing is
  * there or, to a write, that this is not allowed. They are read where its kernel
@@ -398,6 +410,20 @@ SYM_INNER_LABEL(lg_switcher_page_fault, SYM_L_GLOBAL)
 	btr	$63, %rbx
 	jmp	.Lwalk_present
 
+.Lreflect_trap_ring1:
+	movl	FRAME_RSP(%rsp), %ebx
+	subl	$12, %ebx
+	movl	SW(IRQ_ENABLED), %ecx
+	push_frame 0, SW(REFLECT_IF_KEEP), ring=1
+	jmp	.Lreflect_trap_pushed
+
+.Lreflect_trap_ring3:
+	movl	SW(HANDLER_ESP), %ebx
+	subl	$20, %ebx
+	movl	SW(IRQ_ENABLED), %ecx
+	push_frame 0, SW(REFLECT_IF_KEEP)
+	jmp	.Lreflect_trap_pushed
+
 .Lwalk_not_present:
 	movl	SW(REFLECT_ERROR_CODE), %ecx
 	andl	SW(PAGE_FAULT_BITS), %ecx
@@ -428,6 +454,53 @@ SYM_INNER_LABEL(lg_switcher_page_fault, SYM_L_GLOBAL)
 .Lpage_fault_pushed:
 	movl	SW(PAGE_FAULT_EIP), %eax
 	jmp	.Lreflect_enter
+.Lreflect_trap_pushed:
+	movl	SW(REFLECT_EIP), %eax
+	jmp	.Lreflect_enter
+
+SYM_INNER_LABEL(lg_switcher_breakpoint, SYM_L_GLOBAL)
+	ENDBR
+	testb	$3, FRAME_CS(%rsp)
+	jz	.Lbreakpoint_stub
+	borrow_registers
+	movq	$X86_TRAP_BP, SW(REFLECT_VECTOR)
+	movl	SW(BREAKPOINT_EIP), %eax
+	movl	SW(BREAKPOINT_IF_KEEP), %ebx
+	jmp	.Lreflect_trap
+
+/*
+ * C sorts out all but the plainest of debug exceptions. The host must not find a
+ * step's bit in DR6, as the CPU never clears it.
+ */
+SYM_INNER_LABEL(lg_switcher_debug, SYM_L_GLOBAL)
+	ENDBR
+	testb	$3, FRAME_CS(%rsp)
+	jz	.Ldebug_stub
+	borrow_registers
+	movq	$X86_TRAP_DB, SW(REFLECT_VECTOR)
+	mov	%db6, %rax
+	cmpl	$(DR6_RESERVED ^ DR_STEP), %eax
+	jne	.Lreflect_trap_not
+	movl	$DR6_RESERVED, %eax
+	mov	%rax, %db6
+	movl	SW(DEBUG_EIP), %eax
+	movl	SW(DEBUG_IF_KEEP), %ebx
+
+.Lreflect_trap:
+	movq	$0, SW(REFLECT_ERROR_CODE)
+	testl	%eax, %eax
+	jz	.Lreflect_not
+	movl	%eax, SW(REFLECT_EIP)
+	movl	%ebx, SW(REFLECT_IF_KEEP)
+	testb	$2, FRAME_CS(%rsp)
+	jnz	.Lreflect_trap_ring3
+	/* Ring 1 may be on a stack whose segment is another. */
+	movl	FRAME_SS(%rsp), %eax
+	cmpl	SW(HANDLER_SS), %eax
+	je	.Lreflect_trap_ring1
+.Lreflect_trap_not:
+	movq	$0, SW(REFLECT_ERROR_CODE)
+	jmp	.Lreflect_not
 
 SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	ENDBR

@@ -31,21 +31,30 @@
 #define LG_IN_REFLECTION	2	/* while the guest's memory was read for it */
 
 /**
+ * struct lg_reflected - a handler of the guest's, as the switcher enters it
+ * @eip: where it begins, or 0 to leave the trap to C
+ * @if_keep: bits that the interrupt flag's word keeps when the trap is reflected
+ */
+struct lg_reflected {
+	u32 eip, if_keep;
+};
+
+/**
  * struct lg_switch - all that a world switch touches
  * @gdt: the guest's GDT, which the CPU uses in place
  * @stack: ring 0's stack on the way in, below iretq's frame
  * @regs: the guest's registers while it is out; they begin with iretq's frame
  * @fault_rip: where ring 0 faulted on the way in
- * @reflect: what the CPU pushed for the trap that is being reflected, or would have
+ * @reflect: what the CPU pushed for the trap that is being reflected, or would have;
+ *	and for some traps, which of the handlers below takes it
  * @scratch: the guest's values of registers that a reflection uses
  * @irq_enabled: gva of the guest's interrupt flag, in its direct map
  * @handler_esp: the stack that the guest's handlers run on
  * @handler_ss: the segment of that stack
- * @syscall_eip: the guest's handler of system calls, or 0 to leave these to C
- * @syscall_if_keep: bits that the interrupt flag's word keeps when a system call is
- *	reflected
- * @page_fault_eip: the guest's handler of page faults, or 0
- * @page_fault_if_keep: likewise for page faults
+ * @syscall: the guest's handler of system calls
+ * @page_fault: likewise for page faults
+ * @breakpoint: likewise for INT3
+ * @debug: likewise for single steps
  * @page_fault_bits: bits that the guest may see of an error code
  * @walk_top: gva of the guest's top-level table, in its direct map, or 0 to leave
  *	page faults to C
@@ -85,11 +94,12 @@ struct lg_switch {
 	u64 fault_rip;
 	struct {
 		u64 vector, error_code, cr2;
+		struct lg_reflected handler;
 	} reflect;
 	u64 scratch[3];
 	u32 irq_enabled, handler_esp, handler_ss;
-	u32 syscall_eip, syscall_if_keep;
-	u32 page_fault_eip, page_fault_if_keep, page_fault_bits;
+	struct lg_reflected syscall, page_fault, breakpoint, debug;
+	u32 page_fault_bits;
 	u32 walk_top, walk_offset, walk_limit;
 	u8 walk_pae;
 	u32 direct_map[LG_DIRECT_MAP_PAGES];
@@ -119,6 +129,7 @@ static_assert(sizeof(struct lg_switch) <= PAGE_SIZE);
 extern const char lg_switcher_start[], lg_switcher_end[];
 extern const char lg_switcher_stubs[], lg_switcher_syscall[];
 extern const char lg_switcher_page_fault[];
+extern const char lg_switcher_breakpoint[], lg_switcher_debug[];
 extern const char lg_switcher_nmi[], lg_switcher_mce[];
 extern const char lg_switcher_segments[], lg_switcher_segments_end[];
 void lg_give_to_host(u32 vector);

@@ -430,46 +430,52 @@ void lg_vcpu_update_walk(struct lguest *lg)
 	struct lg_switch *sw = lg->vcpu->sw;
 	u32 top = lg->mmu.root->gpa;
 
-	sw->walk_top = sw->page_fault_eip && lg_direct_map_known(lg, top) ?
+	sw->walk_top = sw->page_fault.eip && lg_direct_map_known(lg, top) ?
 		       lg->kernel_address + top : 0;
 }
 
+static void reflect_to(struct lg_reflected *handler, const struct lg_desc *gate)
+{
+	bool masks_irqs;
+
+	if (lg_gate_handler(gate, &handler->eip, &masks_irqs))
+		handler->if_keep = masks_irqs ? 0 : U32_MAX;
+}
+
 /**
- * lg_vcpu_update_handlers() - tell the switcher how to reflect ring 3's traps
+ * lg_vcpu_update_handlers() - tell the switcher which traps to reflect, and how
  * @lg: the guest; its gates, stack, stack segment, or address of its struct
  *	lguest_data may have changed; its own task calls
  *
  * The switcher handles only the common case: a flat stack, the guest's
- * interrupt flag at a known address, and for system calls a gate that ring 3
- * may use. It leaves all else to C.
+ * interrupt flag at a known address, and for system calls and breakpoints a gate
+ * that ring 3 may use. It leaves all else to C.
  */
 void lg_vcpu_update_handlers(struct lguest *lg)
 {
 	const struct lg_desc *syscall = &lg->idt[LG_VECTOR_SYSCALL];
+	const struct lg_desc *breakpoint = &lg->idt[X86_TRAP_BP];
 	struct lg_switch *sw = lg->vcpu->sw;
-	bool masks_irqs;
-	u32 eip;
 
-	sw->syscall_eip = 0;
-	sw->page_fault_eip = 0;
+	sw->syscall.eip = 0;
+	sw->page_fault.eip = 0;
+	sw->breakpoint.eip = 0;
+	sw->debug.eip = 0;
 	if (lg->data_gva && !(lg->data_gva % sizeof(u32)) &&
 	    lg_segment_is_flat(lg, lg->kernel_ss)) {
 		sw->irq_enabled = lg->data_gva + LG_DATA_IRQ_ENABLED;
 		sw->handler_esp = lg->kernel_esp;
 		sw->handler_ss = lg->kernel_ss;
-		if (lg_gate_dpl(syscall) == 3 &&
-		    lg_gate_handler(syscall, &eip, &masks_irqs)) {
-			sw->syscall_eip = eip;
-			sw->syscall_if_keep = masks_irqs ? 0 : U32_MAX;
-		}
-		if (lg_gate_handler(&lg->idt[LG_TRAP_PF], &eip, &masks_irqs)) {
-			sw->page_fault_eip = eip;
-			sw->page_fault_if_keep = masks_irqs ? 0 : U32_MAX;
-			sw->page_fault_bits = lg_error_code_bits(lg);
-			sw->walk_pae = lg->mmu.pae;
-			sw->walk_offset = lg->kernel_address;
-			sw->walk_limit = lg->device_limit;
-		}
+		if (lg_gate_dpl(syscall) == 3)
+			reflect_to(&sw->syscall, syscall);
+		if (lg_gate_dpl(breakpoint) == 3)
+			reflect_to(&sw->breakpoint, breakpoint);
+		reflect_to(&sw->debug, &lg->idt[X86_TRAP_DB]);
+		reflect_to(&sw->page_fault, &lg->idt[LG_TRAP_PF]);
+		sw->page_fault_bits = lg_error_code_bits(lg);
+		sw->walk_pae = lg->mmu.pae;
+		sw->walk_offset = lg->kernel_address;
+		sw->walk_limit = lg->device_limit;
 	}
 	lg_vcpu_update_walk(lg);
 }

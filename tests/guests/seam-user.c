@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Each round makes a system call and three page faults, from which the kernel goes
- * on behind the instruction. No register and no flag may change.
+ * Each round makes a system call, three page faults, from which the kernel goes
+ * on behind the instruction, a breakpoint and a single step. No register and no flag
+ * may change.
  */
 #include "seam.h"
 
@@ -52,6 +53,15 @@ asm(".text\n"
 	FAULT(NO_TABLE, "movb (%eax), %al")
 	FAULT(NO_PAGE, "movb (%eax), %al")
 	FAULT(READ_ONLY, "movb %al, (%eax)")
+	"	stc\n"
+	"	int3\n"
+	CHECK_REGS
+	"	stc\n"
+	"	pushfl\n"
+	"	orl	$0x100, (%esp)\n"
+	"	popfl\n"
+	"	nop\n"
+	CHECK_REGS
 	"	jmp	1b\n"
 	"9:	movl	$" STR(SYS_WRONG) ", %eax\n"
 	"	int	$" STR(SYSCALL_VECTOR) "\n");

@@ -15,7 +15,7 @@
 
 #define SPARE_ENTRY	20
 
-static u32 rounds, faults;
+static u32 rounds, faults, breakpoints, kernel_breakpoints, steps;
 
 __attribute__((noinline)) void seam_round(void)
 {
@@ -56,13 +56,17 @@ static bool system_call(struct regs *regs)
 {
 	if (!from_user(regs) || regs->eax != SYS_ROUND)
 		seam_alarm("registers changed");
-	if (regs->ebx != rounds + 1 || faults != 3 * rounds)
+	if (regs->ebx != rounds + 1 || faults != 3 * rounds ||
+	    breakpoints != rounds || steps != rounds)
 		seam_alarm("system call out of turn");
 	rounds++;
 	regs->eax = rounds;
 	if (!hypercall_keeps_registers())
 		seam_alarm("registers changed by a hypercall");
 	lose_segment();
+	asm volatile("int3");
+	if (kernel_breakpoints != rounds)
+		seam_alarm("breakpoint lost");
 	seam_round();
 	return true;
 }
@@ -82,12 +86,33 @@ static bool page_fault(struct regs *regs)
 	return true;
 }
 
+static bool breakpoint(struct regs *regs)
+{
+	if (!from_user(regs)) {
+		kernel_breakpoints++;
+		return true;
+	}
+	if (faults != 3 * rounds || ++breakpoints != rounds)
+		seam_alarm("breakpoint out of turn");
+	return true;
+}
+
+static bool single_step(struct regs *regs)
+{
+	if (!from_user(regs) || breakpoints != rounds || ++steps != rounds)
+		seam_alarm("single step out of turn");
+	regs->eflags &= ~FLAGS_TF;
+	return true;
+}
+
 void guest_main(void)
 {
 	struct task_end end;
 
 	trap_hook(SYSCALL_VECTOR, system_call);
 	trap_hook(TRAP_PF, page_fault);
+	trap_hook(TRAP_BP, breakpoint);
+	trap_hook(TRAP_DB, single_step);
 	task_run(prog_rounds, 0, &end);
 	seam_alarm("the program ended");
 }

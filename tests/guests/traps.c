@@ -108,6 +108,18 @@ static void user_gate_privilege(void)
 	set_gate(5, GATE_INTERRUPT, 0);
 	run(prog_int_5, 0);
 	check_user(TRAP_GP, prog_int_5_at);
+
+	/* The real gate of int3 is always open, the guest's may not be. */
+	set_gate(TRAP_BP, GATE_INTERRUPT, 1);
+	run(prog_int3, 0);
+	if (check_user(TRAP_GP, prog_int3_at))
+		CHECK_EQ(end.info.regs.error, TRAP_BP * 8 + 2);
+	set_gate(TRAP_BP, GATE_TRAP, 3);
+	run(prog_int3, 0);
+	check_user_gate(TRAP_BP, prog_int3_after, FLAGS_IF);
+	set_gate(TRAP_BP, GATE_INTERRUPT, 3);
+	run(prog_int3, 0);
+	check_user(TRAP_BP, prog_int3_after);
 }
 
 static void user_hypercall(void)
@@ -563,6 +575,43 @@ static void user_every_int(void)
 	}
 }
 
+/* This handler shows which stack segment it runs on. */
+void other_segment_int3(void);
+asm(".text\n"
+	"other_segment_int3:\n"
+	"	movl	%ss, %eax\n"
+	"	iret\n");
+
+static u32 breakpoints;
+
+static bool count_breakpoint(struct regs *regs)
+{
+	(void)regs;
+	breakpoints++;
+	return true;
+}
+
+/* An int3 with this stack pointer */
+static void break_on_stack(u32 to)
+{
+	u32 esp = to, before = breakpoints, flags, after;
+	u32 *frame = (u32 *)(to - 12);
+
+	asm volatile("movl $1f, %[after]\n"
+		     "pushfl\n"
+		     "popl %[flags]\n"
+		     "xchgl %%esp, %[esp]\n"
+		     "int3\n"
+		     "1: xchgl %%esp, %[esp]\n"
+		     : [esp] "+r"(esp), [flags] "=&r"(flags), [after] "=&r"(after)
+		     : : "memory");
+	CHECK_EQ(esp, to);
+	CHECK_EQ(breakpoints, before + 1);
+	CHECK_EQ(frame[0], after);
+	CHECK_EQ(frame[1], KERNEL_CS);
+	CHECK_EQ((frame[2] ^ flags) & ~FLAGS_IF, 0);
+}
+
 /* Ring 1 has a stack that's neither aligned nor on one page. */
 static void kernel_any_stack(void)
 {
@@ -570,6 +619,7 @@ static void kernel_any_stack(void)
 	u32 offset, esp;
 
 	trap_hook(TRAP_UD, skip_ud2);
+	trap_hook(TRAP_BP, count_breakpoint);
 	for (offset = PAGE_SIZE - 3; offset < PAGE_SIZE + 24; offset++) {
 		esp = (u32)stack + offset;
 		asm volatile("xchgl %%esp, %[esp]\n"
@@ -577,8 +627,35 @@ static void kernel_any_stack(void)
 			     "xchgl %%esp, %[esp]\n"
 			     : [esp] "+r"(esp) : : "memory", "cc");
 		CHECK_EQ(esp, (u32)stack + offset);
+		break_on_stack((u32)stack + offset);
 	}
 	trap_hook(TRAP_UD, NULL);
+	trap_hook(TRAP_BP, NULL);
+}
+
+/* The handler is entered on the stack segment that ring 1 has. */
+static void kernel_other_stack_segment(void)
+{
+	static u32 stack[64];
+	u32 base = (u32)stack - PAGE_SIZE, esp = PAGE_SIZE + sizeof(stack);
+	u32 ss = SPARE_SEL(1), count = 0;
+
+	/* Only CS, SS and ESP are of use to what runs between. */
+	set_gdt(SPARE_ENTRY, make_desc(base, 0xffffffff,
+				       SEG_PRESENT | SEG_DATA | SEG_DPL(1)));
+	set_gate_to(TRAP_BP, other_segment_int3, GATE_TRAP, 3);
+	asm volatile("movl %%ss, %%edx\n"
+		     "movl %[ss], %%ss\n"
+		     "xchgl %%esp, %[esp]\n"
+		     "int3\n"
+		     "movl %%edx, %%ss\n"
+		     "movl %[esp], %%esp\n"
+		     : [esp] "+r"(esp), "+a"(count)
+		     : [ss] "r"(ss) : "edx", "memory", "cc");
+	set_gate(TRAP_BP, GATE_INTERRUPT, 3);
+	set_gdt(SPARE_ENTRY, (struct desc) { 0, 0 });
+	CHECK_EQ(count, ss);
+	CHECK_EQ(stack[62], KERNEL_CS);
 }
 
 static void kernel_gate_privilege(void)
@@ -864,6 +941,22 @@ static pte_t a_page(u32 flags)
 	return pa(page) | flags;
 }
 
+/* The frame is the first that the guest writes to that page, or to either of two. */
+static void kernel_fresh_stack(void)
+{
+	u32 addr = SCRATCH_BASE + 8 * PAGE_SIZE, end = addr + PAGE_SIZE;
+
+	trap_hook(TRAP_BP, count_breakpoint);
+	set_pte(kernel_top, addr, a_page(PTE_P | PTE_W));
+	break_on_stack(end);
+	set_pte(kernel_top, end, a_page(PTE_P | PTE_W));
+	set_pte(kernel_top, addr, a_page(PTE_P | PTE_W));
+	break_on_stack(end + 8);
+	set_pte(kernel_top, end, 0);
+	set_pte(kernel_top, addr, 0);
+	trap_hook(TRAP_BP, NULL);
+}
+
 static void page_fault_kernel_read_only(void)
 {
 	u32 addr = SCRATCH_BASE + 5 * PAGE_SIZE;
@@ -1012,6 +1105,8 @@ static const struct ktap_test tests[] = {
 	{ "ring 1: flags", kernel_flags },
 	{ "ring 1: every int", kernel_every_int },
 	{ "ring 1: any stack pointer", kernel_any_stack },
+	{ "ring 1: int3 on a fresh stack", kernel_fresh_stack },
+	{ "ring 1: int3 on another stack segment", kernel_other_stack_segment },
 	{ "ring 1: no jump into ring 3", kernel_cannot_jump_to_ring_3 },
 	{ "ring 1: single step", kernel_single_step },
 	{ "ring 1: nested traps", nested_traps },

@@ -32,7 +32,8 @@ struct way {
 	int count;
 };
 
-static struct way way_in, way_out, way_back, system_call, page_fault, in_guest;
+static struct way way_in, way_out, way_back, system_call, page_fault, trap;
+static struct way in_guest;
 
 static void add(struct way *way, const struct gdb_regs *regs)
 {
@@ -71,8 +72,12 @@ static bool follow(struct way *way)
 	return regs.cs & 3;
 }
 
-/* Waits for one that the switcher reflects: the host may have to do some first. */
-static void follow_reflection(struct way *way, u64 start, u64 cr2)
+/*
+ * Waits for one of that ring that the switcher reflects: the host may have to do some
+ * first.
+ */
+static void follow_reflection(struct way *way, u64 start, unsigned int ring,
+			      u64 cr2)
 {
 	struct gdb_regs regs;
 	struct way other;
@@ -82,6 +87,9 @@ static void follow_reflection(struct way *way, u64 start, u64 cr2)
 		reach(start);
 		gdb_get_regs(&regs);
 		if (cr2 && regs.cr2 != cr2)
+			continue;
+		/* A page fault's error code comes before the frame. */
+		if (!cr2 && (gdb_read_u64(regs.rsp + 8) & 3) != ring)
 			continue;
 		other = *way;
 		if (follow(&other)) {
@@ -104,15 +112,18 @@ static void explore(void)
 	reach(sym.seam_round);
 	gdb_get_regs(&regs);
 	add(&in_guest, &regs);
-	follow_reflection(&system_call, sym.lg_switcher_syscall, 0);
+	follow_reflection(&system_call, sym.lg_switcher_syscall, 3, 0);
 	/* The guest's instruction after that */
 	reach(sym.lg_switcher_syscall);
 	gdb_get_regs(&regs);
 	regs.rip = gdb_read_u64(regs.rsp);
 	add(&in_guest, &regs);
 	for (i = 0; i < ARRAY_SIZE(faults); i++)
-		follow_reflection(&page_fault, sym.lg_switcher_page_fault,
+		follow_reflection(&page_fault, sym.lg_switcher_page_fault, 3,
 				  faults[i]);
+	follow_reflection(&trap, sym.lg_switcher_breakpoint, 3, 0);
+	follow_reflection(&trap, sym.lg_switcher_breakpoint, 1, 0);
+	follow_reflection(&trap, sym.lg_switcher_debug, 3, 0);
 	reach(sym.lg_switch_to_guest);
 	follow(&way_in);
 	reach(sym.lg_switcher_stubs + HYPERCALL * STUB_SIZE);
@@ -142,7 +153,7 @@ static bool in_handler(const struct gdb_regs *regs)
 	       !on_way(&way_out, regs->rip) &&
 	       !on_way(&way_back, regs->rip) &&
 	       !on_way(&system_call, regs->rip) &&
-	       !on_way(&page_fault, regs->rip);
+	       !on_way(&page_fault, regs->rip) && !on_way(&trap, regs->rip);
 }
 
 static void reach_place(const struct place *at)
@@ -348,6 +359,7 @@ static void run(void)
 	      kernels_machine_check);
 	along("in a system call", &system_call, some_machine_check);
 	along("in a page fault", &page_fault, some_machine_check);
+	along("in a breakpoint or step", &trap, some_machine_check);
 
 	each("one that is not the guest's", "in a page fault", page_fault.at, 1,
 	     hosts_page_fault);
@@ -362,6 +374,7 @@ static void run(void)
 	within("on the way back, host's tables", other_tables(&way_back));
 	within("reading for a system call", middle_touch(&system_call));
 	within("reading for a page fault", middle_touch(&page_fault));
+	within("pushing for a breakpoint", middle_touch(&trap));
 	within("at the end of a system call", last(&system_call));
 }
 

@@ -18,6 +18,8 @@ static const struct {
 	SYMBOL(lg_switcher_stubs),
 	SYMBOL(lg_switcher_syscall),
 	SYMBOL(lg_switcher_page_fault),
+	SYMBOL(lg_switcher_breakpoint),
+	SYMBOL(lg_switcher_debug),
 	SYMBOL(lg_switcher_nmi),
 	SYMBOL(lg_switcher_mce),
 	SYMBOL(asm_exc_nmi),

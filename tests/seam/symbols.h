@@ -12,6 +12,7 @@ struct symbols {
 	u64 lg_switcher_start, lg_switcher_end;
 	u64 lg_switch_to_guest, lg_switcher_stubs;
 	u64 lg_switcher_syscall, lg_switcher_page_fault;
+	u64 lg_switcher_breakpoint, lg_switcher_debug;
 	u64 lg_switcher_nmi, lg_switcher_mce;
 	u64 asm_exc_nmi, repeat_nmi, exc_nmi;
 	u64 asm_exc_machine_check, do_machine_check;

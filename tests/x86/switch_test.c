@@ -424,6 +424,170 @@ static void syscall_without_handler(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP);
 }
 
+GUEST(int3, "stc\nint3\nud2\n");
+GUEST(single_step, "pushf\norl $0x100, (%esp)\npopf\nstc\nud2\n");
+
+/* Traps whose frame has the address behind the instruction */
+struct trap {
+	const struct guest_code *code;
+	u32 vector, end, flags;
+};
+
+static const struct trap int3_trap = {
+	&int3, X86_TRAP_BP, 2, X86_EFLAGS_CF
+};
+
+static const struct trap step_trap = {
+	&single_step, X86_TRAP_DB, 10, X86_EFLAGS_CF | X86_EFLAGS_TF
+};
+
+/* Entry 10, ring 1 */
+#define OTHER_SS	0x51
+
+struct trap_case {
+	const char *name;
+	const struct trap *trap;
+	u32 ring, gate, flag, pushed, after;
+};
+
+#define ON	X86_EFLAGS_IF
+static const struct trap_case trap_cases[] = {
+	{ "int3, trap gate", &int3_trap, 3, TRAP_GATE, ON, ON, ON },
+	{ "int3, interrupt gate", &int3_trap, 3, INTERRUPT_GATE, ON, ON, 0 },
+	{ "int3, off", &int3_trap, 3, INTERRUPT_GATE, 0, 0, 0 },
+	{ "int3 in ring 1, trap gate", &int3_trap, 1, TRAP_GATE, ON, ON, ON },
+	{ "int3 in ring 1, interrupt gate", &int3_trap, 1, INTERRUPT_GATE, ON,
+	  ON, 0 },
+	{ "int3 in ring 1, off", &int3_trap, 1, TRAP_GATE, 0, 0, 0 },
+	{ "step, trap gate", &step_trap, 3, TRAP_GATE, ON, ON, ON },
+	{ "step, interrupt gate", &step_trap, 3, INTERRUPT_GATE, ON, ON, 0 },
+	{ "step, DPL 0", &step_trap, 3, INTERRUPT_GATE & ~0x6000, ON, ON, 0 },
+	{ "step in ring 1, trap gate", &step_trap, 1, TRAP_GATE, ON, ON, ON },
+	{ "step in ring 1, interrupt gate", &step_trap, 1, INTERRUPT_GATE, ON,
+	  ON, 0 },
+	{ "step in ring 1, off", &step_trap, 1, INTERRUPT_GATE, 0, 0, 0 },
+};
+
+#undef ON
+
+static void describe_trap(const struct trap_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(trap, trap_cases, describe_trap);
+
+static void start_trap(struct guest *g, const struct trap *trap, u32 ring,
+		       u32 gate)
+{
+	struct lg_regs *regs = g->lg->regs;
+
+	start_user(g, trap->code, trap->vector, gate);
+	map(g, STACK - 4);
+	if (ring == 1) {
+		regs->cs = LG_KERNEL_CS;
+		regs->ss = LG_KERNEL_DS;
+		regs->eip += KERNEL;
+	}
+}
+
+static void expect_reflected_in_ring_1(struct guest *g, u32 eip, u32 flags)
+{
+	struct lg_regs *regs = g->lg->regs;
+	struct kunit *test = g->test;
+	u32 frame[3];
+
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	KUNIT_EXPECT_EQ(test, regs->eip, HANDLER_EIP + 2);
+	KUNIT_EXPECT_EQ(test, regs->cs, LG_KERNEL_CS);
+	KUNIT_EXPECT_EQ(test, regs->ss, LG_KERNEL_DS);
+	KUNIT_EXPECT_EQ(test, regs->esp, STACK - sizeof(frame));
+	KUNIT_EXPECT_EQ(test, regs->eflags & X86_EFLAGS_TF, 0);
+	expect_registers(g);
+	guest_get(g, STACK - sizeof(frame), frame, sizeof(frame));
+	KUNIT_EXPECT_EQ(test, frame[0], eip);
+	KUNIT_EXPECT_EQ(test, frame[1], LG_KERNEL_CS);
+	KUNIT_EXPECT_EQ(test, frame[2], X86_EFLAGS_FIXED | flags);
+	/* Besides interrupts, it may have come out for the page of the code. */
+	KUNIT_EXPECT_LE(test, g->entries - g->interrupted, 3);
+}
+
+static void trap_without_exit(struct kunit *test)
+{
+	const struct trap_case *c = test->param_value;
+	u32 flags = c->trap->flags | c->pushed;
+	struct guest *g = test->priv;
+
+	start_trap(g, c->trap, c->ring, c->gate);
+	put_flag(g, c->flag);
+	if (c->ring == 3)
+		expect_reflected(g, CODE + c->trap->end, flags, NULL);
+	else
+		expect_reflected_in_ring_1(g, KERNEL + CODE + c->trap->end,
+					   flags);
+	KUNIT_EXPECT_EQ(test, guest_get32(g, FLAG), c->after);
+}
+
+/* In ring 1 the switcher must have left it to C, too. */
+static void expect_untouched_in_ring_1(struct guest *g, const struct trap *trap)
+{
+	struct lg_regs *regs = g->lg->regs;
+
+	KUNIT_EXPECT_EQ(g->test, guest_run(g), trap->vector);
+	KUNIT_EXPECT_EQ(g->test, regs->eip, KERNEL + CODE + trap->end);
+	KUNIT_EXPECT_EQ(g->test, regs->cs, LG_KERNEL_CS);
+	KUNIT_EXPECT_EQ(g->test, regs->esp, STACK);
+	expect_registers(g);
+	KUNIT_EXPECT_EQ(g->test, guest_get32(g, FLAG), X86_EFLAGS_IF);
+}
+
+static void trap_the_long_way(struct guest *g, const struct trap *trap)
+{
+	/* Nothing is where the flag is. */
+	start_trap(g, trap, 3, INTERRUPT_GATE);
+	unmap(g, KERNEL + FLAG);
+	expect_untouched(g, trap->vector, CODE + trap->end);
+	start_trap(g, trap, 1, INTERRUPT_GATE);
+	unmap(g, KERNEL + FLAG);
+	expect_untouched_in_ring_1(g, trap);
+
+	/* Nothing is where the frame would go. */
+	start_trap(g, trap, 3, INTERRUPT_GATE);
+	unmap(g, KERNEL + KERNEL_STACK - 4);
+	expect_untouched(g, trap->vector, CODE + trap->end);
+
+	/* The guest has no handler. */
+	start_trap(g, trap, 3, INTERRUPT_GATE);
+	lg_load_idt_entry(g->lg, trap->vector, 0, 0);
+	expect_untouched(g, trap->vector, CODE + trap->end);
+
+	/* Ring 1 has another stack segment, which C has to look at. */
+	start_trap(g, trap, 1, INTERRUPT_GATE);
+	lg_load_gdt_entry(g->lg, OTHER_SS / 8, 0xffff, 0x00cfb200);
+	g->lg->regs->ss = OTHER_SS;
+	expect_untouched_in_ring_1(g, trap);
+	KUNIT_EXPECT_EQ(g->test, g->lg->regs->ss, OTHER_SS);
+}
+
+static void int3_the_long_way(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	trap_the_long_way(g, &int3_trap);
+	/* Nothing is where the frame would go. A step has its flags there. */
+	start_trap(g, &int3_trap, 1, INTERRUPT_GATE);
+	unmap(g, STACK - 4);
+	expect_untouched_in_ring_1(g, &int3_trap);
+	/* A gate that C has to look at */
+	start_trap(g, &int3_trap, 3, TRAP_GATE & ~0x2000);
+	expect_untouched(g, X86_TRAP_BP, CODE + int3_trap.end);
+}
+
+static void single_step_the_long_way(struct kunit *test)
+{
+	trap_the_long_way(test->priv, &step_trap);
+}
+
 /*
  * Page faults at MISSED. Each case says what the guest's tables have there, in
  * either format. A 2-level guest keeps the tables that it has; for PAE there
@@ -906,6 +1070,9 @@ static struct kunit_case switch_cases[] = {
 	KUNIT_CASE(syscall_on_another_stack),
 	KUNIT_CASE(syscall_the_long_way),
 	KUNIT_CASE(syscall_without_handler),
+	KUNIT_CASE_PARAM(trap_without_exit, trap_gen_params),
+	KUNIT_CASE(int3_the_long_way),
+	KUNIT_CASE(single_step_the_long_way),
 	KUNIT_CASE_PARAM(page_fault_without_exit, fault_gen_params),
 	KUNIT_CASE(page_fault_by_bad_entries),
 	KUNIT_CASE(page_fault_the_long_way),

@@ -34,12 +34,16 @@ static void every_gate(struct kunit *test)
 		switch (i) {
 		case X86_TRAP_DB:
 			want.ist = 1 + IST_INDEX_DB;
+			handler = lg_switcher_debug;
 			break;
 		case X86_TRAP_NMI:
 			want.ist = 1 + IST_INDEX_NMI;
 			handler = lg_switcher_nmi;
 			break;
 		case X86_TRAP_BP:
+			want.dpl = 3;
+			handler = lg_switcher_breakpoint;
+			break;
 		case X86_TRAP_OF:
 			want.dpl = 3;
 			break;

@@ -85,6 +85,41 @@ static void system_call_by_interrupt_gate(u32 n)
 	set_gate(SYSCALL_VECTOR, GATE_TRAP, 3);
 }
 
+/* A handler that does nothing, for traps of ring 1 without an error code */
+void bench_iret(void);
+asm(".text\n"
+	"bench_iret:\n"
+	"	iret\n");
+
+static void breakpoint(u32 n)
+{
+	set_gate_to(TRAP_BP, bench_iret, GATE_TRAP, 3);
+	mark_begin();
+	while (n--)
+		asm volatile("int3");
+	mark_end();
+	set_gate(TRAP_BP, GATE_INTERRUPT, 3);
+}
+
+/* Each instruction of a loop of two is a step. */
+static void single_step(u32 n)
+{
+	u32 turns = n / 2;
+
+	set_gate_to(TRAP_DB, bench_iret, GATE_TRAP, 0);
+	mark_begin();
+	asm volatile("pushfl\n"
+		     "pushfl\n"
+		     "orl %[tf], (%%esp)\n"
+		     "popfl\n"
+		     "1: decl %[turns]\n"
+		     "jnz 1b\n"
+		     "popfl\n"
+		     : [turns] "+r"(turns) : [tf] "i"(FLAGS_TF) : "memory", "cc");
+	mark_end();
+	set_gate(TRAP_DB, GATE_INTERRUPT, 0);
+}
+
 static void task_switch(u32 n)
 {
 	/* Two tasks, so half of the switches each. */
@@ -109,6 +144,8 @@ static const struct bench {
 	  system_call_by_interrupt_gate, 400 },
 	{ "reflect", "a page fault in ring 3 that nobody mends",
 	  bench_reflect, 200 },
+	{ "breakpoint", "an int3 in ring 1", breakpoint, 400 },
+	{ "step", "a single step in ring 1", single_step, 400 },
 	{ "fault", "a page fault in ring 3, handled by the guest",
 	  bench_fault, 100 },
 	{ "fill", "a page fault that only the host sees", bench_fill, 100 },

@@ -285,6 +285,16 @@ static bool find_without_table(struct lguest *lg, u32 gva, u32 *gpa)
 }
 
 /*
+ * A guest goes to where its kernel was linked for only after LGUEST_INIT. Where that
+ * is a vmcall, and a hypervisor below the host takes it, the guest would go on and
+ * wait for ever for what its hypercalls should do.
+ */
+static bool lost_its_hypercall(struct lguest *lg)
+{
+	return !lg_data_ready(lg) && !lg_in_memory(lg, lg_insn_address(lg), 1);
+}
+
+/*
  * The guest has not handed over a table yet. What it put into the boot table
  * counts; the rest is memory, as far as there is any.
  */
@@ -302,6 +312,11 @@ static bool walk_without_table(struct lguest *lg, u32 gva,
 	if (!find_without_table(lg, gva, &gpa)) {
 		lg_kill(lg, "touched %#x beyond memory, without page tables (eip %#llx)%s",
 			gva, lg->regs->eip, lg_hypercall_hint(lg));
+		return false;
+	}
+	if (lost_its_hypercall(lg)) {
+		lg_kill(lg, "went to %#x without LGUEST_INIT: guests up to 2.6.33 make it by vmcall, which the hypervisor below this host may take for itself",
+			lg_insn_address(lg));
 		return false;
 	}
 	map_memory(map, gpa >> PAGE_SHIFT);

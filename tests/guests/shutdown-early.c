@@ -23,6 +23,10 @@ void guest_early(void)
 		touch(0x60000000);
 	if (word_is(word, "early-top"))
 		touch(0xfffff000);
+	/* As if a hypervisor below the host had taken the first hypercall */
+	if (word_is(word, "early-kernel"))
+		asm volatile("call 1f; 1: addl %0, (%%esp); ret"
+			     : : "i"(KERNEL_BASE) : "memory");
 	if (word_is(word, "early-trap"))
 		asm volatile("ud2");
 	if (word_is(word, "early-cr3"))

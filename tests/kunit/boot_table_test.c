@@ -198,6 +198,17 @@ static void nowhere_else(struct kunit *test)
 		      LG_HYPERCALL_HINT);
 }
 
+/* Its first hypercall was a vmcall, and not the host got it. */
+static void lost_hypercall(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	u32 error_code = 0;
+
+	g->lg->regs->eip = 0xc0000000 + CODE;
+	lg_page_fault(g->lg, 0xc0000000 + CODE, &error_code);
+	EXPECT_REASON(g, "went to 0xc0007000 without LGUEST_INIT: guests up to 2.6.33 make it by vmcall, which the hypervisor below this host may take for itself");
+}
+
 static void fixed_mapping(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -316,6 +327,7 @@ static struct kunit_case boot_table_cases[] = {
 	KUNIT_CASE(only_for_those_that_look),
 	KUNIT_CASE(wherever_it_was_linked_for),
 	KUNIT_CASE(nowhere_else),
+	KUNIT_CASE(lost_hypercall),
 	KUNIT_CASE(knows_no_lguest),
 	KUNIT_CASE(dies_at_the_end_of_memory),
 	KUNIT_CASE(fixed_mapping),

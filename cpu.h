@@ -40,6 +40,7 @@ void lg_vcpu_update_walk(struct lguest *lg);
 void lg_vcpu_host_fault(struct lguest *lg);
 bool lg_vcpu_fault_in_segment_load(struct lguest *lg);
 u32 lg_cpu_tsc_khz(void);
+bool lg_cpu_has_umip(void);
 bool lg_vcpu_read_tsc(struct lguest *lg, u64 *tsc);
 
 int lg_root_map_upper(struct lguest *lg, struct lg_root *root);

@@ -12,11 +12,13 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/string.h>
 #include <linux/tick.h>
 
 #include "compat.h"
 #include "cpu.h"
 #include "guest/gates.h"
+#include "guest/umip.h"
 #include "lg.h"
 
 /* Intel SDM volume 3, table 6-1. */
@@ -181,8 +183,50 @@ static bool software_interrupt(struct lguest *lg)
 	return true;
 }
 
+/*
+ * Make sure that the guest itself could write at @gva. If not, it has the page fault that
+ * it would have had. Return whether it could.
+ */
+static bool may_write(struct lguest *lg, u32 gva)
+{
+	u32 error_code = LG_PF_WRITE;
+
+	if (cpl(lg) != LG_KERNEL_RPL)
+		error_code |= LG_PF_USER;
+	switch (lg_page_fault(lg, gva, &error_code)) {
+	case LG_FAULT_FIXED:
+		return true;
+	case LG_FAULT_GUEST:
+		if (lg_data_set_cr2(lg, gva))
+			reflect(lg, TRAP_PF, error_code);
+		return false;
+	case LG_FAULT_DEVICE:
+		reflect(lg, TRAP_GP, 0);
+		return false;
+	default:
+		/* The instruction runs again, if the guest does. */
+		return false;
+	}
+}
+
+static void do_store(struct lguest *lg, const struct lg_store *store)
+{
+	u32 last = store->gva + store->len - 1;
+
+	if (store->reg) {
+		memcpy(store->reg, store->bytes, store->len);
+	} else {
+		if (!may_write(lg, store->gva) ||
+		    ((store->gva ^ last) >> PAGE_SHIFT && !may_write(lg, last)) ||
+		    !lg_write_linear(lg, store->gva, store->bytes, store->len))
+			return;
+	}
+	lg->regs->eip = (u32)lg->regs->eip + store->insn_len;
+}
+
 static void general_protection(struct lguest *lg, u32 error_code)
 {
+	struct lg_store store;
 	u64 tsc;
 
 	if (error_code & ERROR_CODE_IDT && software_interrupt(lg))
@@ -193,6 +237,11 @@ static void general_protection(struct lguest *lg, u32 error_code)
 	if (!error_code && !lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) &&
 	    lg_is_rdtsc(lg)) {
 		lg_emulate_rdtsc(lg, tsc);
+		return;
+	}
+	if (!error_code && !lg_is_dead(lg) && lg_cpu_has_umip() &&
+	    lg_decode_umip(lg, &store)) {
+		do_store(lg, &store);
 		return;
 	}
 	if (!lg_is_dead(lg))

@@ -7,56 +7,12 @@
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
-#include <linux/string.h>
 
 #include "../lg.h"
+#include "insn.h"
 
-#define INSN_MAX	15		/* SDM volume 2, section 2.3.11 */
 #define RDTSC_LEN	2
 #define FLAGS_DF	BIT(10)
-
-/* What an instruction's prefixes change, and its opcode */
-struct insn {
-	bool operand16, address16, rep;
-	u8 opcode;
-	u8 len;
-};
-
-static bool decode_insn(struct lguest *lg, struct insn *insn)
-{
-	u32 at = lg_insn_address(lg);
-
-	memset(insn, 0, sizeof(*insn));
-	while (insn->len < INSN_MAX) {
-		u8 byte;
-
-		if (!lg_read_linear(lg, at + insn->len++, &byte, 1))
-			return false;
-		switch (byte) {
-		case 0x66:
-			insn->operand16 = true;
-			break;
-		case 0x67:
-			insn->address16 = true;
-			break;
-		case 0xf2:
-		case 0xf3:
-			insn->rep = true;
-			break;
-		case 0x26:		/* segment overrides */
-		case 0x2e:
-		case 0x36:
-		case 0x3e:
-		case 0x64:
-		case 0x65:
-			break;
-		default:
-			insn->opcode = byte;
-			return true;
-		}
-	}
-	return false;
-}
 
 static void all_ones(u32 *reg, u32 size)
 {
@@ -71,17 +27,15 @@ static void advance(u32 *reg, u32 mask, u32 by)
 }
 
 /* Find the port of in and out: %dx, or the byte behind the opcode. */
-static bool port_of(struct lguest *lg, struct insn *insn, u16 *port)
+static bool port_of(struct lguest *lg, struct lg_insn *insn, u16 *port)
 {
-	u32 at = lg_insn_address(lg) + insn->len;
 	u8 imm;
 
 	*port = lg->regs->edx;
 	if (insn->opcode & 8)
 		return true;
-	if (!lg_read_linear(lg, at, &imm, 1))
+	if (!lg_next_bytes(lg, insn, &imm, sizeof(imm)))
 		return false;
-	insn->len++;
 	*port = imm;
 	return true;
 }
@@ -96,7 +50,7 @@ static bool is_reset(u16 port, u8 val)
 }
 
 /* Do in and out. Return false if the code can't be read. */
-static bool port_io(struct lguest *lg, struct insn *insn, u32 size)
+static bool port_io(struct lguest *lg, struct lg_insn *insn, u32 size)
 {
 	struct lg_regs *regs = lg->regs;
 	u16 port;
@@ -115,7 +69,7 @@ static bool port_io(struct lguest *lg, struct insn *insn, u32 size)
  * runs again for the rest, as it would after an interrupt. Return false if ins
  * can't write where it should.
  */
-static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
+static bool string_io(struct lguest *lg, const struct lg_insn *insn, u32 size,
 		      bool input, bool *again)
 {
 	static const u8 ones[4] = { 0xff, 0xff, 0xff, 0xff };
@@ -142,7 +96,7 @@ static bool string_io(struct lguest *lg, const struct insn *insn, u32 size,
 }
 
 /* Do what begins with 0x0f. Return false if the fault is the guest's own. */
-static bool two_byte_opcode(struct lguest *lg, struct insn *insn)
+static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 {
 	u32 at = lg_insn_address(lg) + insn->len;
 	u8 opcode, modrm = 0;
@@ -186,11 +140,11 @@ static void execute_hlt(struct lguest *lg)
 bool lg_emulate_insn(struct lguest *lg)
 {
 	struct lg_regs *regs = lg->regs;
-	struct insn insn;
+	struct lg_insn insn;
 	bool again = false;
 	u32 size;
 
-	if (!decode_insn(lg, &insn))
+	if (!lg_decode_insn(lg, &insn))
 		return false;
 	/* Even opcodes move bytes, odd ones words. */
 	size = insn.opcode & 1 ? (insn.operand16 ? 2 : 4) : 1;

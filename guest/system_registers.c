@@ -10,6 +10,7 @@
 
 #include "../lg.h"
 #include "gates.h"
+#include "insn.h"
 
 #define MOV_FROM_CR		0x20
 #define MOV_FROM_DR		0x21
@@ -22,18 +23,6 @@
 #define CR0_PG			BIT(31)
 #define CR0_PE			BIT(0)
 
-/* The general register that ModRM names as the operand (SDM volume 2, table 2-2) */
-static u32 *operand(struct lg_regs *regs, u8 modrm)
-{
-	u32 *const registers[8] = {
-		&regs->eax, &regs->ecx, &regs->edx, &regs->ebx,
-		/* The guest has its lower half, which comes first in memory. */
-		(u32 *)&regs->esp, &regs->ebp, &regs->esi, &regs->edi,
-	};
-
-	return registers[modrm & 7];
-}
-
 static unsigned int register_of(u8 modrm)
 {
 	return modrm >> 3 & 7;
@@ -44,12 +33,12 @@ static bool read_control_register(struct lg_regs *regs, u8 modrm)
 {
 	switch (register_of(modrm)) {
 	case 0:
-		*operand(regs, modrm) = CR0;
+		*lg_register(regs, modrm) = CR0;
 		return true;
 	case 2:
 	case 3:
 	case 4:
-		*operand(regs, modrm) = 0;
+		*lg_register(regs, modrm) = 0;
 		return true;
 	default:
 		return false;
@@ -66,8 +55,8 @@ static bool write_control_register(struct lg_regs *regs, u8 modrm,
 {
 	switch (register_of(modrm)) {
 	case 0:
-		return !has_handler && *operand(regs, modrm) & CR0_PG &&
-		       *operand(regs, modrm) & CR0_PE;
+		return !has_handler && *lg_register(regs, modrm) & CR0_PG &&
+		       *lg_register(regs, modrm) & CR0_PE;
 	case 2:
 		return true;
 	case 4:
@@ -87,7 +76,7 @@ static void read_debug_register(struct lg_regs *regs, u8 modrm)
 		[4] = 0xffff0ff0, [5] = 0x400, [6] = 0xffff0ff0, [7] = 0x400,
 	};
 
-	*operand(regs, modrm) = reset[register_of(modrm)];
+	*lg_register(regs, modrm) = reset[register_of(modrm)];
 }
 
 /**

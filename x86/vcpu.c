@@ -421,6 +421,16 @@ void lg_vcpu_kick_and_wait(struct lguest *lg)
 }
 
 /**
+ * lg_cpu_has_umip() - whether SGDT, SIDT, SLDT, STR and SMSW are faults in guests
+ *
+ * Return: true if so.
+ */
+bool lg_cpu_has_umip(void)
+{
+	return boot_cpu_has(X86_FEATURE_UMIP);
+}
+
+/**
  * lg_vcpu_update_walk() - tell the switcher where it can walk the guest's tables
  * @lg: the guest; its top-level table, or what the switcher knows of its direct
  *	map, may have changed; its own task calls
@@ -564,7 +574,7 @@ int lg_vcpu_init(struct lguest *lg)
 	if (lg_upper_create(vcpu))
 		goto free_switch;
 	vcpu->cpu = -1;
-	if (boot_cpu_has(X86_FEATURE_UMIP))
+	if (lg_cpu_has_umip())
 		vcpu->cr4_on = X86_CR4_UMIP;
 	preempt_notifier_init(&vcpu->notifier, &preempt_ops);
 	lg_fpu_init(vcpu);

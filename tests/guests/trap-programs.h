@@ -38,6 +38,7 @@ PROGRAM(prog_mf);
 PROGRAM(prog_xm);
 PROGRAM(prog_read);
 PROGRAM(prog_write);
+PROGRAM(prog_smsw);
 PROGRAM(prog_jump);
 PROGRAM(prog_far_kernel);
 PROGRAM(prog_regs);
@@ -54,5 +55,6 @@ PROGRAM(prog_any_stack);
 #define SYS_TEST	0x7000
 
 void prog_syscalls(u32 count);
+void prog_store_insns(u32 unused);
 
 #endif /* TRAP_PROGRAMS_H */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "cpu.h"
 #include "hypercall.h"
 #include "trap-programs.h"
 #include "user.h"
@@ -55,6 +56,7 @@ TRAP_PROGRAM(prog_xm,
 	     "divss %xmm1, %xmm0");
 TRAP_PROGRAM(prog_read, "", "movl (%eax), %ecx");
 TRAP_PROGRAM(prog_write, "", "movl %eax, (%eax)");
+TRAP_PROGRAM(prog_smsw, "", "smsw (%eax)");
 TRAP_PROGRAM(prog_jump, "", "jmp *%eax");
 TRAP_PROGRAM(prog_far_kernel, "", "ljmp $0x61, $0xc0100000");
 TRAP_PROGRAM(prog_regs,
@@ -69,6 +71,13 @@ TRAP_PROGRAM(prog_iopl, "pushfl; orl $0x1a3000, (%esp); popfl", "ud2");
 /* A system call and a trap, with eax as the stack pointer. */
 TRAP_PROGRAM(prog_any_stack,
 	     "movl %eax, %esp; movl $0x7000, %eax; int $0x80", "ud2");
+
+/* Exits with 0 if they work. */
+void prog_store_insns(u32 unused)
+{
+	(void)unused;
+	sys_exit(!store_insns_work());
+}
 
 /* Exits with the number of system calls that changed a register. */
 void prog_syscalls(u32 count)

@@ -1073,6 +1073,26 @@ static void nested_traps(void)
 	CHECK_EQ(steps, 2);
 }
 
+/* Those that UMIP makes faults */
+static void store_insns(void)
+{
+	struct { u16 limit; u32 base; } __attribute__((packed)) idt;
+
+	asm volatile("sidt %0" : "=m"(idt));
+	printf("# %s\n", idt.limit ? "the CPU answers" : "the host answers");
+	CHECK(store_insns_work());
+	run(prog_store_insns, 0);
+	CHECK(end.exited);
+	CHECK_EQ(end.code, 0);
+
+	/* Ring 3 writes nowhere by them where it may not. */
+	USER_FAULT(0, prog_smsw, USER_PAGE, PF_U | PF_W);
+	USER_FAULT(a_page(PTE_P | PTE_U), prog_smsw, USER_PAGE,
+		   PF_U | PF_W | PF_P);
+	USER_FAULT(a_page(PTE_P | PTE_W), prog_smsw, USER_PAGE,
+		   PF_U | PF_W | PF_P);
+}
+
 static const struct ktap_test tests[] = {
 	{ "ring 3: exceptions", user_exceptions },
 	{ "ring 3: privileged instructions", user_privileged },
@@ -1085,6 +1105,7 @@ static const struct ktap_test tests[] = {
 	{ "ring 3: no way into ring 1", user_cannot_enter_ring_1 },
 	{ "ring 3: flags", user_flags },
 	{ "ring 3: every int", user_every_int },
+	{ "sgdt, sidt, sldt, str and smsw", store_insns },
 	{ "ring 3: any stack pointer", user_any_stack },
 	{ "ring 3: alignment check", user_alignment },
 	{ "ring 3: x87 and SSE exceptions", user_floating_point },

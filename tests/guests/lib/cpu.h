@@ -32,6 +32,28 @@ static inline u32 read_flags(void)
 	return flags;
 }
 
+/*
+ * Whether SGDT, SIDT, SLDT, STR and SMSW tell what they may. Without UMIP it is the
+ * CPU that tells, with UMIP the host, whose tables of that kind have a limit of 0.
+ */
+static inline bool store_insns_work(void)
+{
+	struct { u16 limit; u32 base; } __attribute__((packed)) gdt, idt;
+	u32 ldt = 0x5555, tr = 0x5555, msw;
+	bool umip;
+
+	asm volatile("sgdt %0" : "=m"(gdt));
+	asm volatile("sidt %0" : "=m"(idt));
+	asm volatile("sldt %0" : "=m"(*(u16 *)&ldt));
+	asm volatile("strl %0" : "=r"(tr));
+	asm volatile("smswl %0" : "=r"(msw));
+	umip = !idt.limit;
+	if (ldt || !tr || (msw & 0x21) != 0x21 || (umip != !gdt.limit))
+		return false;
+	return !umip || (gdt.base == 0xfffe0000 && idt.base == 0xffff0000 &&
+			 tr == 0x80 && msw == 0x80050033);
+}
+
 static inline u32 read_gs(void)
 {
 	u32 sel;

@@ -17,6 +17,7 @@ u64 lg_pte_nx = LG_PTE_NX;
 unsigned int fake_cpu_budget = UINT_MAX;
 unsigned int fake_cpu_allocated;
 bool fake_cpu_ready;
+bool fake_cpu_umip = true;
 
 static bool may_allocate(void)
 {
@@ -139,6 +140,11 @@ bool lg_vcpu_fault_in_segment_load(struct lguest *lg)
 u32 lg_cpu_tsc_khz(void)
 {
 	return 1234567;
+}
+
+bool lg_cpu_has_umip(void)
+{
+	return fake_cpu_umip;
 }
 
 bool lg_vcpu_read_tsc(struct lguest *lg, u64 *tsc)

@@ -40,6 +40,7 @@ int guest_open(struct kunit *test)
 
 	lg_pte_nx = LG_PTE_NX;
 	fake_cpu_budget = UINT_MAX;
+	fake_cpu_umip = true;
 	fake_host.budget = UINT_MAX;
 	fake_host.lookup_error = 0;
 	fake_host.looked_up = NULL;

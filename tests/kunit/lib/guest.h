@@ -135,6 +135,8 @@ extern unsigned int fake_cpu_budget;
 extern unsigned int fake_cpu_allocated;
 /* Set between lg_cpu_init(), which fails without a budget, and lg_cpu_exit() */
 extern bool fake_cpu_ready;
+/* Answer of lg_cpu_has_umip() */
+extern bool fake_cpu_umip;
 
 /* For a suite's init: each does what those above it do, and more. */
 int guest_open(struct kunit *test);		/* memory, and an open file */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,19 +66,6 @@ static void guest_notified(unsigned long gpa)
 	terminal_write(text, len);
 }
 
-static void __noreturn guest_died(void)
-{
-	char reason[512] = "";
-
-	if (pread(lguest_fd, reason, sizeof(reason) - 1, 0) < 0)
-		die("the guest died, and its reason cannot be read: %m");
-	/* The last words may still be on their way to the terminal. */
-	bus_stop();
-	if (!strcmp(reason, "CRASH: Power down"))
-		quit(0, "guest powered off (%s)", reason);
-	die("guest died: %s", reason);
-}
-
 /*
  * To start over, we execute ourselves: all our files close on exec, and nothing of
  * a guest outlives its file.
@@ -92,7 +80,39 @@ static void __noreturn guest_restart(char **argv)
 	die("cannot restart %s: %m", argv[0]);
 }
 
-void guest_run(char **argv)
+/* The keyboard's thread goes on: one can still leave. */
+static void __noreturn guest_restart_in(int seconds, char **argv)
+{
+	if (seconds > 0)
+		fprintf(stderr, "lguest: it starts again in %d s (panic=%d)\n",
+			seconds, seconds);
+	while (seconds > 0)
+		seconds = sleep(seconds);
+	guest_restart(argv);
+}
+
+static void __noreturn guest_died(char **argv, int panic_timeout)
+{
+	static const char shutdown[] = "CRASH: ";
+	char reason[512] = "";
+
+	if (pread(lguest_fd, reason, sizeof(reason) - 1, 0) < 0)
+		die("the guest died, and its reason cannot be read: %m");
+	/* The last words may still be on their way to the terminal. */
+	bus_stop();
+	if (!strcmp(reason, "CRASH: Power down"))
+		quit(0, "guest powered off (%s)", reason);
+	/*
+	 * Linux makes this hypercall to power off or when it panics. Any other reason is
+	 * the host's, which is no panic: someone should read it.
+	 */
+	if (strncmp(reason, shutdown, strlen(shutdown)) || !panic_timeout)
+		die("guest died: %s", reason);
+	fprintf(stderr, "lguest: guest died: %s\n", reason);
+	guest_restart_in(panic_timeout, argv);
+}
+
+void guest_run(char **argv, int panic_timeout)
 {
 	for (;;) {
 		unsigned long gpa;
@@ -103,7 +123,7 @@ void guest_run(char **argv)
 		else if (n >= 0)
 			die("running the guest gave %zd bytes", n);
 		else if (errno == ENOENT)
-			guest_died();
+			guest_died(argv, panic_timeout);
 		else if (errno == ERESTART)
 			guest_restart(argv);
 		else if (errno != EINTR)

@@ -3,7 +3,7 @@
  * What the parts of the Launcher know of each other.
  *
  * A reading order: main.c (what the user wants), guest_memory.c, kernel_image.c and
- * kernel_check.c (laying out a machine), guest.c (running it), bus.c and
+ * kernel_check.c (laying out a machine), guest.c and panic.c (running it), bus.c and
  * virtqueue.c (how it talks to devices), then the devices themselves.
  */
 #ifndef LGUEST_LAUNCHER_H
@@ -69,7 +69,10 @@ __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline);
 void guest_initialize(const char *device, __u32 start);
 void guest_attach_eventfd(__u32 gpa, int fd);
 void guest_interrupt(unsigned int irq);
-void __noreturn guest_run(char **argv);
+void __noreturn guest_run(char **argv, int panic_timeout);
+
+/* panic.c */
+int panic_timeout(const char *cmdline);
 
 /* terminal.c */
 void terminal_start(void);

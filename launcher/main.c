@@ -36,7 +36,8 @@ static const char usage[] =
 "  -V, --version           show the version\n"
 "\n"
 "Exit status: 0 when the guest powers off, 1 when it or the Launcher fails.\n"
-"A guest that reboots is started again from its files.\n";
+"A guest that reboots is started again from its files. One that panics is, too,\n"
+"if its command line has panic=SECONDS, as on any PC.\n";
 
 /*
  * The one way out, for any thread. The first shows its message, and never unlocks;
@@ -117,6 +118,7 @@ int main(int argc, char **argv)
 	};
 	const char *device = "/dev/lguest", *initrd = NULL;
 	__u64 memory = (__u64)DEFAULT_MEMORY_MB << 20;
+	char *cmdline;
 	__u32 start;
 	int c;
 
@@ -169,9 +171,10 @@ int main(int argc, char **argv)
 		}
 	}
 
-	start = load_guest(argv[optind], initrd, join_words(argv + optind + 1));
+	cmdline = join_words(argv + optind + 1);
+	start = load_guest(argv[optind], initrd, cmdline);
 	guest_initialize(device, start);
 	bus_attach();
 	terminal_start();
-	guest_run(argv);
+	guest_run(argv, panic_timeout(cmdline));
 }

@@ -16,7 +16,8 @@
 #include <sys/wait.h>
 #include "test.h"
 
-#define PROMPT	"lguest> "
+#define PROMPT		"lguest> "
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static char *launcher, *demo;
 
@@ -175,6 +176,99 @@ static void crash_is_told(void)
 	expect(strstr(said, "CRASH: of a kind"), "%s", said);
 }
 
+static void kill_and_reap(int sig)
+{
+	int status;
+
+	need(!kill(pid, sig));
+	need(wait_for(pid, &status, SOON));
+	expect(WIFSIGNALED(status) && WTERMSIG(status) == sig, "%#x", status);
+	close(tty);
+	len = 0;
+	said[0] = '\0';
+}
+
+/* The commands are words of the command line, too. The last one is a panic. */
+static void panic_restarts(void)
+{
+	static char *const lines[] = {
+		"panic=-1 ; crash of a kind",
+		"panic=0 panic=-1 ; crash of a kind",
+		"panic=-0x1 ; crash of a kind",
+		"word=\"two words\" panic=-1 ; crash of a kind",
+		"panic=\"-1\" ; crash of a kind",
+		"\"panic=-1\" ; crash of a kind",
+		"panic=-1 panic=soon panic= panic ; crash of a kind",
+		"panic=-1 panic=0x panic=99999999999 ; crash of a kind",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		launch(lines[i]);
+		expect(hear("guest died: CRASH: of a kind"), "%s", lines[i]);
+		expect(hear("demo guest"), "%s", lines[i]);
+		kill_and_reap(SIGKILL);
+	}
+}
+
+static void panic_does_not_restart(void)
+{
+	static char *const lines[] = {
+		"panic=0 ; crash of a kind",
+		"panic=-1 panic=0 ; crash of a kind",
+		"panic=-1x ; crash of a kind",
+		"word=\"two panic=-1\" ; crash of a kind",
+		"panic panic=\"-1 \" apanic=-1 ; crash of a kind",
+		"panic= -1 ; crash of a kind",
+		"panic=99999999999 ; crash of a kind",
+		"-- panic=-1 ; crash of a kind",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(lines); i++) {
+		launch(lines[i]);
+		expect(exit_status() == 1, "%s", lines[i]);
+		expect(strstr(said, "CRASH: of a kind"), "%s", said);
+		len = 0;
+	}
+}
+
+static void panic_waits(void)
+{
+	double start;
+
+	launch("panic=2 ; crash of a kind");
+	need(hear("CRASH: of a kind"));
+	start = now();
+	expect(hear("it starts again in 2 s (panic=2)"));
+	expect(hear("demo guest"));
+	expect(now() - start > 1.5);
+	kill_and_reap(SIGKILL);
+}
+
+/* What is no panic is for someone to read. */
+static void other_ends_are_final(void)
+{
+	launch("panic=-1 ; poweroff");
+	expect(exit_status() == 0);
+	expect(strstr(said, "powered off"), "%s", said);
+	len = 0;
+	launch("panic=-1 ; fault die");
+	expect(exit_status() == 1);
+	expect(strstr(said, "guest died: "), "%s", said);
+}
+
+static void one_can_leave_meanwhile(void)
+{
+	launch("panic=1000 ; crash of a kind");
+	need(hear("(panic=1000)"));
+	kill_and_reap(SIGINT);
+	launch("panic=1000 ; crash of a kind");
+	need(hear("(panic=1000)"));
+	type("\003\003\003");
+	expect(exit_status() == 1);
+}
+
 static void keys_are_the_guests(void)
 {
 	struct termios was, is;
@@ -243,6 +337,11 @@ int main(int argc, char **argv)
 		CASE(many_lines),
 		CASE(reboots),
 		CASE(crash_is_told),
+		CASE(panic_restarts),
+		CASE(panic_does_not_restart),
+		CASE(panic_waits),
+		CASE(other_ends_are_final),
+		CASE(one_can_leave_meanwhile),
 		CASE(keys_are_the_guests),
 		CASE(three_interrupts_end_it),
 		CASE(without_a_terminal),

@@ -3,7 +3,7 @@
  * The few instructions that a guest's kernel has not replaced and that fault
  * in ring 1. No ports are behind in and out: they read all-ones and write
  * nowhere, as on a bus without devices, so a guest's probing finds nothing
- * (ABI.md section 5). Only what resets a PC does so here, too.
+ * (ABI.md section 5). Only what resets a PC does so here, too, without a wait.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -13,6 +13,11 @@
 
 #define RDTSC_LEN	2
 #define FLAGS_DF	BIT(10)
+
+/* The keyboard controller: commands are written here, and its status is read. */
+#define KBD_PORT	0x64
+#define KBD_RESET	0xfe	/* the command "pulse output line 0" */
+#define KBD_BUSY	BIT(1)	/* in the status: it has yet to take what was written */
 
 static void all_ones(u32 *reg, u32 size)
 {
@@ -41,12 +46,25 @@ static bool port_of(struct lguest *lg, struct lg_insn *insn, u16 *port)
 }
 
 /*
- * Linux asks one of these two for a reset of the machine: the keyboard controller, by
- * its command "pulse output line 0"; or the chipset's reset control register, by RST_CPU.
+ * Linux asks one of these two for a reset of the machine: the keyboard controller, or
+ * the chipset's reset control register, by RST_CPU.
  */
 static bool is_reset(u16 port, u8 val)
 {
-	return (port == 0x64 && val == 0xfe) || (port == 0xcf9 && val & BIT(2));
+	return (port == KBD_PORT && val == KBD_RESET) ||
+	       (port == 0xcf9 && val & BIT(2));
+}
+
+/*
+ * Before Linux writes to the keyboard controller, it reads the status, 10,000 times and
+ * more, until that is not busy. Here it never is, as each write is done at once. It is
+ * still no controller: it would have something to be read, always.
+ */
+static void read_port(struct lguest *lg, u16 port, u32 size)
+{
+	all_ones(&lg->regs->eax, size);
+	if (port == KBD_PORT)
+		lg->regs->eax &= ~KBD_BUSY;
 }
 
 /* Do in and out. Return false if the code can't be read. */
@@ -58,7 +76,7 @@ static bool port_io(struct lguest *lg, struct lg_insn *insn, u32 size)
 	if (!port_of(lg, insn, &port))
 		return false;
 	if (!(insn->opcode & 2))
-		all_ones(&regs->eax, size);
+		read_port(lg, port, size);
 	else if (size == 1 && is_reset(port, regs->eax))
 		lg_restart(lg);
 	return true;

@@ -844,6 +844,15 @@ static void ports_read_all_ones(void)
 	PORT_READ("inl $0x71, %%eax", 0xffffffff);
 }
 
+/* The keyboard controller takes the reset at once, so it is never busy. */
+static void keyboard_is_not_busy(void)
+{
+	PORT_READ("inb $0x64, %%al", 0x123456fd);
+	PORT_READ("inw $0x64, %%ax", 0x1234fffd);
+	PORT_READ("inl $0x64, %%eax", 0xfffffffd);
+	PORT_READ("inb $0x60, %%al", 0x123456ff);
+}
+
 static void ports_ignore_writes(void)
 {
 	PORT_READ("outb %%al, %%dx", 0x12345678);
@@ -1134,6 +1143,7 @@ static const struct ktap_test tests[] = {
 	{ "registers survive a trap", registers_survive_a_trap },
 	{ "the virtual IF is pushed", virtual_if_is_pushed },
 	{ "in reads all ones", ports_read_all_ones },
+	{ "in from the keyboard controller", keyboard_is_not_busy },
 	{ "out is ignored", ports_ignore_writes },
 	{ "in over two pages", ports_over_two_pages },
 	{ "cli is skipped", cli_is_skipped },

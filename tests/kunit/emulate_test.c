@@ -20,6 +20,10 @@ static const struct insn_case insn_cases[] = {
 	{ "in $0x61, %al", { 0xe4, 0x61 }, 2, 0x123456ff },
 	{ "in $0x61, %ax", { 0x66, 0xe5, 0x61 }, 3, 0x1234ffff },
 	{ "in $0x61, %eax", { 0xe5, 0x61 }, 2, 0xffffffff },
+	{ "in $0x64, %al", { 0xe4, 0x64 }, 2, 0x123456fd },
+	{ "in $0x64, %ax", { 0x66, 0xe5, 0x64 }, 3, 0x1234fffd },
+	{ "in $0x64, %eax", { 0xe5, 0x64 }, 2, 0xfffffffd },
+	{ "in $0x60, %al", { 0xe4, 0x60 }, 2, 0x123456ff },
 	{ "out %al, (%dx)", { 0xee }, 1, EAX },
 	{ "out %ax, (%dx)", { 0x66, 0xef }, 2, EAX },
 	{ "out %eax, (%dx)", { 0xef }, 1, EAX },
@@ -234,6 +238,23 @@ static void code_over_two_pages(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+static void keyboard_status(struct kunit *test)
+{
+	static const u8 code[] = { 0xec };
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	put_code(g, code, sizeof(code));
+	regs->edx = 0x64;
+	KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_EQ(test, regs->eax & 0xff, 0xfd);
+
+	put_code(g, code, sizeof(code));
+	regs->edx = 0x164;
+	KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_EQ(test, regs->eax & 0xff, 0xff);
+}
+
 /* out to a port: by dx, or by the byte in the code */
 struct reset_case {
 	const char *name;
@@ -380,6 +401,7 @@ static struct kunit_case emulate_cases[] = {
 	KUNIT_CASE(ins_where_nothing_is),
 	KUNIT_CASE(segments_have_bases),
 	KUNIT_CASE(code_over_two_pages),
+	KUNIT_CASE(keyboard_status),
 	KUNIT_CASE_PARAM(reset, reset_gen_params),
 	KUNIT_CASE(reset_from_ring_3),
 	KUNIT_CASE(halt_with_interrupts_on),

@@ -284,6 +284,9 @@ static bool find_without_table(struct lguest *lg, u32 gva, u32 *gpa)
 	return false;
 }
 
+#define LOST_HYPERCALL \
+	"at %#x without LGUEST_INIT: vmcall, of Linux up to 2.6.33, goes to a hypervisor below"
+
 /*
  * A guest goes to where its kernel was linked for only after LGUEST_INIT. Where that
  * is a vmcall, and a hypervisor below the host takes it, the guest would go on and
@@ -315,8 +318,7 @@ static bool walk_without_table(struct lguest *lg, u32 gva,
 		return false;
 	}
 	if (lost_its_hypercall(lg)) {
-		lg_kill(lg, "went to %#x without LGUEST_INIT: guests up to 2.6.33 make it by vmcall, which the hypervisor below this host may take for itself",
-			lg_insn_address(lg));
+		lg_kill(lg, LOST_HYPERCALL, lg_insn_address(lg));
 		return false;
 	}
 	map_memory(map, gpa >> PAGE_SHIFT);

@@ -68,10 +68,10 @@ bool lg_decode_umip(struct lguest *lg, struct lg_store *store)
 	if (modrm >= 0xc0) {
 		store->reg = lg_register(lg->regs, modrm);
 		store->len = insn.operand16 ? sizeof(u16) : sizeof(u32);
-	} else if (!lg_decode_memory(lg, &insn, modrm, &store->gva)) {
-		return false;
 	} else {
-		store->len = value.table ? 6 : sizeof(u16);
+		store->len = value.table ? sizeof(store->bytes) : sizeof(u16);
+		if (!lg_decode_memory(lg, &insn, modrm, &store->gva))
+			return false;
 	}
 	memcpy(store->bytes + (value.table ? sizeof(u16) : 0), &value.word,
 	       sizeof(value.word));

@@ -206,7 +206,8 @@ static void lost_hypercall(struct kunit *test)
 
 	g->lg->regs->eip = 0xc0000000 + CODE;
 	lg_page_fault(g->lg, 0xc0000000 + CODE, &error_code);
-	EXPECT_REASON(g, "went to 0xc0007000 without LGUEST_INIT: guests up to 2.6.33 make it by vmcall, which the hypervisor below this host may take for itself");
+	EXPECT_REASON(g,
+		      "at 0xc0007000 without LGUEST_INIT: vmcall, of Linux up to 2.6.33, goes to a hypervisor below");
 }
 
 static void fixed_mapping(struct kunit *test)

@@ -28,6 +28,8 @@
 #define TRAP_NM		7
 #define TRAP_DF		8
 #define TRAP_TS		10
+#define TRAP_NP		11
+#define TRAP_SS		12
 #define TRAP_GP		LG_TRAP_GP
 #define TRAP_PF		LG_TRAP_PF
 #define TRAP_SPURIOUS	15
@@ -46,6 +48,12 @@
 #define FLAGS_VM	BIT(17)
 
 #define STACK_PAGES_MAX	2
+
+/* Opcodes, and the number of a segment register in ModRM (SDM volume 2) */
+#define IRET		0xcf
+#define MOV_TO_SEGMENT	0x8e
+#define SEGMENT_SS	2
+#define VMCALL_LEN	3
 
 /*
  * A guest that may not be interrupted right now does not tell us when it may
@@ -209,19 +217,77 @@ static bool may_write(struct lguest *lg, u32 gva)
 	}
 }
 
-static void do_store(struct lguest *lg, const struct lg_store *store)
+static bool store_to_memory(struct lguest *lg, const struct lg_store *store)
 {
 	u32 last = store->gva + store->len - 1;
 
-	if (store->reg) {
+	return may_write(lg, store->gva) &&
+	       (!((store->gva ^ last) >> PAGE_SHIFT) || may_write(lg, last)) &&
+	       lg_write_linear(lg, store->gva, store->bytes, store->len);
+}
+
+static void do_store(struct lguest *lg, const struct lg_store *store)
+{
+	if (store->reg)
 		memcpy(store->reg, store->bytes, store->len);
-	} else {
-		if (!may_write(lg, store->gva) ||
-		    ((store->gva ^ last) >> PAGE_SHIFT && !may_write(lg, last)) ||
-		    !lg_write_linear(lg, store->gva, store->bytes, store->len))
-			return;
-	}
+	else if (!store_to_memory(lg, store))
+		return;
 	lg->regs->eip = (u32)lg->regs->eip + store->insn_len;
+}
+
+/*
+ * Did ring 1 fail to return to ring 3, for a selector that a program has given itself by
+ * sigreturn? Linux has an entry in its exception table for its own IRET, but none for that
+ * of lguest. So the trap becomes one of ring 3, for which the program gets a signal.
+ */
+static bool failed_iret(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+	u32 base = lg_segment_base(lg, regs->ss);
+	u32 mask = lg_stack_mask(lg, regs->ss);
+	u32 frame[5];		/* eip, cs, eflags, esp, ss */
+	u8 opcode;
+
+	if (cpl(lg) != LG_KERNEL_RPL ||
+	    !lg_read_linear(lg, lg_insn_address(lg), &opcode, 1) ||
+	    opcode != IRET ||
+	    !lg_read_linear(lg, base + (regs->esp & mask), frame, sizeof(frame)) ||
+	    (frame[1] & 3) != 3)
+		return false;
+	regs->eip = frame[0];
+	regs->cs = frame[1] & U16_MAX;
+	regs->eflags = frame[2];
+	regs->esp = frame[3];
+	regs->ss = frame[4] & U16_MAX;
+	return true;
+}
+
+/* A selector that can't be loaded, perhaps by an IRET */
+static void bad_selector(struct lguest *lg, u32 vector, u32 error_code)
+{
+	/* The handler's frame has what was to be loaded. Nothing else uses it. */
+	failed_iret(lg);
+	if (!lg_is_dead(lg))
+		reflect(lg, vector, error_code);
+}
+
+/*
+ * Linux's kexec loads the segments of ring 0, and goes on to turn paging off. By then it
+ * has shut its devices down.
+ */
+static bool starts_another_kernel(struct lguest *lg, u32 error_code)
+{
+	u8 insn[2];
+
+	return error_code == (LG_KERNEL_DS & ~3) && cpl(lg) == LG_KERNEL_RPL &&
+	       lg_read_linear(lg, lg_insn_address(lg), insn, sizeof(insn)) &&
+	       insn[0] == MOV_TO_SEGMENT && (insn[1] >> 3 & 7) == SEGMENT_SS;
+}
+
+static void make_hypercall_of_vmcall(struct lguest *lg)
+{
+	lg->regs->eip = (u32)lg->regs->eip + VMCALL_LEN;
+	lg->hcall_pending = true;
 }
 
 static void general_protection(struct lguest *lg, u32 error_code)
@@ -234,6 +300,11 @@ static void general_protection(struct lguest *lg, u32 error_code)
 	if (!error_code && cpl(lg) == LG_KERNEL_RPL &&
 	    (lg_defer_port_access(lg) || lg_emulate_insn(lg)))
 		return;
+	/* KVM on AMD's CPUs makes a #GP of its #UD, for any ring but 0. */
+	if (!error_code && cpl(lg) == LG_KERNEL_RPL && lg_is_vmcall(lg)) {
+		make_hypercall_of_vmcall(lg);
+		return;
+	}
 	if (!error_code && !lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) &&
 	    lg_is_rdtsc(lg)) {
 		lg_emulate_rdtsc(lg, tsc);
@@ -244,8 +315,10 @@ static void general_protection(struct lguest *lg, u32 error_code)
 		do_store(lg, &store);
 		return;
 	}
-	if (!lg_is_dead(lg))
-		reflect(lg, TRAP_GP, error_code);
+	if (starts_another_kernel(lg, error_code))
+		lg_kill(lg, "tried to start another kernel by kexec, which a guest can't");
+	else
+		bad_selector(lg, TRAP_GP, error_code);
 }
 
 /* The switcher gave this up for lack of an address that we can find now. */
@@ -340,10 +413,13 @@ void lg_handle_other_trap(struct lguest *lg)
 		if (lg->ts || !lg_vcpu_wants_fpu(lg))
 			reflect(lg, TRAP_NM, 0);
 		break;
+	case TRAP_NP:
+	case TRAP_SS:
+		bad_selector(lg, regs->vector, regs->error_code);
+		break;
 	case TRAP_UD:
 		if (cpl(lg) == LG_KERNEL_RPL && lg_is_vmcall(lg)) {
-			regs->eip = (u32)regs->eip + 3;
-			lg->hcall_pending = true;
+			make_hypercall_of_vmcall(lg);
 		} else if (!lg_is_dead(lg)) {
 			reflect(lg, TRAP_UD, 0);
 		}

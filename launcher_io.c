@@ -110,9 +110,24 @@ static bool is_port_access(const u8 *insn)
 	return (*insn & ~3) == 0xe4 || (*insn & ~3) == 0xec;
 }
 
+/* out of a byte, to the port behind the opcode or in DX */
+static bool is_reset(const struct lg_regs *regs, const u8 *insn)
+{
+	switch (*insn) {
+	case 0xe6:
+		return lg_resets_pc(insn[1], regs->eax);
+	case 0xee:
+		return lg_resets_pc(regs->edx, regs->eax);
+	default:
+		return false;
+	}
+}
+
 /**
  * lg_defer_port_access() - let the Launcher emulate what faulted, if it wants
  * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
+ *
+ * A reset of the machine is the host's to do: Linux's own Launchers ignore it.
  *
  * Context: may sleep.
  * Return: true if it is an access to a port, with its record in &lguest.pending;
@@ -123,7 +138,8 @@ bool lg_defer_port_access(struct lguest *lg)
 	if (!lg->wants_records)
 		return false;
 	lg_fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
-	if (lg_is_dead(lg) || !is_port_access(lg->pending.insn))
+	if (lg_is_dead(lg) || !is_port_access(lg->pending.insn) ||
+	    is_reset(lg->regs, lg->pending.insn))
 		return false;
 	make_record(lg, LG_TRAP_GP, 0);
 	return true;

@@ -13,6 +13,7 @@
 
 #define RDTSC_LEN	2
 #define FLAGS_DF	BIT(10)
+#define REAL_MODE_IDT_LIMIT	0x3ff
 
 /* The keyboard controller: commands are written here, and its status is read. */
 #define KBD_PORT	0x64
@@ -45,11 +46,17 @@ static bool port_of(struct lguest *lg, struct lg_insn *insn, u16 *port)
 	return true;
 }
 
-/*
- * Linux asks one of these two for a reset of the machine: the keyboard controller, or
- * the chipset's reset control register, by RST_CPU.
+/**
+ * lg_resets_pc() - whether a write to a port resets a PC
+ * @port: the port
+ * @val: the byte that is written there
+ *
+ * Linux asks one of two for that: the keyboard controller, or the chipset's reset control
+ * register, by RST_CPU.
+ *
+ * Return: true if so.
  */
-static bool is_reset(u16 port, u8 val)
+bool lg_resets_pc(u16 port, u8 val)
 {
 	return (port == KBD_PORT && val == KBD_RESET) ||
 	       (port == 0xcf9 && val & BIT(2));
@@ -77,7 +84,7 @@ static bool port_io(struct lguest *lg, struct lg_insn *insn, u32 size)
 		return false;
 	if (!(insn->opcode & 2))
 		read_port(lg, port, size);
-	else if (size == 1 && is_reset(port, regs->eax))
+	else if (size == 1 && lg_resets_pc(port, regs->eax))
 		lg_restart(lg);
 	return true;
 }
@@ -113,6 +120,23 @@ static bool string_io(struct lguest *lg, const struct lg_insn *insn, u32 size,
 	return true;
 }
 
+/*
+ * As its last resort, Linux resets a PC from real mode (reboot=b), for which it first
+ * loads the IDT that real mode has. Return whether that is what it does.
+ */
+static bool goes_to_real_mode(struct lguest *lg, struct lg_insn *insn)
+{
+	struct { u16 limit; u32 base; } __packed idtr;
+	u32 gva;
+	u8 modrm;
+
+	return lg_next_bytes(lg, insn, &modrm, sizeof(modrm)) &&
+	       (modrm >> 3 & 7) == 3 && modrm < 0xc0 &&
+	       lg_decode_memory(lg, insn, modrm, &gva) &&
+	       lg_read_linear(lg, gva, &idtr, sizeof(idtr)) &&
+	       !idtr.base && idtr.limit >= REAL_MODE_IDT_LIMIT;
+}
+
 /* Do what begins with 0x0f. Return false if the fault is the guest's own. */
 static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 {
@@ -122,6 +146,13 @@ static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 
 	if (!lg_read_linear(lg, at, &opcode, 1))
 		return false;
+	if (opcode == 0x01) {
+		insn->len++;
+		if (!goes_to_real_mode(lg, insn))
+			return false;
+		lg_restart(lg);
+		return true;
+	}
 	/* mov to and from CR and DR */
 	if ((opcode & ~3) == 0x20 && !lg_read_linear(lg, at + 1, &modrm, 1))
 		return false;

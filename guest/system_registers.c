@@ -17,6 +17,10 @@
 #define MOV_TO_CR		0x22
 #define WRMSR			0x30
 #define RDMSR			0x32
+#define RDPMC			0x33
+
+/* The MSR by which a CPU flushes its branch predictors, on AMD's from Linux 4.4 on */
+#define PRED_CMD		0x49
 
 /* PG, AM, WP, NE, ET, MP and PE: as Linux has it on any PC */
 #define CR0			0x80050033
@@ -47,18 +51,22 @@ static bool read_control_register(struct lg_regs *regs, u8 modrm)
 
 /*
  * What the guest sets has no effect, so it may only set what need have none. Linux
- * writes CR2 also when it wakes from hibernation, with handlers but with no entry
- * in its exception table.
+ * writes CR2 and CR3 also when it wakes from hibernation, with handlers but with no entry
+ * in its exception table. It can't go on then, as the Launcher's devices are new.
  */
-static bool write_control_register(struct lg_regs *regs, u8 modrm,
-				   bool has_handler)
+static bool write_control_register(struct lguest *lg, u8 modrm, bool has_handler)
 {
+	u32 value = *lg_register(lg->regs, modrm);
+
 	switch (register_of(modrm)) {
 	case 0:
-		return !has_handler && *lg_register(regs, modrm) & CR0_PG &&
-		       *lg_register(regs, modrm) & CR0_PE;
+		return !has_handler && value & CR0_PG && value & CR0_PE;
 	case 2:
 		return true;
+	case 3:
+		if (has_handler)
+			lg_kill(lg, "wrote CR3, as on waking from hibernation: boot it with noresume");
+		return has_handler;
 	case 4:
 		return !has_handler;
 	default:
@@ -98,7 +106,7 @@ unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
 		return !has_handler && read_control_register(regs, modrm) ?
 			2 : 0;
 	case MOV_TO_CR:
-		return write_control_register(regs, modrm, has_handler) ? 2 : 0;
+		return write_control_register(lg, modrm, has_handler) ? 2 : 0;
 	case MOV_FROM_DR:
 		read_debug_register(regs, modrm);
 		return 2;
@@ -109,7 +117,16 @@ unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
 		regs->edx = 0;
 		return 1;
 	case WRMSR:
-		return !has_handler;
+		/*
+		 * Linux has no entry in its exception table for this one. Where the host
+		 * flushes at all, coming here has done it (ibpb=).
+		 */
+		return !has_handler || regs->ecx == PRED_CMD;
+	case RDPMC:
+		/* Nor for the counters of AMD's northbridge. A guest has none. */
+		regs->eax = 0;
+		regs->edx = 0;
+		return 1;
 	default:
 		return 0;
 	}

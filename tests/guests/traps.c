@@ -398,7 +398,6 @@ KERNEL_PROGRAM(kernel_read_cr4, "", "movl %%cr4, %%eax");
 KERNEL_PROGRAM(kernel_set_cr0, "", "movl %%eax, %%cr0");
 KERNEL_PROGRAM(kernel_set_cr4, "", "movl %%eax, %%cr4");
 KERNEL_PROGRAM(kernel_rdmsr, "movl $0x10, %%ecx", "rdmsr", "ecx", "edx");
-KERNEL_PROGRAM(kernel_cr3, "", "movl %%eax, %%cr3");
 KERNEL_PROGRAM(kernel_dr7, "", "movl %%eax, %%dr7");
 KERNEL_PROGRAM(kernel_clts, "", "clts");
 KERNEL_PROGRAM(kernel_invlpg, "", "invlpg (%%eax)");
@@ -462,7 +461,6 @@ static void kernel_privileged(void)
 	KERNEL_TRAP(kernel_read_cr4, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_set_cr0, 0x80050033, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_set_cr4, 0, TRAP_GP, 0);
-	KERNEL_TRAP(kernel_cr3, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_dr7, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_clts, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_invlpg, SCRATCH_BASE, TRAP_GP, 0);
@@ -1082,6 +1080,68 @@ static void nested_traps(void)
 	CHECK_EQ(steps, 2);
 }
 
+static u32 bad_cs, bad_ss;
+
+static bool return_badly(struct regs *regs)
+{
+	if (bad_cs)
+		regs->cs = bad_cs;
+	if (bad_ss)
+		regs->ss = bad_ss;
+	return true;
+}
+
+static void return_to(u32 cs, u32 ss, u32 vector)
+{
+	const struct regs *r = &end.info.regs;
+
+	bad_cs = cs;
+	bad_ss = ss;
+	run(prog_regs, 0);
+	CHECK(!end.exited);
+	/* QEMU's CPUs have #NP for a stack segment, too. */
+	if (vector != TRAP_SS || r->vector != TRAP_NP)
+		CHECK_EQ(r->vector, vector);
+	CHECK_EQ(r->error, (cs ?: ss) & ~3);
+	CHECK_EQ(r->eip, (u32)prog_regs_at + 2);
+	CHECK_EQ(r->cs, cs ?: USER_CS);
+	CHECK_EQ(r->ss, ss ?: USER_DS);
+	CHECK_EQ(r->ecx, REGS_ECX);
+}
+
+/* The fault is the program's, as if it had come to where it can't be. */
+static void iret_to_a_bad_selector(void)
+{
+	u32 sel = SPARE_SEL(3);
+
+	trap_hook(SYSCALL_VECTOR, return_badly);
+	return_to(7, 0, TRAP_GP);
+	return_to(USER_DS, 0, TRAP_GP);
+	return_to(0, 7, TRAP_GP);
+	return_to(0, USER_CS, TRAP_GP);
+	set_gdt(SPARE_ENTRY, make_desc(0, 0xffffffff, SEG_CODE | SEG_DPL(3)));
+	return_to(sel, 0, TRAP_NP);
+	set_gdt(SPARE_ENTRY, make_desc(0, 0xffffffff, SEG_DATA | SEG_DPL(3)));
+	return_to(0, sel, TRAP_SS);
+	set_gdt(SPARE_ENTRY, (struct desc) { 0, 0 });
+	trap_hook(SYSCALL_VECTOR, NULL);
+}
+
+static void rdpmc_reads_0(void)
+{
+	u32 eax = 1, edx = 1;
+
+	asm volatile("rdpmc" : "+a"(eax), "+d"(edx) : "c"(0));
+	CHECK_EQ(eax, 0);
+	CHECK_EQ(edx, 0);
+}
+
+/* The CPU may not have this MSR, which matters to nobody. */
+static void wrmsr_flushes_predictors(void)
+{
+	asm volatile("wrmsr" : : "a"(1), "d"(0), "c"(0x49));
+}
+
 /* Those that UMIP makes faults */
 static void store_insns(void)
 {
@@ -1115,6 +1175,9 @@ static const struct ktap_test tests[] = {
 	{ "ring 3: flags", user_flags },
 	{ "ring 3: every int", user_every_int },
 	{ "sgdt, sidt, sldt, str and smsw", store_insns },
+	{ "iret to a bad selector", iret_to_a_bad_selector },
+	{ "rdpmc", rdpmc_reads_0 },
+	{ "wrmsr of an IBPB", wrmsr_flushes_predictors },
 	{ "ring 3: any stack pointer", user_any_stack },
 	{ "ring 3: alignment check", user_alignment },
 	{ "ring 3: x87 and SSE exceptions", user_floating_point },

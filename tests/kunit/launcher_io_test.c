@@ -141,6 +141,31 @@ static void port_access(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* Linux's own Launchers ignore it. */
+static void reset_is_the_hosts(struct kunit *test)
+{
+	static const u8 imm[] = { 0xe6, 0x64 }, dx[] = { 0xee };
+	struct guest *g = test->priv;
+	struct lguest *lg = g->lg;
+
+	lg->wants_records = true;
+	lg->regs->eip = KERNEL + CODE;
+	lg->regs->eax = 0xfe;
+	guest_put(g, CODE, imm, sizeof(imm));
+	KUNIT_EXPECT_FALSE(test, lg_defer_port_access(lg));
+	guest_put(g, CODE, dx, sizeof(dx));
+	lg->regs->edx = 0x64;
+	KUNIT_EXPECT_FALSE(test, lg_defer_port_access(lg));
+	lg->regs->edx = 0xcf9;
+	KUNIT_EXPECT_FALSE(test, lg_defer_port_access(lg));
+	KUNIT_EXPECT_EQ(test, lg->pending.trap, 0);
+
+	/* A part of the address that PCI's mechanism 1 has there */
+	lg->regs->eax = 0x02;
+	KUNIT_EXPECT_TRUE(test, lg_defer_port_access(lg));
+	EXPECT_ALIVE(g);
+}
+
 /* Seven bytes lie over the end of a page, and then of what is mapped. */
 static void instruction_ends_early(struct kunit *test)
 {
@@ -284,6 +309,7 @@ static struct kunit_case launcher_io_cases[] = {
 	KUNIT_CASE(set_register),
 	KUNIT_CASE(no_such_register),
 	KUNIT_CASE_PARAM(port_access, port_gen_params),
+	KUNIT_CASE(reset_is_the_hosts),
 	KUNIT_CASE(instruction_ends_early),
 	KUNIT_CASE(device_access),
 	KUNIT_CASE(device_access_untold),

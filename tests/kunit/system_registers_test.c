@@ -33,7 +33,6 @@ static const struct register_case register_cases[] = {
 	{ "mov %edx, %cr0, without PE", { 0x0f, 0x22, 0xc2 }, NEVER },
 	{ "mov %ecx, %cr0, without PG", { 0x0f, 0x22, 0xc1 }, NEVER },
 	{ "mov %eax, %cr2", { 0x0f, 0x22, 0xd0 }, ALWAYS, EAX, EDX },
-	{ "mov %eax, %cr3", { 0x0f, 0x22, 0xd8 }, NEVER },
 	{ "mov %eax, %cr4", { 0x0f, 0x22, 0xe0 }, BEFORE, EAX, EDX },
 	{ "mov %eax, %cr8", { 0x0f, 0x22, 0xf8 }, NEVER },
 	{ "mov %dr0, %eax", { 0x0f, 0x21, 0xc0 }, ALWAYS, 0, EDX },
@@ -43,7 +42,7 @@ static const struct register_case register_cases[] = {
 	{ "mov %eax, %dr7", { 0x0f, 0x23, 0xf8 }, NEVER },
 	{ "rdmsr", { 0x0f, 0x32 }, BEFORE, 0, 0 },
 	{ "wrmsr", { 0x0f, 0x30 }, BEFORE, EAX, EDX },
-	{ "rdpmc", { 0x0f, 0x33 }, NEVER },
+	{ "rdpmc", { 0x0f, 0x33 }, ALWAYS, 0, 0 },
 	{ "wbinvd", { 0x0f, 0x09 }, NEVER },
 	{ "clts", { 0x0f, 0x06 }, NEVER },
 };
@@ -90,6 +89,39 @@ static void before_and_after(struct kunit *test)
 	expect_emulated(g, c, c->when == ALWAYS);
 }
 
+/* Linux flushes the branch predictors on AMD's CPUs without an exception table's entry. */
+static void flush_of_branch_predictors(struct kunit *test)
+{
+	static const u8 wrmsr[] = { 0x0f, 0x30 };
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	guest_hypercall(g, LOAD_IDT_ENTRY, 13, LG_KERNEL_CS << 16, GATE_HIGH);
+	guest_put(g, CODE, wrmsr, sizeof(wrmsr));
+	for (regs->ecx = 0x40; regs->ecx < 0x50; regs->ecx++) {
+		bool flush = regs->ecx == 0x49;
+
+		regs->eip = KERNEL + CODE;
+		KUNIT_EXPECT_EQ(test, lg_emulate_insn(g->lg), flush);
+		KUNIT_EXPECT_EQ(test, regs->eip,
+				KERNEL + CODE + (flush ? sizeof(wrmsr) : 0));
+	}
+}
+
+static void wakes_from_hibernation(struct kunit *test)
+{
+	static const u8 mov_to_cr3[] = { 0x0f, 0x22, 0xd8 };
+	struct guest *g = test->priv;
+
+	guest_put(g, CODE, mov_to_cr3, sizeof(mov_to_cr3));
+	/* Before that it has no handler. */
+	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	EXPECT_ALIVE(g);
+	guest_hypercall(g, LOAD_IDT_ENTRY, 13, LG_KERNEL_CS << 16, GATE_HIGH);
+	lg_emulate_insn(g->lg);
+	EXPECT_REASON(g, "wrote CR3, as on waking from hibernation: boot it with noresume");
+}
+
 static void debug_registers_to_each(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -134,6 +166,8 @@ static void modrm_on_no_page(struct kunit *test)
 
 static struct kunit_case system_registers_cases[] = {
 	KUNIT_CASE_PARAM(before_and_after, register_gen_params),
+	KUNIT_CASE(flush_of_branch_predictors),
+	KUNIT_CASE(wakes_from_hibernation),
 	KUNIT_CASE(debug_registers_to_each),
 	KUNIT_CASE(modrm_on_no_page),
 	{}

@@ -375,6 +375,102 @@ static void invalid_opcode(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* On AMD's CPUs, KVM below the host makes a #GP of it. */
+static void vmcall_by_general_protection(struct kunit *test)
+{
+	static const u8 vmcall[] = { 0x0f, 0x01, 0xc1 };
+	struct guest *g = test->priv;
+	struct lg_regs was;
+	u32 code = 0;
+
+	load_gate(g, 13, HANDLER, 0, 0xe);
+	go(g, 3, vmcall, sizeof(vmcall));
+	was = *g->lg->regs;
+	guest_trap(g, 13, 0);
+	expect_frame(g, HANDLER, &was, was.eip, &code);
+	KUNIT_EXPECT_FALSE(test, g->lg->hcall_pending);
+
+	go(g, 1, vmcall, sizeof(vmcall));
+	guest_trap(g, 13, 0);
+	KUNIT_EXPECT_TRUE(test, g->lg->hcall_pending);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, KERNEL + CODE + 3);
+	EXPECT_ALIVE(g);
+}
+
+/* Ring 1 returns to these selectors, and the CPU raises this. */
+static void fail_to_return(struct guest *g, u32 vector, u32 cs, u32 ss,
+			   struct lg_regs *was)
+{
+	const u32 frame[] = { USER_EIP, cs, FLAGS | IF, USER_ESP, ss };
+	const u8 iret = 0xcf;
+
+	go(g, 1, &iret, sizeof(iret));
+	guest_put(g, g->lg->regs->esp - KERNEL, frame, sizeof(frame));
+	*was = *g->lg->regs;
+	guest_trap(g, vector, cs & ~3);
+	if ((cs & 3) == 3) {
+		was->eip = USER_EIP;
+		was->cs = cs;
+		was->eflags = FLAGS;
+		was->esp = USER_ESP;
+		was->ss = ss;
+	}
+}
+
+static void iret_to_a_bad_selector(struct kunit *test)
+{
+	static const u32 vectors[] = { 11, 12, 13 };
+	struct guest *g = test->priv;
+	struct lg_regs was;
+	unsigned int i;
+	u32 code;
+
+	for (i = 0; i < ARRAY_SIZE(vectors); i++) {
+		load_gate(g, vectors[i], HANDLER, 0, 0xe);
+		code = 4;
+		fail_to_return(g, vectors[i], 7, USER_DS, &was);
+		expect_frame(g, HANDLER, &was, USER_EIP, &code);
+		code = USER_CS & ~3;
+		fail_to_return(g, vectors[i], USER_CS, 0xffff, &was);
+		expect_frame(g, HANDLER, &was, USER_EIP, &code);
+
+		/* To ring 1: the kernel's own fault */
+		code = 0x50;
+		fail_to_return(g, vectors[i], 0x51, USER_DS, &was);
+		expect_frame(g, HANDLER, &was, KERNEL + CODE, &code);
+	}
+	/* Another instruction, with such a frame at hand */
+	code = 4;
+	fail_to_return(g, 13, 7, USER_DS, &was);
+	go(g, 1, (const u8[]) { 0xcb }, 1);
+	was = *g->lg->regs;
+	guest_trap(g, 13, 4);
+	expect_frame(g, HANDLER, &was, KERNEL + CODE, &code);
+}
+
+static void another_kernel(struct kunit *test)
+{
+	static const u8 mov_to_ss[] = { 0x8e, 0xd0 }, mov_to_ds[] = { 0x8e, 0xd8 };
+	struct guest *g = test->priv;
+	struct lg_regs was;
+	u32 code = 0x68;
+
+	load_gate(g, 13, HANDLER, 0, 0xe);
+	go(g, 1, mov_to_ds, sizeof(mov_to_ds));
+	was = *g->lg->regs;
+	guest_trap(g, 13, code);
+	expect_frame(g, HANDLER, &was, was.eip, &code);
+
+	go(g, 3, mov_to_ss, sizeof(mov_to_ss));
+	was = *g->lg->regs;
+	guest_trap(g, 13, code);
+	expect_frame(g, HANDLER, &was, was.eip, &code);
+
+	go(g, 1, mov_to_ss, sizeof(mov_to_ss));
+	guest_trap(g, 13, code);
+	EXPECT_REASON(g, "tried to start another kernel by kexec, which a guest can't");
+}
+
 /* If only the shadow was behind, the fault is not the guest's. */
 static void page_fault_of_the_shadow(struct kunit *test)
 {
@@ -482,6 +578,9 @@ static struct kunit_case traps_cases[] = {
 	KUNIT_CASE(port_access_goes_to_the_launcher),
 	KUNIT_CASE(device_not_available),
 	KUNIT_CASE(invalid_opcode),
+	KUNIT_CASE(vmcall_by_general_protection),
+	KUNIT_CASE(iret_to_a_bad_selector),
+	KUNIT_CASE(another_kernel),
 	KUNIT_CASE(page_fault_of_the_shadow),
 	KUNIT_CASE(system_call_finds_the_flag),
 	KUNIT_CASE(page_fault_finds_the_flag),

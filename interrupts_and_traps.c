@@ -418,11 +418,10 @@ void lg_handle_other_trap(struct lguest *lg)
 		bad_selector(lg, regs->vector, regs->error_code);
 		break;
 	case TRAP_UD:
-		if (cpl(lg) == LG_KERNEL_RPL && lg_is_vmcall(lg)) {
+		if (cpl(lg) == LG_KERNEL_RPL && lg_is_vmcall(lg))
 			make_hypercall_of_vmcall(lg);
-		} else if (!lg_is_dead(lg)) {
+		else if (!lg_is_dead(lg))
 			reflect(lg, TRAP_UD, 0);
-		}
 		break;
 	case TRAP_BP:
 		software_gate(lg, TRAP_BP, trap_insn_len(lg, 0xcc));

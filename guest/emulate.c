@@ -13,7 +13,6 @@
 
 #define RDTSC_LEN	2
 #define FLAGS_DF	BIT(10)
-#define REAL_MODE_IDT_LIMIT	0x3ff
 
 /* The keyboard controller: commands are written here, and its status is read. */
 #define KBD_PORT	0x64
@@ -120,23 +119,6 @@ static bool string_io(struct lguest *lg, const struct lg_insn *insn, u32 size,
 	return true;
 }
 
-/*
- * As its last resort, Linux resets a PC from real mode (reboot=b), for which it first
- * loads the IDT that real mode has. Return whether that is what it does.
- */
-static bool goes_to_real_mode(struct lguest *lg, struct lg_insn *insn)
-{
-	struct { u16 limit; u32 base; } __packed idtr;
-	u32 gva;
-	u8 modrm;
-
-	return lg_next_bytes(lg, insn, &modrm, sizeof(modrm)) &&
-	       (modrm >> 3 & 7) == 3 && modrm < 0xc0 &&
-	       lg_decode_memory(lg, insn, modrm, &gva) &&
-	       lg_read_linear(lg, gva, &idtr, sizeof(idtr)) &&
-	       !idtr.base && idtr.limit >= REAL_MODE_IDT_LIMIT;
-}
-
 /* Do what begins with 0x0f. Return false if the fault is the guest's own. */
 static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 {
@@ -146,13 +128,6 @@ static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 
 	if (!lg_read_linear(lg, at, &opcode, 1))
 		return false;
-	if (opcode == 0x01) {
-		insn->len++;
-		if (!goes_to_real_mode(lg, insn))
-			return false;
-		lg_restart(lg);
-		return true;
-	}
 	/* mov to and from CR and DR */
 	if ((opcode & ~3) == 0x20 && !lg_read_linear(lg, at + 1, &modrm, 1))
 		return false;

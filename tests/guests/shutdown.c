@@ -171,17 +171,6 @@ static void die_reset(void)
 	asm volatile("outb %%al, $0x64" : : "a"(0xfe));
 }
 
-/* What Linux does last, before it would go to real mode */
-static void die_reset_real_mode(void)
-{
-	static const struct {
-		u16 limit;
-		u32 base;
-	} __attribute__((packed)) idtr = { 0xffff, 0 };
-
-	asm volatile("lidt %0" : : "m"(idtr));
-}
-
 static void die_kexec(void)
 {
 	asm volatile("movl %0, %%ss" : : "r"(KERNEL_DS & ~3));
@@ -461,7 +450,6 @@ static const struct {
 	{ "hlt", die_hlt },
 	{ "reset", die_reset },
 	{ "reset-chipset", die_reset_chipset },
-	{ "reset-real-mode", die_reset_real_mode },
 	{ "kexec", die_kexec },
 	{ "wake", die_wake },
 	{ "no-handlers", die_no_handlers },

@@ -128,8 +128,9 @@ static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 
 	if (!lg_read_linear(lg, at, &opcode, 1))
 		return false;
-	/* mov to and from CR and DR */
-	if ((opcode & ~3) == 0x20 && !lg_read_linear(lg, at + 1, &modrm, 1))
+	/* mov to and from CR and DR, and what lidt is one of */
+	if (((opcode & ~3) == 0x20 || opcode == 0x01) &&
+	    !lg_read_linear(lg, at + 1, &modrm, 1))
 		return false;
 	len = lg_emulate_system_register(lg, opcode, modrm);
 	insn->len += len;

@@ -4,7 +4,8 @@
  * makes hypercalls in place of most. Of the rest, distributions' kernels execute
  * these before they have a handler for the #GP: the decompressor looks at CR0, the
  * loader of microcode at MSRs, and Linux 4.4 at CR4. Once there is a handler, it is
- * the guest's own business, which the exception table of its kernel settles.
+ * the guest's own business, which the exception table of its kernel settles. But lidt
+ * comes last of all: a reset by the BIOS begins with it.
  */
 #include <linux/mm.h>
 
@@ -18,6 +19,7 @@
 #define WRMSR			0x30
 #define RDMSR			0x32
 #define RDPMC			0x33
+#define GROUP_7			0x01	/* lidt is its /3, with an operand in memory */
 
 /* The MSR by which a CPU flushes its branch predictors, on AMD's from Linux 4.4 on */
 #define PRED_CMD		0x49
@@ -87,11 +89,20 @@ static void read_debug_register(struct lg_regs *regs, u8 modrm)
 	*lg_register(regs, modrm) = reset[register_of(modrm)];
 }
 
+/*
+ * Linux sets its IDT by hypercalls, but on its way to real mode, from where it would have
+ * the BIOS reset the machine (reboot=b, from 2.6.39 on).
+ */
+static bool is_lidt(u8 modrm)
+{
+	return register_of(modrm) == 3 && modrm < 0xc0;
+}
+
 /**
  * lg_emulate_system_register() - do what a guest's kernel does to a system register
  * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
  * @opcode: the byte behind 0x0f
- * @modrm: the byte behind that; only mov to and from CR and DR have one
+ * @modrm: the byte behind that, for those that have one
  *
  * Return: how many bytes follow 0x0f; 0 if this does not emulate the instruction, so
  * that the fault is the guest's own.
@@ -127,6 +138,11 @@ unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
 		regs->eax = 0;
 		regs->edx = 0;
 		return 1;
+	case GROUP_7:
+		if (!has_handler || !is_lidt(modrm))
+			return 0;
+		lg_restart(lg);
+		return 2;
 	default:
 		return 0;
 	}

@@ -188,6 +188,14 @@ static void die_reset_chipset(void)
 	asm volatile("outb %%al, %%dx" : : "a"(0x06), "d"(0xcf9));
 }
 
+/* Linux does this on its way to real mode and the BIOS. */
+static void die_reset_bios(void)
+{
+	static const u32 real_mode_idt[2] = { 0x3ff };
+
+	asm volatile("lidt %0" : : "m"(real_mode_idt));
+}
+
 static void die_no_handlers(void)
 {
 	u32 i;
@@ -452,6 +460,7 @@ static const struct {
 	{ "reset-chipset", die_reset_chipset },
 	{ "kexec", die_kexec },
 	{ "wake", die_wake },
+	{ "reset-bios", die_reset_bios },
 	{ "no-handlers", die_no_handlers },
 	{ "idt-type", die_idt_type },
 	{ "idt-number", die_idt_number },

@@ -402,7 +402,6 @@ KERNEL_PROGRAM(kernel_dr7, "", "movl %%eax, %%dr7");
 KERNEL_PROGRAM(kernel_clts, "", "clts");
 KERNEL_PROGRAM(kernel_invlpg, "", "invlpg (%%eax)");
 KERNEL_PROGRAM(kernel_lgdt, "", "lgdt (%%esp)");
-KERNEL_PROGRAM(kernel_lidt, "", "lidt (%%esp)");
 KERNEL_PROGRAM(kernel_ltr, "movl $0x80, %%eax", "ltr %%ax");
 KERNEL_PROGRAM(kernel_wrmsr, "movl $0x10, %%ecx; xorl %%edx, %%edx", "wrmsr",
 	       "ecx", "edx");
@@ -465,7 +464,6 @@ static void kernel_privileged(void)
 	KERNEL_TRAP(kernel_clts, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_invlpg, SCRATCH_BASE, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_lgdt, 0, TRAP_GP, 0);
-	KERNEL_TRAP(kernel_lidt, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_ltr, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_rdmsr, 0, TRAP_GP, 0);
 	KERNEL_TRAP(kernel_wrmsr, 0, TRAP_GP, 0);

@@ -45,6 +45,9 @@ static const struct register_case register_cases[] = {
 	{ "rdpmc", { 0x0f, 0x33 }, ALWAYS, 0, 0 },
 	{ "wbinvd", { 0x0f, 0x09 }, NEVER },
 	{ "clts", { 0x0f, 0x06 }, NEVER },
+	{ "lgdt (%ebx)", { 0x0f, 0x01, 0x13 }, NEVER },
+	{ "invlpg (%ebx)", { 0x0f, 0x01, 0x3b }, NEVER },
+	{ "0f 01 d8, which is no lidt", { 0x0f, 0x01, 0xd8 }, NEVER },
 };
 
 static void describe(const struct register_case *c, char *desc)
@@ -164,12 +167,29 @@ static void modrm_on_no_page(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* On the way to real mode, and so to a reset. No kernel is there so early. */
+static void lidt_restarts(struct kunit *test)
+{
+	static const u8 code[] = { 0x2e, 0x0f, 0x01, 0x1b };
+	struct guest *g = test->priv;
+
+	guest_put(g, CODE, code, sizeof(code));
+	g->lg->regs->eip = KERNEL + CODE;
+	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	EXPECT_ALIVE(g);
+	guest_hypercall(g, LOAD_IDT_ENTRY, 13, LG_KERNEL_CS << 16, GATE_HIGH);
+	g->lg->regs->eip = KERNEL + CODE;
+	guest_trap(g, 13, 0);
+	KUNIT_EXPECT_EQ(test, g->lg->dead, -ERESTART);
+}
+
 static struct kunit_case system_registers_cases[] = {
 	KUNIT_CASE_PARAM(before_and_after, register_gen_params),
 	KUNIT_CASE(flush_of_branch_predictors),
 	KUNIT_CASE(wakes_from_hibernation),
 	KUNIT_CASE(debug_registers_to_each),
 	KUNIT_CASE(modrm_on_no_page),
+	KUNIT_CASE(lidt_restarts),
 	{}
 };
 

@@ -321,6 +321,16 @@ static void die_fault_loop(void)
 	READ_ONCE(*(u32 *)SCRATCH_BASE);
 }
 
+/* The same by int3, which need not come out for it, until the stack is used up */
+static void die_breakpoint_loop(void)
+{
+	u8 *page = alloc_page();
+
+	page[0] = 0xcc;
+	set_gate_to(TRAP_BP, (void (*)(void))page, GATE_INTERRUPT, 3);
+	asm volatile("int3");
+}
+
 static void die_trap_loop(void)
 {
 	u8 *page = alloc_page();
@@ -479,6 +489,7 @@ static const struct {
 	{ "notify-loop", die_notify_loop },
 	{ "fault-loop", die_fault_loop },
 	{ "trap-loop", die_trap_loop },
+	{ "breakpoint-loop", die_breakpoint_loop },
 	{ "sleep", die_sleep },
 	{ "call-gate", die_call_gate },
 	{ "task-gate", die_task_gate },

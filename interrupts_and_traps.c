@@ -262,8 +262,11 @@ static bool failed_iret(struct lguest *lg)
 	return true;
 }
 
-/* A selector that can't be loaded, perhaps by an IRET */
-static void bad_selector(struct lguest *lg, u32 vector, u32 error_code)
+/*
+ * A selector that can't be loaded, perhaps by an IRET. Not inline, lest page faults pay for
+ * what this has on the stack; nor is general_protection().
+ */
+static noinline void bad_selector(struct lguest *lg, u32 vector, u32 error_code)
 {
 	/* The handler's frame has what was to be loaded. Nothing else uses it. */
 	failed_iret(lg);
@@ -290,7 +293,7 @@ static void make_hypercall_of_vmcall(struct lguest *lg)
 	lg->hcall_pending = true;
 }
 
-static void general_protection(struct lguest *lg, u32 error_code)
+static noinline void general_protection(struct lguest *lg, u32 error_code)
 {
 	struct lg_store store;
 	u64 tsc;
@@ -394,6 +397,11 @@ void lg_handle_other_trap(struct lguest *lg)
 {
 	struct lg_regs *regs = lg->regs;
 
+	/* Most traps are page faults. */
+	if (likely(regs->vector == TRAP_PF)) {
+		page_fault(lg);
+		return;
+	}
 	switch (regs->vector) {
 	case LG_VECTOR_NONE:
 		break;
@@ -402,9 +410,6 @@ void lg_handle_other_trap(struct lguest *lg)
 		break;
 	case LG_VECTOR_HOST_FAULT:
 		lg_vcpu_host_fault(lg);
-		break;
-	case TRAP_PF:
-		page_fault(lg);
 		break;
 	case TRAP_GP:
 		general_protection(lg, regs->error_code);

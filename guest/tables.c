@@ -317,7 +317,7 @@ static bool walk_without_table(struct lguest *lg, u32 gva,
 			gva, lg->regs->eip, lg_hypercall_hint(lg));
 		return false;
 	}
-	if (lost_its_hypercall(lg)) {
+	if (gpa != gva && lost_its_hypercall(lg)) {
 		lg_kill(lg, LOST_HYPERCALL, lg_insn_address(lg));
 		return false;
 	}

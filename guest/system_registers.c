@@ -67,7 +67,7 @@ static bool write_control_register(struct lguest *lg, u8 modrm, bool has_handler
 		return true;
 	case 3:
 		if (has_handler)
-			lg_kill(lg, "wrote CR3, as on waking from hibernation: boot it with noresume");
+			lg_kill(lg, "wrote CR3, as on waking from hibernation: boot with noresume");
 		return has_handler;
 	case 4:
 		return !has_handler;

@@ -122,7 +122,7 @@ static void wakes_from_hibernation(struct kunit *test)
 	EXPECT_ALIVE(g);
 	guest_hypercall(g, LOAD_IDT_ENTRY, 13, LG_KERNEL_CS << 16, GATE_HIGH);
 	lg_emulate_insn(g->lg);
-	EXPECT_REASON(g, "wrote CR3, as on waking from hibernation: boot it with noresume");
+	EXPECT_REASON(g, "wrote CR3, as on waking from hibernation: boot with noresume");
 }
 
 static void debug_registers_to_each(struct kunit *test)

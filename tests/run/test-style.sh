@@ -57,7 +57,7 @@ checkpatch_programs() {
 shellcheck_scripts() {
 	shellcheck -x -P tests/run .ci/run tests/run/*.sh tests/run/init \
 		tests/run/job-* tests/run/many-guests tests/run/shutdown-cases \
-		tests/bench/*.sh
+		tests/bench/*.sh tools/guest-kernel/*.sh
 }
 
 switcher_table() {

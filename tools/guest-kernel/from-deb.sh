@@ -1,0 +1,125 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# tools/guest-kernel/from-deb.sh [-o DIR] LINUX-IMAGE.deb BUSYBOX-STATIC.deb
+# takes a guest from a distribution's packages for i386, without installing them. DIR,
+# by default guest-VERSION, gets
+#	bzImage		the kernel
+#	config		its configuration
+#	modules/	its modules, for the root image
+#	initrd		an initial RAM disk, which a package does not have: busybox, and the
+#			modules to mount root= with
+# The kernel's package names the version; that of busybox-static is any that the kernel
+# can run, Debian 12's for one. Needs dpkg, cpio and kmod.
+
+set -eu
+export LC_ALL=C
+PATH=$PATH:/usr/sbin:/sbin
+
+say() { echo "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+usage() { sed -n '3,/^$/s/^# \{0,1\}//p' "$0" >&2; exit "$1"; }
+
+# What a root device may want; most kernels have some of it built in.
+wanted="virtio_pci virtio_blk virtio_net virtio-rng ext2 ext3 ext4"
+
+# unpack_kernel DEB: what the package has of one
+unpack_kernel() {
+	dpkg-deb -x "$1" "$work/kernel"
+	set -- "$work"/kernel/boot/vmlinuz-*
+	[ -f "$1" ] || die "there is no kernel in it; a linux-image-VERSION has one"
+	[ $# = 1 ] || die "there is more than one kernel in it"
+	version=${1##*/vmlinuz-}
+	grep -qx CONFIG_LGUEST_GUEST=y "$work/kernel/boot/config-$version" ||
+		die "$version was built without CONFIG_LGUEST_GUEST"
+	_lib=$work/kernel/lib/modules
+	[ -d "$_lib" ] || _lib=$work/kernel/usr/lib/modules
+	: "${out:=guest-$version}"
+	mkdir -p "$out/modules/lib"
+	rm -rf "$out/modules/lib/modules"
+	cp "$1" "$out/bzImage"
+	cp "$work/kernel/boot/config-$version" "$out/config"
+	cp -r "$_lib" "$out/modules/lib"
+	depmod -b "$out/modules" "$version"
+}
+
+# add_modules: those that are modules, in the order of loading
+add_modules() {
+	mkdir "$root/modules"
+	for _name in $wanted; do
+		modprobe -d "$out/modules" -S "$version" --show-depends "$_name" \
+			2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+	done | awk '!seen[$0]++' | while read -r _file; do
+		cp "$_file" "$root/modules"
+		echo "${_file##*/}"
+	done >"$root/modules/order"
+}
+
+make_initrd() {
+	root=$work/root
+	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/root"
+	dpkg-deb -x "$1" "$work/busybox"
+	if [ -f "$work/busybox/bin/busybox" ]; then
+		cp "$work/busybox/bin/busybox" "$root/bin"
+	else
+		cp "$work/busybox/usr/bin/busybox" "$root/bin"
+	fi
+	add_modules
+	cat >"$root/init" <<-'END'
+		#!/bin/busybox sh
+		busybox=/bin/busybox
+		$busybox mount -t proc proc /proc
+		$busybox mount -t sysfs sysfs /sys
+		while read -r module; do
+			$busybox insmod "/modules/$module"
+		done </modules/order
+		root= init=/sbin/init mode=ro
+		for word in $($busybox cat /proc/cmdline); do
+			case $word in
+			root=*)	root=${word#root=} ;;
+			init=*)	init=${word#init=} ;;
+			ro|rw)	mode=$word ;;
+			esac
+		done
+		$busybox mount -t devtmpfs devtmpfs /dev 2>/dev/null ||
+			$busybox mdev -s
+		for type in ext4 ext3 ext2; do
+			[ -n "$root" ] || break
+			$busybox mount -t $type -o $mode "$root" /root 2>/dev/null ||
+				continue
+			$busybox umount /proc /sys
+			$busybox mount -o move /dev /root/dev 2>/dev/null
+			exec $busybox switch_root /root "$init"
+		done
+		echo "initrd: could not mount root=$root. This is its shell."
+		$busybox mkdir -p /sbin /usr/bin /usr/sbin
+		$busybox --install -s
+		exec $busybox sh
+	END
+	chmod 755 "$root/init"
+	(cd "$root" && find . | cpio -o -H newc -R 0:0 --quiet) | gzip -9 >"$out/initrd"
+}
+
+out=
+while getopts o:h option; do
+	case $option in
+	o)	out=$OPTARG ;;
+	h)	usage 0 ;;
+	*)	usage 1 ;;
+	esac
+done
+shift $((OPTIND - 1))
+[ $# = 2 ] || usage 1
+for f; do
+	if [ ! -f "$f" ] || [ ! -r "$f" ]; then die "$f is no file that can be read"; fi
+done
+for tool in dpkg-deb cpio depmod modprobe; do
+	command -v "$tool" >/dev/null || die "there is no $tool"
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+unpack_kernel "$1"
+make_initrd "$2"
+say "Done. To boot it: make run KERNEL=$out/bzImage INITRD=$out/initrd \
+BLOCK=disk.img CMDLINE=\"root=/dev/vda\""

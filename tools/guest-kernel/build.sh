@@ -44,14 +44,13 @@ in_tree() {
 # A tree of the right version that nobody has built in, since make's O= wants that
 check_tree() {
 	[ -f "$tree/Makefile" ] || die "$tree is no kernel tree: there is no Makefile"
-	version=$(value VERSION).$(value PATCHLEVEL)
-	_number=$(($(value VERSION) * 1000 + $(value PATCHLEVEL))) 2>/dev/null ||
+	version=$(value VERSION).$(value PATCHLEVEL).$(value SUBLEVEL)
+	echo "$version" | grep -qx '[0-9]\{1,\}\.[0-9]\{1,\}\.[0-9]\{1,\}' ||
 		die "$tree is no kernel tree: its Makefile names no version"
-	if [ "$version" = 2.6 ]; then
+	_number=$(($(value VERSION) * 1000 + $(value PATCHLEVEL)))
+	if [ $_number = 2006 ]; then
 		[ "$(value SUBLEVEL)" -ge 32 ] || _number=0
-		version=$version.$(value SUBLEVEL)$(value EXTRAVERSION)
-	else
-		version=$version.$(value SUBLEVEL)
+		version=$version$(value EXTRAVERSION)
 	fi
 	if [ $_number -lt 2006 ] || [ $_number -gt 4013 ]; then
 		die "$tree is Linux $version; guests can be 2.6.32 to 4.13"
@@ -192,10 +191,9 @@ configure() {
 # missing FILE: options that it has and the configuration has not, though the tree knows
 # them
 missing() {
-	sed -n 's/^CONFIG_\([A-Z0-9_]*\)=y$/\1/p' "$1" | while read -r _option; do
-		! grep -qx "CONFIG_$_option=[ym]" "$out/config" || continue
-		! grep -qx "$_option" "$out/build/options" || echo "$_option"
-	done | tr '\n' ' '
+	sed -n 's/^CONFIG_\([A-Z0-9_]*\)=y$/\1/p' "$1" |
+		grep -vxF -f "$out/build/have" |
+		grep -xF -f "$out/build/options" | tr '\n' ' '
 }
 
 # What can't be had is dropped silently.
@@ -204,6 +202,7 @@ check_config() {
 		-name 'Kconfig*' -exec cat {} +) |
 		sed -n 's/^[[:space:]]*\(menu\)\{0,1\}config[[:space:]]\{1,\}//p' |
 		sort -u >"$out/build/options"
+	sed -n 's/^CONFIG_\([A-Z0-9_]*\)=[ym]$/\1/p' "$out/config" >"$out/build/have"
 	_missing=$(missing "$here/$bus.config")
 	[ -z "$_missing" ] || die "with this configuration there is no $_missing"
 	cat "$out/build/fragment" >"$out/build/wanted"

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# tools/guest-kernel/from-deb.sh [-o DIR] LINUX-IMAGE.deb BUSYBOX-STATIC.deb
-# takes a guest from a distribution's packages for i386, without installing them. DIR,
-# by default guest-VERSION, gets
+# tools/guest-kernel/from-deb.sh [-o DIR] LINUX-IMAGE.deb BUSYBOX
+# takes a guest from a distribution's package for i386, without installing it. DIR, by
+# default guest-VERSION, gets
 #	bzImage		the kernel
 #	config		its configuration
 #	modules/	its modules, for the root image
 #	initrd		an initial RAM disk, which a package does not have: busybox, and the
 #			modules to mount root= with
-# The kernel's package names the version; that of busybox-static is any that the kernel
-# can run, Debian 12's for one. Needs dpkg, cpio and kmod.
+# BUSYBOX is a 32-bit and static one, such as that of busybox-static for i386. Needs dpkg,
+# cpio and kmod.
 
 set -eu
 export LC_ALL=C
@@ -33,6 +33,7 @@ unpack_kernel() {
 		die "$version was built without CONFIG_LGUEST_GUEST"
 	_lib=$work/kernel/lib/modules
 	[ -d "$_lib" ] || _lib=$work/kernel/usr/lib/modules
+	[ -d "$_lib/$version" ] || die "there are no modules in it"
 	: "${out:=guest-$version}"
 	mkdir -p "$out/modules/lib"
 	rm -rf "$out/modules/lib/modules"
@@ -57,12 +58,8 @@ add_modules() {
 make_initrd() {
 	root=$work/root
 	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/root"
-	dpkg-deb -x "$1" "$work/busybox"
-	if [ -f "$work/busybox/bin/busybox" ]; then
-		cp "$work/busybox/bin/busybox" "$root/bin"
-	else
-		cp "$work/busybox/usr/bin/busybox" "$root/bin"
-	fi
+	cp "$1" "$root/bin/busybox"
+	chmod 755 "$root/bin/busybox"
 	add_modules
 	cat >"$root/init" <<-'END'
 		#!/bin/busybox sh

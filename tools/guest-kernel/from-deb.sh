@@ -66,6 +66,11 @@ make_initrd() {
 		busybox=/bin/busybox
 		$busybox mount -t proc proc /proc
 		$busybox mount -t sysfs sysfs /sys
+		$busybox mount -t devtmpfs devtmpfs /dev 2>/dev/null ||
+			$busybox mdev -s
+		# Where early messages have taken hvc0, there is no console.
+		(: >/dev/console) 2>/dev/null ||
+			exec </dev/hvc1 >/dev/hvc1 2>&1
 		while read -r module; do
 			$busybox insmod "/modules/$module"
 		done </modules/order
@@ -77,8 +82,7 @@ make_initrd() {
 			ro|rw)	mode=$word ;;
 			esac
 		done
-		$busybox mount -t devtmpfs devtmpfs /dev 2>/dev/null ||
-			$busybox mdev -s
+		[ -z "$root" ] || [ -e "$root" ] || $busybox mdev -s
 		for type in ext4 ext3 ext2; do
 			[ -n "$root" ] || break
 			$busybox mount -t $type -o $mode "$root" /root 2>/dev/null ||

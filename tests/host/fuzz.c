@@ -98,22 +98,30 @@ static void listen_to(struct run *r)
 	r->text[r->len] = '\0';
 }
 
-/* "lguest: REASON" has to be the last that a Launcher says. */
+/* From "lguest: " on, a reason that a person can read, to the end of the line */
+static bool is_reason(const char *said, const char *end)
+{
+	const char *p = said + 8;
+
+	while (p < end && isprint((unsigned char)*p))
+		p++;
+	return p > said + 8 && p < end && *p == '\n';
+}
+
+/*
+ * "lguest: REASON" has to be among what a Launcher says. It need not come last: another
+ * thread may just be writing what the guest has said.
+ */
 static bool says_why(struct run *r)
 {
-	char *said = memrchr(r->text, '\n', r->len ? r->len - 1 : 0);
-	size_t i, n;
+	const char *end = r->text + r->len, *said = r->text;
 
-	said = said ? said + 1 : r->text;
-	/* The guest's last words need not end in a newline. */
-	said = memmem(said, r->text + r->len - said, "lguest: ", 8);
-	if (!said)
-		return false;
-	n = r->text + r->len - said - 1;
-	for (i = 8; i < n; i++)
-		if (!isprint((unsigned char)said[i]))
-			return false;
-	return n > 8 && said[n] == '\n';
+	while ((said = memmem(said, end - said, "lguest: ", 8))) {
+		if (is_reason(said, end))
+			return true;
+		said++;
+	}
+	return false;
 }
 
 /* A guest may put any message into its reason, so we ask nothing of that. */

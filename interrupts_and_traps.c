@@ -293,31 +293,38 @@ static void make_hypercall_of_vmcall(struct lguest *lg)
 	lg->hcall_pending = true;
 }
 
-static noinline void general_protection(struct lguest *lg, u32 error_code)
+/* What the host does in place of the CPU. Return false if the fault is the guest's own. */
+static bool emulate(struct lguest *lg)
 {
 	struct lg_store store;
 	u64 tsc;
 
+	if (cpl(lg) == LG_KERNEL_RPL) {
+		if (lg_defer_port_access(lg) || lg_emulate_insn(lg))
+			return true;
+		/* KVM on AMD's CPUs makes a #GP of its #UD, for any ring but 0. */
+		if (lg_is_vmcall(lg)) {
+			make_hypercall_of_vmcall(lg);
+			return true;
+		}
+	}
+	if (!lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) && lg_is_rdtsc(lg)) {
+		lg_emulate_rdtsc(lg, tsc);
+		return true;
+	}
+	if (!lg_is_dead(lg) && lg_cpu_has_umip() && lg_decode_umip(lg, &store)) {
+		do_store(lg, &store);
+		return true;
+	}
+	return false;
+}
+
+static noinline void general_protection(struct lguest *lg, u32 error_code)
+{
 	if (error_code & ERROR_CODE_IDT && software_interrupt(lg))
 		return;
-	if (!error_code && cpl(lg) == LG_KERNEL_RPL &&
-	    (lg_defer_port_access(lg) || lg_emulate_insn(lg)))
+	if (!error_code && emulate(lg))
 		return;
-	/* KVM on AMD's CPUs makes a #GP of its #UD, for any ring but 0. */
-	if (!error_code && cpl(lg) == LG_KERNEL_RPL && lg_is_vmcall(lg)) {
-		make_hypercall_of_vmcall(lg);
-		return;
-	}
-	if (!error_code && !lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) &&
-	    lg_is_rdtsc(lg)) {
-		lg_emulate_rdtsc(lg, tsc);
-		return;
-	}
-	if (!error_code && !lg_is_dead(lg) && lg_cpu_has_umip() &&
-	    lg_decode_umip(lg, &store)) {
-		do_store(lg, &store);
-		return;
-	}
 	if (starts_another_kernel(lg, error_code))
 		lg_kill(lg, "tried to start another kernel by kexec, which a guest can't");
 	else

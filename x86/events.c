@@ -67,18 +67,14 @@ static void machine_check(struct lg_switch *sw)
 	sw->mce_pending = 0;
 	if (pending == LG_ON_SEAM)
 		lg_give_to_host(X86_TRAP_MC);
-	if (pending == LG_IN_REFLECTION) {
-		lg_machine_check();
-		if (regs->vector == X86_TRAP_BP || regs->vector == X86_TRAP_DB)
-			return;
-		if (regs->vector == LG_VECTOR_SYSCALL)
-			regs->eip = (u32)regs->eip - SYSCALL_LEN;
-		regs->vector = LG_VECTOR_NONE;
-	}
-	if (regs->vector == X86_TRAP_MC) {
-		lg_machine_check();
-		regs->vector = LG_VECTOR_NONE;
-	}
+	if (pending != LG_IN_REFLECTION && regs->vector != X86_TRAP_MC)
+		return;
+	lg_machine_check();
+	if (regs->vector == X86_TRAP_BP || regs->vector == X86_TRAP_DB)
+		return;
+	if (regs->vector == LG_VECTOR_SYSCALL)
+		regs->eip = (u32)regs->eip - SYSCALL_LEN;
+	regs->vector = LG_VECTOR_NONE;
 }
 
 /* The fault may be KVM's own, or above the guest's 4 GiB. */

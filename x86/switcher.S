@@ -464,6 +464,7 @@ SYM_INNER_LABEL(lg_switcher_breakpoint, SYM_L_GLOBAL)
 	jz	.Lbreakpoint_stub
 	borrow_registers
 	movq	$X86_TRAP_BP, SW(REFLECT_VECTOR)
+	movq	$0, SW(REFLECT_ERROR_CODE)
 	movl	SW(BREAKPOINT_EIP), %eax
 	movl	SW(BREAKPOINT_IF_KEEP), %ebx
 	jmp	.Lreflect_trap
@@ -478,16 +479,16 @@ SYM_INNER_LABEL(lg_switcher_debug, SYM_L_GLOBAL)
 	jz	.Ldebug_stub
 	borrow_registers
 	movq	$X86_TRAP_DB, SW(REFLECT_VECTOR)
+	movq	$0, SW(REFLECT_ERROR_CODE)
 	mov	%db6, %rax
 	cmpl	$(DR6_RESERVED ^ DR_STEP), %eax
-	jne	.Lreflect_trap_not
+	jne	.Lreflect_not
 	movl	$DR6_RESERVED, %eax
 	mov	%rax, %db6
 	movl	SW(DEBUG_EIP), %eax
 	movl	SW(DEBUG_IF_KEEP), %ebx
 
 .Lreflect_trap:
-	movq	$0, SW(REFLECT_ERROR_CODE)
 	testl	%eax, %eax
 	jz	.Lreflect_not
 	movl	%eax, SW(REFLECT_EIP)
@@ -498,8 +499,6 @@ SYM_INNER_LABEL(lg_switcher_debug, SYM_L_GLOBAL)
 	movl	FRAME_SS(%rsp), %eax
 	cmpl	SW(HANDLER_SS), %eax
 	je	.Lreflect_trap_ring1
-.Lreflect_trap_not:
-	movq	$0, SW(REFLECT_ERROR_CODE)
 	jmp	.Lreflect_not
 
 SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)

@@ -37,8 +37,8 @@
 static void kill_for_entry(struct lguest *lg, const char *what, u32 gva,
 			   u64 entry)
 {
-	lg_kill(lg, "bad page %s entry %#llx for address %#x", what, entry,
-		gva);
+	lg_kill(lg, "bad page %s entry %#llx for address %#x%s", what, entry, gva,
+		entry & LG_PTE_PSE ? ": a guest has no large pages" : "");
 }
 
 /* A present entry that no host could honour kills the guest. */

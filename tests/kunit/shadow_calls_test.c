@@ -361,7 +361,8 @@ static void set_pte_of_large_page(struct kunit *test)
 
 	paging_start(g, false);
 	guest_hypercall(g, SET_PTE, TOP, GVA, PAGE | P | PSE);
-	EXPECT_REASON(g, "bad page table entry 0xd081 for address 0x12000");
+	EXPECT_REASON(g,
+		      "bad page table entry 0xd081 for address 0x12000: a guest has no large pages");
 }
 
 struct index_case {

@@ -259,11 +259,14 @@ flags
 repair_tree
 configure
 check_config
+# In one go: today's make builds all of such a tree anew each time.
+goals="bzImage vmlinux"
+! has CONFIG_MODULES=y || goals="$goals modules"
+# shellcheck disable=SC2086 # a list of words
 logged "Building it, which takes some minutes (the log: $out/build/log)" \
-	kmake -j"$jobs" bzImage vmlinux
+	kmake -j"$jobs" $goals
 cp "$out/build/objects/arch/x86/boot/bzImage" "$out/build/objects/vmlinux" "$out"
 if has CONFIG_MODULES=y; then
-	logged "Building modules" kmake -j"$jobs" modules
 	rm -rf "$out/modules"
 	logged "Installing modules" kmake modules_install INSTALL_MOD_PATH="$out/modules"
 fi

@@ -68,12 +68,15 @@ make_initrd() {
 		$busybox mount -t sysfs sysfs /sys
 		$busybox mount -t devtmpfs devtmpfs /dev 2>/dev/null ||
 			$busybox mdev -s
-		# Where early messages have taken hvc0, there is no console.
-		(: >/dev/console) 2>/dev/null ||
-			exec </dev/hvc1 >/dev/hvc1 2>&1
 		while read -r module; do
 			$busybox insmod "/modules/$module"
 		done </modules/order
+		# The console is on a bus whose driver may be a module, and then nothing
+		# has opened it yet. Where early messages have taken hvc0, it is hvc1.
+		[ -e /dev/hvc0 ] || [ -e /dev/hvc1 ] || $busybox mdev -s
+		console=/dev/console
+		(: >$console) 2>/dev/null || console=/dev/hvc1
+		exec <$console >$console 2>&1
 		root= init=/sbin/init mode=ro
 		for word in $($busybox cat /proc/cmdline); do
 			case $word in

@@ -22,6 +22,7 @@
 #include "lg.h"
 
 /* Intel SDM volume 3, table 6-1. */
+#define TRAP_DB		1
 #define TRAP_BP		3
 #define TRAP_OF		4
 #define TRAP_UD		6
@@ -43,9 +44,15 @@
 
 #define FLAGS_TF	BIT(8)
 #define FLAGS_IF	BIT(9)
+#define FLAGS_IOPL	GENMASK(13, 12)
 #define FLAGS_NT	BIT(14)
 #define FLAGS_RF	BIT(16)
 #define FLAGS_VM	BIT(17)
+#define FLAGS_VIF	BIT(19)
+#define FLAGS_VIP	BIT(20)
+
+/* What IRET loads in ring 0 alone (SDM volume 2, IRET). IF is a word of the guest's. */
+#define FLAGS_OF_RING_0	(FLAGS_IOPL | FLAGS_VM | FLAGS_VIF | FLAGS_VIP)
 
 #define STACK_PAGES_MAX	2
 
@@ -226,6 +233,22 @@ static bool store_to_memory(struct lguest *lg, const struct lg_store *store)
 	       lg_write_linear(lg, store->gva, store->bytes, store->len);
 }
 
+/*
+ * The host has done an instruction. A step ends behind it, and behind each round of a
+ * repeated one (SDM volume 3, 17.3.1.4).
+ */
+static void complete_insn(struct lguest *lg)
+{
+	struct lg_regs *regs = lg->regs;
+
+	regs->eflags &= ~FLAGS_RF;
+	if (!(regs->eflags & FLAGS_TF) || lg_is_dead(lg))
+		return;
+	/* Even HLT ends so. */
+	lg->halted = false;
+	reflect(lg, TRAP_DB, 0);
+}
+
 static void do_store(struct lguest *lg, const struct lg_store *store)
 {
 	if (store->reg)
@@ -233,6 +256,7 @@ static void do_store(struct lguest *lg, const struct lg_store *store)
 	else if (!store_to_memory(lg, store))
 		return;
 	lg->regs->eip = (u32)lg->regs->eip + store->insn_len;
+	complete_insn(lg);
 }
 
 /*
@@ -256,7 +280,7 @@ static bool failed_iret(struct lguest *lg)
 		return false;
 	regs->eip = frame[0];
 	regs->cs = frame[1] & U16_MAX;
-	regs->eflags = frame[2];
+	regs->eflags = frame[2] & ~FLAGS_OF_RING_0;
 	regs->esp = frame[3];
 	regs->ss = frame[4] & U16_MAX;
 	return true;
@@ -300,8 +324,12 @@ static bool emulate(struct lguest *lg)
 	u64 tsc;
 
 	if (cpl(lg) == LG_KERNEL_RPL) {
-		if (lg_defer_port_access(lg) || lg_emulate_insn(lg))
+		if (lg_defer_port_access(lg))
 			return true;
+		if (lg_emulate_insn(lg)) {
+			complete_insn(lg);
+			return true;
+		}
 		/* KVM on AMD's CPUs makes a #GP of its #UD, for any ring but 0. */
 		if (lg_is_vmcall(lg)) {
 			make_hypercall_of_vmcall(lg);
@@ -310,6 +338,7 @@ static bool emulate(struct lguest *lg)
 	}
 	if (!lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) && lg_is_rdtsc(lg)) {
 		lg_emulate_rdtsc(lg, tsc);
+		complete_insn(lg);
 		return true;
 	}
 	if (!lg_is_dead(lg) && lg_cpu_has_umip() && lg_decode_umip(lg, &store)) {

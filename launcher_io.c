@@ -110,9 +110,11 @@ static bool is_port_access(const u8 *insn)
 	return (*insn & ~3) == 0xe4 || (*insn & ~3) == 0xec;
 }
 
-/* out of a byte, to the port behind the opcode or in DX */
+/* out of a byte, to the port behind the opcode or in DX; the prefix means nothing */
 static bool is_reset(const struct lg_regs *regs, const u8 *insn)
 {
+	if (*insn == 0x66)
+		insn++;
 	switch (*insn) {
 	case 0xe6:
 		return lg_resets_pc(insn[1], regs->eax);

@@ -122,18 +122,17 @@ static bool string_io(struct lguest *lg, const struct lg_insn *insn, u32 size,
 /* Do what begins with 0x0f. Return false if the fault is the guest's own. */
 static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 {
-	u32 at = lg_insn_address(lg) + insn->len;
+	unsigned int before = insn->len, len;
 	u8 opcode, modrm = 0;
-	unsigned int len;
 
-	if (!lg_read_linear(lg, at, &opcode, 1))
+	if (!lg_next_bytes(lg, insn, &opcode, sizeof(opcode)))
 		return false;
 	/* mov to and from CR and DR, and what lidt is one of */
 	if (((opcode & ~3) == 0x20 || opcode == 0x01) &&
-	    !lg_read_linear(lg, at + 1, &modrm, 1))
+	    !lg_next_bytes(lg, insn, &modrm, sizeof(modrm)))
 		return false;
 	len = lg_emulate_system_register(lg, opcode, modrm);
-	insn->len += len;
+	insn->len = before + len;
 	return len;
 }
 

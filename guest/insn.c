@@ -66,11 +66,12 @@ bool lg_decode_insn(struct lguest *lg, struct lg_insn *insn)
  * @len: bytes
  *
  * Context: may sleep.
- * Return: true; false if they can't be read.
+ * Return: true; false if they can't be read, or make the instruction longer than any is.
  */
 bool lg_next_bytes(struct lguest *lg, struct lg_insn *insn, void *to, u32 len)
 {
-	if (!lg_read_linear(lg, lg_insn_address(lg) + insn->len, to, len))
+	if (insn->len + len > INSN_MAX ||
+	    !lg_read_linear(lg, lg_insn_address(lg) + insn->len, to, len))
 		return false;
 	insn->len += len;
 	return true;

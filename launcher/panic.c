@@ -42,7 +42,8 @@ static void read_value(const char *value, const char *end, int *number)
 
 /*
  * Seconds until a guest that panics starts again: less than 0 for at once, 0 if it
- * does not. As in the kernel, the last panic= counts, and what is behind "--" is init's.
+ * does not. As in the kernel, the last panic= counts. What is behind "--" is init's, as it
+ * is from Linux 3.15 on.
  */
 int panic_timeout(const char *cmdline)
 {

@@ -713,7 +713,8 @@ static bool count_step(struct regs *regs)
 
 static void kernel_single_step(void)
 {
-	u32 nr = LHCALL_FLUSH_ASYNC;
+	u32 nr = LHCALL_FLUSH_ASYNC, rounds;
+	const char *from = "";
 
 	steps = 0;
 	trap_hook(TRAP_DB, count_step);
@@ -729,6 +730,24 @@ static void kernel_single_step(void)
 		     "popfl\n"
 		     : : [tf] "i"(FLAGS_TF) : "memory", "cc");
 	CHECK_EQ(steps, 4);
+
+	/* And of instructions that the host does: in, out, a round of two, cli. */
+	steps = 0;
+	rounds = 2;
+	asm volatile("pushfl\n"
+		     "pushfl\n"
+		     "orl %[tf], (%%esp)\n"
+		     "popfl\n"
+		     "inb $0x80, %%al\n"
+		     "outb %%al, $0x80\n"
+		     "rep outsb\n"
+		     "cli\n"
+		     "popfl\n"
+		     : "+a"(nr), "+c"(rounds), "+S"(from)
+		     : [tf] "i"(FLAGS_TF), "d"(0x80)
+		     : "memory", "cc");
+	CHECK_EQ(steps, 6);
+	nr = LHCALL_FLUSH_ASYNC;
 
 	/* Step through a hypercall. The CPU makes no step of an int. */
 	steps = 0;

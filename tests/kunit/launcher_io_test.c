@@ -145,6 +145,7 @@ static void port_access(struct kunit *test)
 static void reset_is_the_hosts(struct kunit *test)
 {
 	static const u8 imm[] = { 0xe6, 0x64 }, dx[] = { 0xee };
+	static const u8 prefixed[] = { 0x66, 0xe6, 0x64 };
 	struct guest *g = test->priv;
 	struct lguest *lg = g->lg;
 
@@ -152,6 +153,8 @@ static void reset_is_the_hosts(struct kunit *test)
 	lg->regs->eip = KERNEL + CODE;
 	lg->regs->eax = 0xfe;
 	guest_put(g, CODE, imm, sizeof(imm));
+	KUNIT_EXPECT_FALSE(test, lg_defer_port_access(lg));
+	guest_put(g, CODE, prefixed, sizeof(prefixed));
 	KUNIT_EXPECT_FALSE(test, lg_defer_port_access(lg));
 	guest_put(g, CODE, dx, sizeof(dx));
 	lg->regs->edx = 0x64;

@@ -401,7 +401,8 @@ static void vmcall_by_general_protection(struct kunit *test)
 static void fail_to_return(struct guest *g, u32 vector, u32 cs, u32 ss,
 			   struct lg_regs *was)
 {
-	const u32 frame[] = { USER_EIP, cs, FLAGS | IF, USER_ESP, ss };
+	/* IRET in ring 1 loads neither VM nor IOPL, nor VIF nor VIP. */
+	const u32 frame[] = { USER_EIP, cs, FLAGS | IF | 0x1a3000, USER_ESP, ss };
 	const u8 iret = 0xcf;
 
 	go(g, 1, &iret, sizeof(iret));
@@ -415,6 +416,41 @@ static void fail_to_return(struct guest *g, u32 vector, u32 cs, u32 ss,
 		was->esp = USER_ESP;
 		was->ss = ss;
 	}
+}
+
+static void step_over(struct guest *g, unsigned int ring, const u8 *code, u32 len)
+{
+	struct lg_regs was;
+
+	load_gate(g, 1, HANDLER, 0, 0xe);
+	go(g, ring, code, len);
+	g->lg->regs->eflags = FLAGS | 0x100;
+	was = *g->lg->regs;
+	guest_trap(g, 13, 0);
+	/* Nothing resumes what is done. */
+	was.eflags &= ~0x10000;
+	expect_frame(g, HANDLER, &was, was.eip + len, NULL);
+}
+
+static void step_over_emulated(struct kunit *test)
+{
+	static const u8 cli[] = { 0xfa }, in[] = { 0xe4, 0x80 };
+	static const u8 mov_from_cr0[] = { 0x0f, 0x20, 0xc0 };
+	struct guest *g = test->priv;
+
+	step_over(g, 1, cli, sizeof(cli));
+	step_over(g, 1, in, sizeof(in));
+	step_over(g, 1, mov_from_cr0, sizeof(mov_from_cr0));
+}
+
+static void step_ends_hlt(struct kunit *test)
+{
+	static const u8 hlt[] = { 0xf4 };
+	struct guest *g = test->priv;
+
+	KUNIT_ASSERT_TRUE(test, lg_data_set_irq_enabled(g->lg, true));
+	step_over(g, 1, hlt, sizeof(hlt));
+	KUNIT_EXPECT_FALSE(test, g->lg->halted);
 }
 
 static void iret_to_a_bad_selector(struct kunit *test)
@@ -580,6 +616,8 @@ static struct kunit_case traps_cases[] = {
 	KUNIT_CASE(invalid_opcode),
 	KUNIT_CASE(vmcall_by_general_protection),
 	KUNIT_CASE(iret_to_a_bad_selector),
+	KUNIT_CASE(step_over_emulated),
+	KUNIT_CASE(step_ends_hlt),
 	KUNIT_CASE(another_kernel),
 	KUNIT_CASE(page_fault_of_the_shadow),
 	KUNIT_CASE(system_call_finds_the_flag),

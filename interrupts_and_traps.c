@@ -336,8 +336,8 @@ static bool emulate(struct lguest *lg)
 			return true;
 		}
 	}
-	if (!lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) && lg_is_rdtsc(lg)) {
-		lg_emulate_rdtsc(lg, tsc);
+	if (!lg_is_dead(lg) && lg_vcpu_read_tsc(lg, &tsc) &&
+	    lg_emulate_rdtsc(lg, tsc)) {
 		complete_insn(lg);
 		return true;
 	}

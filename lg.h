@@ -299,8 +299,7 @@ static inline void lg_handle_trap(struct lguest *lg)
 /* guest/emulate.c: the few instructions that fault for lack of privilege */
 bool lg_resets_pc(u16 port, u8 val);
 bool lg_emulate_insn(struct lguest *lg);
-bool lg_is_rdtsc(struct lguest *lg);
-void lg_emulate_rdtsc(struct lguest *lg, u64 tsc);
+bool lg_emulate_rdtsc(struct lguest *lg, u64 tsc);
 bool lg_is_vmcall(struct lguest *lg);
 
 /* guest/system_registers.c: what it reads and writes of these */

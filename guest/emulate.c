@@ -11,7 +11,6 @@
 #include "../lg.h"
 #include "insn.h"
 
-#define RDTSC_LEN	2
 #define FLAGS_DF	BIT(10)
 
 /* The keyboard controller: commands are written here, and its status is read. */
@@ -217,31 +216,33 @@ static bool insn_is(struct lguest *lg, const u8 *bytes, u32 len)
 }
 
 /**
- * lg_is_rdtsc() - whether the guest is at an rdtsc
+ * lg_emulate_rdtsc() - do rdtsc or rdtscp, where the CPU's TSC has gone back
  * @lg: the guest, at an instruction that faulted; its own task calls
+ * @tsc: what the guest is to read
+ *
+ * IA32_TSC_AUX, which rdtscp reads, too, is 0 here: CPU 0, which is all that a guest has.
  *
  * Context: may sleep.
- * Return: true if it is.
+ * Return: true; false if it is neither.
  */
-bool lg_is_rdtsc(struct lguest *lg)
+bool lg_emulate_rdtsc(struct lguest *lg, u64 tsc)
 {
-	static const u8 rdtsc[2] = { 0x0f, 0x31 };
-
-	return insn_is(lg, rdtsc, sizeof(rdtsc));
-}
-
-/**
- * lg_emulate_rdtsc() - read the TSC for a guest, where the CPU's has gone back
- * @lg: the guest, at an rdtsc; its own task calls
- * @tsc: what the guest is to read
- */
-void lg_emulate_rdtsc(struct lguest *lg, u64 tsc)
-{
+	static const u8 rdtsc[] = { 0x0f, 0x31 }, rdtscp[] = { 0x0f, 0x01, 0xf9 };
 	struct lg_regs *regs = lg->regs;
+	u32 len;
 
+	if (insn_is(lg, rdtsc, sizeof(rdtsc))) {
+		len = sizeof(rdtsc);
+	} else if (insn_is(lg, rdtscp, sizeof(rdtscp))) {
+		len = sizeof(rdtscp);
+		regs->ecx = 0;
+	} else {
+		return false;
+	}
 	regs->eax = lower_32_bits(tsc);
 	regs->edx = upper_32_bits(tsc);
-	regs->eip = (u32)(regs->eip + RDTSC_LEN);
+	regs->eip = (u32)(regs->eip + len);
+	return true;
 }
 
 /**

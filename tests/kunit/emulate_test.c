@@ -377,7 +377,8 @@ static void vmcall(struct kunit *test)
 /* Emulated in both rings, but only if the CPU does not do it itself */
 static void rdtsc(struct kunit *test)
 {
-	static const u8 code[] = { 0x0f, 0x31 }, other[] = { 0x0f, 0x32 };
+	static const u8 code[3] = { 0x0f, 0x31 }, other[] = { 0x0f, 0x32 };
+	static const u8 rdtscp[] = { 0x0f, 0x01, 0xf9 };
 	struct guest *g = test->priv;
 	struct lg_regs *regs = g->lg->regs;
 
@@ -388,11 +389,21 @@ static void rdtsc(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regs->edx, 0x12345678);
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + 2);
 
+	put_code(g, rdtscp, sizeof(rdtscp));
+	regs->eax = 0;
+	regs->edx = 0;
+	regs->ecx = 5;
+	guest_trap(g, 13, 0);
+	KUNIT_EXPECT_EQ(test, regs->eax, 0x9abcdef0);
+	KUNIT_EXPECT_EQ(test, regs->edx, 0x12345678);
+	KUNIT_EXPECT_EQ(test, regs->ecx, 0);
+	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + 3);
+
 	put_code(g, other, sizeof(other));
-	KUNIT_EXPECT_FALSE(test, lg_is_rdtsc(g->lg));
+	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg, 1));
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE);
 	regs->eip = 0x10;
-	KUNIT_EXPECT_FALSE(test, lg_is_rdtsc(g->lg));
+	KUNIT_EXPECT_FALSE(test, lg_emulate_rdtsc(g->lg, 1));
 	EXPECT_ALIVE(g);
 
 	put_code(g, code, sizeof(code));

@@ -102,19 +102,15 @@ static void make_record(struct lguest *lg, u8 trap, u32 addr)
 	lg->pending.addr = addr;
 }
 
-/* in and out, perhaps with the one prefix that Launchers know */
+/* in and out */
 static bool is_port_access(const u8 *insn)
 {
-	if (*insn == 0x66)
-		insn++;
 	return (*insn & ~3) == 0xe4 || (*insn & ~3) == 0xec;
 }
 
-/* out of a byte, to the port behind the opcode or in DX; the prefix means nothing */
+/* out of a byte, to the port behind the opcode or in DX */
 static bool is_reset(const struct lg_regs *regs, const u8 *insn)
 {
-	if (*insn == 0x66)
-		insn++;
 	switch (*insn) {
 	case 0xe6:
 		return lg_resets_pc(insn[1], regs->eax);
@@ -137,11 +133,15 @@ static bool is_reset(const struct lg_regs *regs, const u8 *insn)
  */
 bool lg_defer_port_access(struct lguest *lg)
 {
+	const u8 *insn = lg->pending.insn;
+
 	if (!lg->wants_records)
 		return false;
 	lg_fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
-	if (lg_is_dead(lg) || !is_port_access(lg->pending.insn) ||
-	    is_reset(lg->regs, lg->pending.insn))
+	/* The one prefix that Launchers know. To a byte's access it means nothing. */
+	if (*insn == 0x66)
+		insn++;
+	if (lg_is_dead(lg) || !is_port_access(insn) || is_reset(lg->regs, insn))
 		return false;
 	make_record(lg, LG_TRAP_GP, 0);
 	return true;

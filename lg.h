@@ -303,7 +303,7 @@ bool lg_emulate_rdtsc(struct lguest *lg, u64 tsc);
 bool lg_is_vmcall(struct lguest *lg);
 
 /* guest/system_registers.c: what it reads and writes of these */
-unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm);
+bool lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm);
 
 /* launcher_io.c: ports and device pages that the Launcher emulates */
 int lg_get_reg(struct lguest *lg, unsigned long offset);

@@ -121,7 +121,6 @@ static bool string_io(struct lguest *lg, const struct lg_insn *insn, u32 size,
 /* Do what begins with 0x0f. Return false if the fault is the guest's own. */
 static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 {
-	unsigned int before = insn->len, len;
 	u8 opcode, modrm = 0;
 
 	if (!lg_next_bytes(lg, insn, &opcode, sizeof(opcode)))
@@ -130,9 +129,7 @@ static bool two_byte_opcode(struct lguest *lg, struct lg_insn *insn)
 	if (((opcode & ~3) == 0x20 || opcode == 0x01) &&
 	    !lg_next_bytes(lg, insn, &modrm, sizeof(modrm)))
 		return false;
-	len = lg_emulate_system_register(lg, opcode, modrm);
-	insn->len = before + len;
-	return len;
+	return lg_emulate_system_register(lg, opcode, modrm);
 }
 
 /*

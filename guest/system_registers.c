@@ -104,29 +104,27 @@ static bool is_lidt(u8 modrm)
  * @opcode: the byte behind 0x0f
  * @modrm: the byte behind that, for those that have one
  *
- * Return: how many bytes follow 0x0f; 0 if this does not emulate the instruction, so
- * that the fault is the guest's own.
+ * Return: true if it was emulated; false if the fault is the guest's own.
  */
-unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
+bool lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
 {
 	bool has_handler = lg_gate_present(&lg->idt[LG_TRAP_GP]);
 	struct lg_regs *regs = lg->regs;
 
 	switch (opcode) {
 	case MOV_FROM_CR:
-		return !has_handler && read_control_register(regs, modrm) ?
-			2 : 0;
+		return !has_handler && read_control_register(regs, modrm);
 	case MOV_TO_CR:
-		return write_control_register(lg, modrm, has_handler) ? 2 : 0;
+		return write_control_register(lg, modrm, has_handler);
 	case MOV_FROM_DR:
 		read_debug_register(regs, modrm);
-		return 2;
+		return true;
 	case RDMSR:
 		if (has_handler)
-			return 0;
+			return false;
 		regs->eax = 0;
 		regs->edx = 0;
-		return 1;
+		return true;
 	case WRMSR:
 		/*
 		 * Linux has no entry in its exception table for this one. Where the host
@@ -137,13 +135,13 @@ unsigned int lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm)
 		/* Nor for the counters of AMD's northbridge. A guest has none. */
 		regs->eax = 0;
 		regs->edx = 0;
-		return 1;
+		return true;
 	case GROUP_7:
 		if (!has_handler || !is_lidt(modrm))
-			return 0;
+			return false;
 		lg_restart(lg);
-		return 2;
+		return true;
 	default:
-		return 0;
+		return false;
 	}
 }

@@ -418,12 +418,12 @@ static void fail_to_return(struct guest *g, u32 vector, u32 cs, u32 ss,
 	}
 }
 
-static void step_over(struct guest *g, unsigned int ring, const u8 *code, u32 len)
+static void step_over(struct guest *g, const u8 *code, u32 len)
 {
 	struct lg_regs was;
 
 	load_gate(g, 1, HANDLER, 0, 0xe);
-	go(g, ring, code, len);
+	go(g, 1, code, len);
 	g->lg->regs->eflags = FLAGS | 0x100;
 	was = *g->lg->regs;
 	guest_trap(g, 13, 0);
@@ -438,9 +438,9 @@ static void step_over_emulated(struct kunit *test)
 	static const u8 mov_from_cr0[] = { 0x0f, 0x20, 0xc0 };
 	struct guest *g = test->priv;
 
-	step_over(g, 1, cli, sizeof(cli));
-	step_over(g, 1, in, sizeof(in));
-	step_over(g, 1, mov_from_cr0, sizeof(mov_from_cr0));
+	step_over(g, cli, sizeof(cli));
+	step_over(g, in, sizeof(in));
+	step_over(g, mov_from_cr0, sizeof(mov_from_cr0));
 }
 
 static void step_ends_hlt(struct kunit *test)
@@ -449,7 +449,7 @@ static void step_ends_hlt(struct kunit *test)
 	struct guest *g = test->priv;
 
 	KUNIT_ASSERT_TRUE(test, lg_data_set_irq_enabled(g->lg, true));
-	step_over(g, 1, hlt, sizeof(hlt));
+	step_over(g, hlt, sizeof(hlt));
 	KUNIT_EXPECT_FALSE(test, g->lg->halted);
 }
 

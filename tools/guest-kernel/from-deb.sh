@@ -66,14 +66,13 @@ make_initrd() {
 		busybox=/bin/busybox
 		$busybox mount -t proc proc /proc
 		$busybox mount -t sysfs sysfs /sys
-		$busybox mount -t devtmpfs devtmpfs /dev 2>/dev/null ||
-			$busybox mdev -s
 		while read -r module; do
 			$busybox insmod "/modules/$module"
 		done </modules/order
+		$busybox mount -t devtmpfs devtmpfs /dev 2>/dev/null ||
+			$busybox mdev -s
 		# The console is on a bus whose driver may be a module, and then nothing
 		# has opened it yet. Where early messages have taken hvc0, it is hvc1.
-		[ -e /dev/hvc0 ] || [ -e /dev/hvc1 ] || $busybox mdev -s
 		console=/dev/console
 		(: >$console) 2>/dev/null || console=/dev/hvc1
 		exec <$console >$console 2>&1

@@ -36,6 +36,9 @@
 #define LG_TRAP_GP		13
 #define LG_TRAP_PF		14
 
+/* In DR6: the debug exception is for a single step (SDM volume 3, section 17.2.3). */
+#define LG_DR6_STEP		BIT(14)
+
 /* Selectors a guest starts with: entries 12 and 13, ring 1. */
 #define LG_KERNEL_CS		0x61
 #define LG_KERNEL_DS		0x69
@@ -45,7 +48,7 @@
  * struct lg_regs - the guest's registers while it is out
  *
  * The guest has no upper halves of the general registers. iretq pops the first
- * five, so these have 64 bits each.
+ * five, so these have 64 bits each. @dr6 is of the last debug exception.
  */
 struct lg_regs {
 	u64 eip, cs, eflags, esp, ss;
@@ -53,6 +56,7 @@ struct lg_regs {
 	u32 ds, es, fs, gs;
 	u32 vector, error_code;
 	u32 cr2;
+	u32 dr6;
 };
 
 /**

@@ -29,6 +29,9 @@
 #define CR0_PG			BIT(31)
 #define CR0_PE			BIT(0)
 
+#define DR6_RESET		0xffff0ff0
+#define DR7_RESET		0x400
+
 static unsigned int register_of(u8 modrm)
 {
 	return modrm >> 3 & 7;
@@ -77,16 +80,27 @@ static bool write_control_register(struct lguest *lg, u8 modrm, bool has_handler
 }
 
 /*
- * A guest's kernel prints these in an oops. A guest can't set them, so they are as
- * after a reset (SDM volume 3, table 9-1).
+ * A guest can't set them, so they are as after a reset (SDM volume 3, table 9-1). But its
+ * handler of debug exceptions learns from DR6 that there was a step. lguest's own way to
+ * clear that tells the host nothing, so what is there is of the last exception alone. 4 and
+ * 5 are other names of 6 and 7.
  */
 static void read_debug_register(struct lg_regs *regs, u8 modrm)
 {
-	static const u32 reset[8] = {
-		[4] = 0xffff0ff0, [5] = 0x400, [6] = 0xffff0ff0, [7] = 0x400,
-	};
+	u32 *value = lg_register(regs, modrm);
 
-	*lg_register(regs, modrm) = reset[register_of(modrm)];
+	switch (register_of(modrm)) {
+	case 4:
+	case 6:
+		*value = DR6_RESET | (regs->dr6 & LG_DR6_STEP);
+		break;
+	case 5:
+	case 7:
+		*value = DR7_RESET;
+		break;
+	default:
+		*value = 0;
+	}
 }
 
 /*

@@ -94,20 +94,21 @@ static void page_fault(struct lguest *lg, struct lg_switch *sw)
  *
  * Return: true if a bus lock is the only reason.
  */
-bool lg_debug_is_hosts(unsigned long dr6)
+bool lg_debug_is_hosts(u32 dr6)
 {
 	return (dr6 ^ DR6_RESERVED) == DR_BUS_LOCK;
 }
 
+/* The switcher has put DR6 here, and back to what the host expects to find in it. */
 static void debug(struct lg_regs *regs)
 {
-	unsigned long dr6;
+	u32 dr6 = regs->error_code;
 
-	get_debugreg(dr6, 6);
-	/* The host must not find the guest's bits there, such as a step's. */
-	set_debugreg(DR6_RESERVED, 6);
 	if (lg_debug_is_hosts(dr6))
 		regs->vector = LG_VECTOR_NONE;
+	else
+		regs->dr6 = dr6;
+	regs->error_code = 0;
 }
 
 /*

@@ -22,6 +22,7 @@ static void __used lg_offsets(void)
 	FIELD(GS, regs.gs);
 	FIELD(VECTOR, regs.vector);
 	FIELD(ERROR_CODE, regs.error_code);
+	FIELD(DR6, regs.dr6);
 	FIELD(EIP, regs.eip);
 	FIELD(CS, regs.cs);
 	FIELD(EFLAGS, regs.eflags);

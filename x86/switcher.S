@@ -29,6 +29,8 @@
  * lg_switcher_stubs	guest	ours	any	resume	resume	none
  * lg_switcher_page_fault	guest	ours	entry	resume	resume	none
  * .Lreflect_start	guest	ours	entry	resume	giveup	giveup
+ * .Lreflect_trap_pushed	guest	ours	entry	resume	resume	none
+ * .Lwalk_not_present	guest	ours	entry	resume	giveup	giveup
  * .Lpage_fault_pushed	guest	ours	entry	resume	resume	none
  * .Lreflect_syscall	guest	ours	entry	resume	giveup	giveup
  * .Lreflect_end	guest	ours	entry	resume	resume	none
@@ -106,11 +108,10 @@
 .endm
 
 /*
- * What the CPU pushes in a 32-bit kernel, to \at(%ebx), but for an error code; and
- * what a gate does to the guest's flag at (%ecx), the last thing that may fault.
- * From ring 1 there is no other stack to be pushed.
+ * What the CPU pushes in a 32-bit kernel, to \at(%ebx), but for an error code. The
+ * guest's flag is at (%ecx). From ring 1 there is no other stack to be pushed.
  */
-.macro push_frame at:req if_keep:req ring=3
+.macro push_frame at:req ring=3
 	movl	FRAME_RIP(%rsp), %eax
 	movl	%eax, \at(%ebx)
 	movl	FRAME_CS(%rsp), %eax
@@ -127,6 +128,13 @@
 	movl	FRAME_SS(%rsp), %eax
 	movl	%eax, \at + 16(%ebx)
 	.endif
+.endm
+
+/*
+ * What a gate does to the guest's flag at (%ecx). It comes last of what may fault, and can't
+ * be done again: a label behind it tells so.
+ */
+.macro gate_flag if_keep:req
 	movl	\if_keep, %eax
 	andl	%eax, (%ecx)
 .endm
@@ -414,15 +422,19 @@ SYM_INNER_LABEL(lg_switcher_page_fault, SYM_L_GLOBAL)
 	movl	FRAME_RSP(%rsp), %ebx
 	subl	$12, %ebx
 	movl	SW(IRQ_ENABLED), %ecx
-	push_frame 0, SW(REFLECT_IF_KEEP), ring=1
-	jmp	.Lreflect_trap_pushed
+	push_frame 0, ring=1
+	jmp	.Lreflect_trap_flag
 
 .Lreflect_trap_ring3:
 	movl	SW(HANDLER_ESP), %ebx
 	subl	$20, %ebx
 	movl	SW(IRQ_ENABLED), %ecx
-	push_frame 0, SW(REFLECT_IF_KEEP)
-	jmp	.Lreflect_trap_pushed
+	push_frame 0
+.Lreflect_trap_flag:
+	gate_flag SW(REFLECT_IF_KEEP)
+.Lreflect_trap_pushed:
+	movl	SW(REFLECT_EIP), %eax
+	jmp	.Lreflect_enter
 
 .Lwalk_not_present:
 	movl	SW(REFLECT_ERROR_CODE), %ecx
@@ -450,12 +462,10 @@ SYM_INNER_LABEL(lg_switcher_page_fault, SYM_L_GLOBAL)
 	movl	%ecx, (%ebx)
 	movl	SW(IRQ_ENABLED), %ecx
 	movl	%eax, SW_DATA_CR2(%ecx)
-	push_frame 4, SW(PAGE_FAULT_IF_KEEP)
+	push_frame 4
+	gate_flag SW(PAGE_FAULT_IF_KEEP)
 .Lpage_fault_pushed:
 	movl	SW(PAGE_FAULT_EIP), %eax
-	jmp	.Lreflect_enter
-.Lreflect_trap_pushed:
-	movl	SW(REFLECT_EIP), %eax
 	jmp	.Lreflect_enter
 
 SYM_INNER_LABEL(lg_switcher_breakpoint, SYM_L_GLOBAL)
@@ -470,8 +480,8 @@ SYM_INNER_LABEL(lg_switcher_breakpoint, SYM_L_GLOBAL)
 	jmp	.Lreflect_trap
 
 /*
- * C sorts out all but the plainest of debug exceptions. The host must not find a
- * step's bit in DR6, as the CPU never clears it.
+ * C sorts out all but the plainest of debug exceptions, by DR6 in place of an error code.
+ * The host must not find a step's bit in there, as the CPU never clears it.
  */
 SYM_INNER_LABEL(lg_switcher_debug, SYM_L_GLOBAL)
 	ENDBR
@@ -479,12 +489,13 @@ SYM_INNER_LABEL(lg_switcher_debug, SYM_L_GLOBAL)
 	jz	.Ldebug_stub
 	borrow_registers
 	movq	$X86_TRAP_DB, SW(REFLECT_VECTOR)
-	movq	$0, SW(REFLECT_ERROR_CODE)
 	mov	%db6, %rax
-	cmpl	$(DR6_RESERVED ^ DR_STEP), %eax
-	jne	.Lreflect_not
+	mov	%rax, SW(REFLECT_ERROR_CODE)
 	movl	$DR6_RESERVED, %eax
 	mov	%rax, %db6
+	cmpl	$(DR6_RESERVED ^ DR_STEP), SW(REFLECT_ERROR_CODE)
+	jne	.Lreflect_not
+	movl	$DR_STEP, SW(DR6)
 	movl	SW(DEBUG_EIP), %eax
 	movl	SW(DEBUG_IF_KEEP), %ebx
 
@@ -514,7 +525,8 @@ SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	movl	SW(HANDLER_ESP), %ebx
 	subl	$20, %ebx
 	movl	SW(IRQ_ENABLED), %ecx
-	push_frame 0, SW(SYSCALL_IF_KEEP)
+	push_frame 0
+	gate_flag SW(SYSCALL_IF_KEEP)
 .Lreflect_end:
 	movl	SW(SYSCALL_EIP), %eax
 .Lreflect_enter:
@@ -583,7 +595,11 @@ SYM_INNER_LABEL(\name, SYM_L_GLOBAL)
 	jb	.Lguest_cr3_\vector
 	cmp	$.Lreflect_end, %rax
 	jae	.Lguest_cr3_\vector
-	/* Amid which one has been done, and another has nothing to restart from. */
+	/* Amid which some have been done, and others have nothing to restart from. */
+	cmp	$.Lreflect_trap_pushed, %rax
+	jb	.Lreflect_poisoned
+	cmp	$.Lwalk_not_present, %rax
+	jb	.Lguest_cr3_\vector
 	cmp	$.Lpage_fault_pushed, %rax
 	jb	.Lreflect_poisoned
 	cmp	$.Lreflect_syscall, %rax

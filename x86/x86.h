@@ -99,7 +99,7 @@ void lg_msrs_put(const struct lg_msrs *msrs);
 
 /* events.c: which exits are the host's business */
 void lg_machine_check(void);
-bool lg_debug_is_hosts(unsigned long dr6);
+bool lg_debug_is_hosts(u32 dr6);
 void lg_sort_event(struct lguest *lg);
 
 /* async_pf.c: page faults of a KVM below the host */

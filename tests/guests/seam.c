@@ -5,6 +5,7 @@
  * changed on the way. tests/seam has breakpoints at seam_round() and seam_alarm().
  */
 #include "hypercall.h"
+#include "irq.h"
 #include "paging.h"
 #include "printf.h"
 #include "seam.h"
@@ -52,8 +53,16 @@ static void lose_segment(void)
 		seam_alarm("a selector is kept");
 }
 
+/* All that is trapped here has the flag set. */
+static void expect_if(const struct regs *regs)
+{
+	if (!(regs->eflags & FLAGS_IF))
+		seam_alarm("interrupt flag lost");
+}
+
 static bool system_call(struct regs *regs)
 {
+	expect_if(regs);
 	if (!from_user(regs) || regs->eax != SYS_ROUND)
 		seam_alarm("registers changed");
 	if (regs->ebx != rounds + 1 || faults != 3 * rounds ||
@@ -64,7 +73,9 @@ static bool system_call(struct regs *regs)
 	if (!hypercall_keeps_registers())
 		seam_alarm("registers changed by a hypercall");
 	lose_segment();
+	irq_enable();
 	asm volatile("int3");
+	irq_disable();
 	if (kernel_breakpoints != rounds)
 		seam_alarm("breakpoint lost");
 	seam_round();
@@ -77,6 +88,7 @@ static bool page_fault(struct regs *regs)
 	static const u32 error[] = { PF_U, PF_U, PF_U | PF_W | PF_P };
 	u32 i = faults % 3;
 
+	expect_if(regs);
 	if (!from_user(regs) || faults / 3 + 1 != rounds)
 		seam_alarm("page fault out of turn");
 	if (READ_ONCE(lguest_data.cr2) != addr[i] || regs->error != error[i])
@@ -88,6 +100,7 @@ static bool page_fault(struct regs *regs)
 
 static bool breakpoint(struct regs *regs)
 {
+	expect_if(regs);
 	if (!from_user(regs)) {
 		kernel_breakpoints++;
 		return true;
@@ -99,6 +112,7 @@ static bool breakpoint(struct regs *regs)
 
 static bool single_step(struct regs *regs)
 {
+	expect_if(regs);
 	if (!from_user(regs) || breakpoints != rounds || ++steps != rounds)
 		seam_alarm("single step out of turn");
 	regs->eflags &= ~FLAGS_TF;

@@ -150,6 +150,27 @@ static void debug_registers_to_each(struct kunit *test)
 	}
 }
 
+static u32 dr6_with(struct guest *g, u32 dr6)
+{
+	static const u8 code[] = { 0x0f, 0x21, 0xf0 };
+
+	g->lg->regs->dr6 = dr6;
+	g->lg->regs->eip = KERNEL + CODE;
+	guest_put(g, CODE, code, sizeof(code));
+	KUNIT_EXPECT_TRUE(g->test, lg_emulate_insn(g->lg));
+	return g->lg->regs->eax;
+}
+
+/* What else a CPU may say there has no meaning to a guest. */
+static void dr6_of_an_exception(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_EQ(test, dr6_with(g, 0xffff4ff0), 0xffff4ff0);
+	KUNIT_EXPECT_EQ(test, dr6_with(g, 0xffff47f0), 0xffff4ff0);
+	KUNIT_EXPECT_EQ(test, dr6_with(g, 0xffff0ff0), 0xffff0ff0);
+}
+
 /* ModRM lies on the next page, which is not there: the guest's own fault */
 static void modrm_on_no_page(struct kunit *test)
 {
@@ -188,6 +209,7 @@ static struct kunit_case system_registers_cases[] = {
 	KUNIT_CASE(flush_of_branch_predictors),
 	KUNIT_CASE(wakes_from_hibernation),
 	KUNIT_CASE(debug_registers_to_each),
+	KUNIT_CASE(dr6_of_an_exception),
 	KUNIT_CASE(modrm_on_no_page),
 	KUNIT_CASE(lidt_restarts),
 	{}

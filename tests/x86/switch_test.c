@@ -8,6 +8,7 @@
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
 #include <asm/apic.h>
+#include <asm/debugreg.h>
 #include <asm/irq_regs.h>
 #include <asm/nmi.h>
 #include <asm/trapnr.h>
@@ -585,7 +586,10 @@ static void int3_the_long_way(struct kunit *test)
 
 static void single_step_the_long_way(struct kunit *test)
 {
-	trap_the_long_way(test->priv, &step_trap);
+	struct guest *g = test->priv;
+
+	trap_the_long_way(g, &step_trap);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6, DR6_RESERVED | DR_STEP);
 }
 
 /*

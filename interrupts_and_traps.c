@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "cpu.h"
 #include "guest/gates.h"
+#include "guest/insn.h"
 #include "guest/umip.h"
 #include "lg.h"
 
@@ -57,6 +58,7 @@
 #define STACK_PAGES_MAX	2
 
 /* Opcodes, and the number of a segment register in ModRM (SDM volume 2) */
+#define INT_N		0xcd
 #define IRET		0xcf
 #define MOV_TO_SEGMENT	0x8e
 #define SEGMENT_SS	2
@@ -183,18 +185,19 @@ static void reflect(struct lguest *lg, u32 vector, u32 error_code)
 static bool software_interrupt(struct lguest *lg)
 {
 	struct lg_regs *regs = lg->regs;
-	u8 insn[2];
+	struct lg_insn insn;
+	u8 vector;
 
-	if (!lg_read_linear(lg, lg_insn_address(lg),
-			    insn, sizeof(insn)) || insn[0] != 0xcd)
+	if (!lg_decode_insn(lg, &insn) || insn.opcode != INT_N ||
+	    !lg_next_bytes(lg, &insn, &vector, sizeof(vector)))
 		return false;
-	if (lg_gate_dpl(&lg->idt[insn[1]]) < cpl(lg)) {
-		reflect(lg, TRAP_GP, insn[1] * 8 | ERROR_CODE_IDT);
+	if (lg_gate_dpl(&lg->idt[vector]) < cpl(lg)) {
+		reflect(lg, TRAP_GP, vector * 8 | ERROR_CODE_IDT);
 		return true;
 	}
 	/* A software interrupt pushes no error code, whatever its vector. */
-	regs->eip = (u32)regs->eip + sizeof(insn);
-	enter_gate(lg, insn[1], NULL);
+	regs->eip = (u32)regs->eip + insn.len;
+	enter_gate(lg, vector, NULL);
 	return true;
 }
 
@@ -224,13 +227,13 @@ static bool may_write(struct lguest *lg, u32 gva)
 	}
 }
 
-static bool store_to_memory(struct lguest *lg, const struct lg_store *store)
+/* Likewise for as much as an instruction stores. */
+static bool may_store(struct lguest *lg, u32 gva, u32 len)
 {
-	u32 last = store->gva + store->len - 1;
+	u32 last_page = (gva + len - 1) & PAGE_MASK;
 
-	return may_write(lg, store->gva) &&
-	       (!((store->gva ^ last) >> PAGE_SHIFT) || may_write(lg, last)) &&
-	       lg_write_linear(lg, store->gva, store->bytes, store->len);
+	return may_write(lg, gva) &&
+	       (last_page == (gva & PAGE_MASK) || may_write(lg, last_page));
 }
 
 /*
@@ -246,6 +249,7 @@ static void complete_insn(struct lguest *lg)
 		return;
 	/* Even HLT ends so. */
 	lg->halted = false;
+	regs->dr6 = LG_DR6_STEP;
 	reflect(lg, TRAP_DB, 0);
 }
 
@@ -253,7 +257,8 @@ static void do_store(struct lguest *lg, const struct lg_store *store)
 {
 	if (store->reg)
 		memcpy(store->reg, store->bytes, store->len);
-	else if (!store_to_memory(lg, store))
+	else if (!may_store(lg, store->gva, store->len) ||
+		 !lg_write_linear(lg, store->gva, store->bytes, store->len))
 		return;
 	lg->regs->eip = (u32)lg->regs->eip + store->insn_len;
 	complete_insn(lg);
@@ -321,10 +326,13 @@ static void make_hypercall_of_vmcall(struct lguest *lg)
 static bool emulate(struct lguest *lg)
 {
 	struct lg_store store;
+	u32 gva, len;
 	u64 tsc;
 
 	if (cpl(lg) == LG_KERNEL_RPL) {
 		if (lg_defer_port_access(lg))
+			return true;
+		if (lg_is_ins(lg, &gva, &len) && !may_store(lg, gva, len))
 			return true;
 		if (lg_emulate_insn(lg)) {
 			complete_insn(lg);

@@ -271,6 +271,7 @@ static inline u32 lg_insn_address(struct lguest *lg)
 	return lg_segment_base(lg, lg->regs->cs) + lg->regs->eip;
 }
 
+bool lg_segment_is_16bit(struct lguest *lg, u32 selector);
 u32 lg_stack_mask(struct lguest *lg, u32 selector);
 bool lg_drop_selector(struct lguest *lg, u32 error_code);
 
@@ -302,6 +303,7 @@ static inline void lg_handle_trap(struct lguest *lg)
 
 /* guest/emulate.c: the few instructions that fault for lack of privilege */
 bool lg_resets_pc(u16 port, u8 val);
+bool lg_is_ins(struct lguest *lg, u32 *gva, u32 *len);
 bool lg_emulate_insn(struct lguest *lg);
 bool lg_emulate_rdtsc(struct lguest *lg, u64 tsc);
 bool lg_is_vmcall(struct lguest *lg);

@@ -13,6 +13,8 @@
 
 #define FLAGS_DF	BIT(10)
 
+#define INS		0x6c	/* and 0x6d, for words */
+
 /* The keyboard controller: commands are written here, and its status is read. */
 #define KBD_PORT	0x64
 #define KBD_RESET	0xfe	/* the command "pulse output line 0" */
@@ -72,6 +74,12 @@ static void read_port(struct lguest *lg, u16 port, u32 size)
 		lg->regs->eax &= ~KBD_BUSY;
 }
 
+/* Even opcodes move bytes, odd ones words. */
+static u32 element_size(const struct lg_insn *insn)
+{
+	return insn->opcode & 1 ? (insn->operand16 ? 2 : 4) : 1;
+}
+
 /* Do in and out. Return false if the code can't be read. */
 static bool port_io(struct lguest *lg, struct lg_insn *insn, u32 size)
 {
@@ -87,6 +95,45 @@ static bool port_io(struct lguest *lg, struct lg_insn *insn, u32 size)
 	return true;
 }
 
+static u32 address_mask(const struct lg_insn *insn)
+{
+	return insn->address16 ? U16_MAX : U32_MAX;
+}
+
+/* Has a repeated one no round left? */
+static bool is_over(const struct lg_regs *regs, const struct lg_insn *insn)
+{
+	return insn->rep && !(regs->ecx & address_mask(insn));
+}
+
+/* Where ins writes */
+static u32 ins_address(struct lguest *lg, const struct lg_insn *insn)
+{
+	return lg_segment_base(lg, lg->regs->es) +
+	       (lg->regs->edi & address_mask(insn));
+}
+
+/**
+ * lg_is_ins() - whether an ins is going to write to memory
+ * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
+ * @gva: set to the linear address where it does
+ * @len: set to how many bytes
+ *
+ * Context: may sleep.
+ * Return: true if it is one, and has a round to do.
+ */
+bool lg_is_ins(struct lguest *lg, u32 *gva, u32 *len)
+{
+	struct lg_insn insn;
+
+	if (!lg_decode_insn(lg, &insn) || (insn.opcode & ~1) != INS ||
+	    is_over(lg->regs, &insn))
+		return false;
+	*gva = ins_address(lg, &insn);
+	*len = element_size(&insn);
+	return true;
+}
+
 /*
  * Do ins and outs. With a repeat prefix this does one round, and the instruction
  * runs again for the rest, as it would after an interrupt. Return false if ins
@@ -97,15 +144,13 @@ static bool string_io(struct lguest *lg, const struct lg_insn *insn, u32 size,
 {
 	static const u8 ones[4] = { 0xff, 0xff, 0xff, 0xff };
 	struct lg_regs *regs = lg->regs;
-	u32 mask = insn->address16 ? U16_MAX : U32_MAX;
+	u32 mask = address_mask(insn);
 	u32 by = regs->eflags & FLAGS_DF ? -size : size;
 
-	if (insn->rep && !(regs->ecx & mask))
+	if (is_over(regs, insn))
 		return true;
 	if (input) {
-		u32 to = lg_segment_base(lg, regs->es) + (regs->edi & mask);
-
-		if (!lg_write_linear(lg, to, ones, size))
+		if (!lg_write_linear(lg, ins_address(lg, insn), ones, size))
 			return false;
 		advance(&regs->edi, mask, by);
 	} else {
@@ -166,8 +211,7 @@ bool lg_emulate_insn(struct lguest *lg)
 
 	if (!lg_decode_insn(lg, &insn))
 		return false;
-	/* Even opcodes move bytes, odd ones words. */
-	size = insn.opcode & 1 ? (insn.operand16 ? 2 : 4) : 1;
+	size = element_size(&insn);
 
 	switch (insn.opcode) {
 	case 0xfa:				/* cli */

@@ -23,9 +23,12 @@ enum { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI };
  */
 bool lg_decode_insn(struct lguest *lg, struct lg_insn *insn)
 {
+	bool code16 = lg_segment_is_16bit(lg, lg->regs->cs);
 	u32 at = lg_insn_address(lg);
 
 	memset(insn, 0, sizeof(*insn));
+	insn->operand16 = code16;
+	insn->address16 = code16;
 	while (insn->len < INSN_MAX) {
 		u8 byte;
 
@@ -33,10 +36,10 @@ bool lg_decode_insn(struct lguest *lg, struct lg_insn *insn)
 			return false;
 		switch (byte) {
 		case 0x66:
-			insn->operand16 = true;
+			insn->operand16 = !code16;
 			break;
 		case 0x67:
-			insn->address16 = true;
+			insn->address16 = !code16;
 			break;
 		case 0xf2:
 		case 0xf3:

@@ -155,15 +155,27 @@ u32 lg_segment_base(struct lguest *lg, u32 selector)
 }
 
 /**
+ * lg_segment_is_16bit() - whether a segment of code or a stack has 16 bits
+ * @lg: the guest
+ * @selector: a selector of its GDT
+ *
+ * Return: true if its D/B flag is clear (SDM volume 3, section 3.4.5).
+ */
+bool lg_segment_is_16bit(struct lguest *lg, u32 selector)
+{
+	return !(descriptor_of(lg, selector)->high & DESC_BIG);
+}
+
+/**
  * lg_stack_mask() - how much of ESP a stack segment uses
  * @lg: the guest
  * @selector: a selector of its GDT
  *
- * Return: 0xffffffff, or 0xffff for a 16-bit segment (SDM 3.4.5, B flag).
+ * Return: 0xffffffff, or 0xffff for a 16-bit segment.
  */
 u32 lg_stack_mask(struct lguest *lg, u32 selector)
 {
-	return descriptor_of(lg, selector)->high & DESC_BIG ? U32_MAX : U16_MAX;
+	return lg_segment_is_16bit(lg, selector) ? U16_MAX : U32_MAX;
 }
 
 /**

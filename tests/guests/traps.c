@@ -414,8 +414,11 @@ KERNEL_PROGRAM(kernel_absent_gs, "", "movl %%eax, %%gs");
 KERNEL_PROGRAM(kernel_absent_ss, "", "movl %%eax, %%ss");
 KERNEL_PROGRAM(kernel_limit, "movl %%eax, %%gs", "movl %%gs:16, %%eax");
 KERNEL_PROGRAM(kernel_int_5, "", "int $5");
+KERNEL_PROGRAM(kernel_prefixed_int_5, "", ".byte 0x66, 0xcd, 0x05");
 KERNEL_PROGRAM(kernel_read, "", "movl (%%eax), %%eax");
 KERNEL_PROGRAM(kernel_write, "", "movl %%eax, (%%eax)");
+KERNEL_PROGRAM(kernel_ins, "movl %%eax, %%edi; movl $0x80, %%edx", "insl",
+	       "edi", "edx");
 KERNEL_PROGRAM(kernel_far_user, "", "ljmp $0x73, $0x08000000");
 
 static bool check_kernel(u32 vector, u32 eip)
@@ -476,8 +479,6 @@ static void kernel_emulated(void)
 
 	asm volatile("movl %0, %%cr2" : "+r"(value));
 	CHECK_EQ(value, 0x12345678);
-	asm volatile("movl %%dr6, %0" : "=r"(value));
-	CHECK_EQ(value, 0xffff0ff0);
 	asm volatile("movl %%dr7, %0" : "=r"(value));
 	CHECK_EQ(value, 0x400);
 }
@@ -491,6 +492,34 @@ static void kernel_fast_system_calls(void)
 static void kernel_cannot_enter_ring_0(void)
 {
 	KERNEL_TRAP(kernel_ring_0, 0, TRAP_GP, KERNEL_CS & ~3);
+}
+
+/* Read a port in 16-bit code: without a prefix, into AX; with one, into EAX. */
+void in_of_16_bits(void);
+asm(".text\n"
+	"in_of_16_bits:\n"
+	"	.code16\n"
+	"	inw	$0x80, %ax\n"
+	"	xchgl	%eax, %ecx\n"
+	"	inl	$0x80, %eax\n"
+	"	lretl\n"
+	"	.code32\n");
+
+static void kernel_code_of_16_bits(void)
+{
+	struct desc desc = make_desc((u32)in_of_16_bits, 0xffff,
+				     SEG_PRESENT | SEG_CODE | SEG_DPL(1));
+	u32 eax = 0, ecx = 0;
+
+	desc.high &= ~SEG_32BIT;
+	set_gdt(SPARE_ENTRY, desc);
+	asm volatile("lcall %[selector], $0"
+		     : "+a"(eax), "+c"(ecx)
+		     : [selector] "i"(SPARE_SEL(1))
+		     : "memory");
+	set_gdt(SPARE_ENTRY, (struct desc) { 0, 0 });
+	CHECK_EQ(ecx, 0xffff);
+	CHECK_EQ(eax, 0xffffffff);
 }
 
 static void kernel_flags(void)
@@ -660,6 +689,8 @@ static void kernel_gate_privilege(void)
 	set_gate(5, GATE_INTERRUPT, 1);
 	if (CHECK(try_call(kernel_int_5, NULL, &info)))
 		check_kernel(TRAP_BR, kernel_after);
+	if (CHECK(try_call(kernel_prefixed_int_5, NULL, &info)))
+		check_kernel(TRAP_BR, kernel_after);
 	set_gate(5, GATE_INTERRUPT, 0);
 	if (CHECK(try_call(kernel_int_5, NULL, &info)) &&
 	    check_kernel(TRAP_GP, kernel_at))
@@ -701,11 +732,23 @@ static void kernel_cannot_jump_to_ring_3(void)
 	KERNEL_TRAP(kernel_far_user, 0, TRAP_GP, USER_CS & ~3);
 }
 
+#define DR6_RESERVED	0xffff0ff0
+#define DR6_STEP	0x4000
+
 static u32 steps;
+
+static u32 read_dr6(void)
+{
+	u32 value;
+
+	asm volatile("mov %%db6, %0" : "=r"(value));
+	return value;
+}
 
 static bool count_step(struct regs *regs)
 {
 	CHECK_EQ(trap_flags & FLAGS_TF, 0);
+	CHECK_EQ(read_dr6(), DR6_RESERVED | DR6_STEP);
 	(void)regs;
 	steps++;
 	return true;
@@ -953,6 +996,7 @@ static void page_fault_kernel_absent(void)
 {
 	kernel_fault(kernel_read, SCRATCH_BASE + 0x123, 0);
 	kernel_fault(kernel_write, SCRATCH_BASE + 0xffc, PF_W);
+	kernel_fault(kernel_ins, SCRATCH_BASE + 0xff8, PF_W);
 	/* There is no page table here either. */
 	kernel_fault(kernel_read, 8, 0);
 	kernel_fault(kernel_write, 0xd8000004, PF_W);
@@ -988,6 +1032,7 @@ static void page_fault_kernel_read_only(void)
 	set_pte(kernel_top, addr, a_page(PTE_P | PTE_A));
 	CHECK(!try_call(kernel_read, (void *)addr, NULL));
 	kernel_fault(kernel_write, addr, PF_P | PF_W);
+	kernel_fault(kernel_ins, addr, PF_P | PF_W);
 	CHECK(!try_call(kernel_read, (void *)addr, NULL));
 	set_pte(kernel_top, addr, 0);
 }
@@ -1163,6 +1208,7 @@ static void wrmsr_flushes_predictors(void)
 static void store_insns(void)
 {
 	struct { u16 limit; u32 base; } __attribute__((packed)) idt;
+	struct task *task;
 
 	asm volatile("sidt %0" : "=m"(idt));
 	printf("# %s\n", idt.limit ? "the CPU answers" : "the host answers");
@@ -1177,6 +1223,10 @@ static void store_insns(void)
 		   PF_U | PF_W | PF_P);
 	USER_FAULT(a_page(PTE_P | PTE_W), prog_smsw, USER_PAGE,
 		   PF_U | PF_W | PF_P);
+	/* Of one that begins where it may, the fault is at the next page. */
+	task = task_new(prog_smsw, USER_PAGE + PAGE_SIZE - 1);
+	set_pte(task->top, USER_PAGE, a_page(PTE_P | PTE_W | PTE_U));
+	user_fault(task, prog_smsw_at, USER_PAGE + PAGE_SIZE, PF_U | PF_W);
 }
 
 static const struct ktap_test tests[] = {
@@ -1219,6 +1269,7 @@ static const struct ktap_test tests[] = {
 	{ "ring 1: int3 on another stack segment", kernel_other_stack_segment },
 	{ "ring 1: no jump into ring 3", kernel_cannot_jump_to_ring_3 },
 	{ "ring 1: single step", kernel_single_step },
+	{ "ring 1: 16-bit code", kernel_code_of_16_bits },
 	{ "ring 1: nested traps", nested_traps },
 	{ "registers survive a trap", registers_survive_a_trap },
 	{ "the virtual IF is pushed", virtual_if_is_pushed },

@@ -3,7 +3,6 @@
 #include "layout.h"
 #include "segments.h"
 
-#define SEG_32BIT	0x00400000
 #define SEG_PAGES	0x00800000
 
 struct desc make_desc(u32 base, u32 limit, u8 access)

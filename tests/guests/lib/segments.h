@@ -10,6 +10,9 @@
 #define SEG_DATA	0x12
 #define SEG_CODE	0x1a
 
+/* In a descriptor's high word: D of code, B of a stack */
+#define SEG_32BIT	0x00400000
+
 struct desc {
 	u32 low, high;
 };

@@ -48,7 +48,7 @@ add_modules() {
 	mkdir "$root/modules"
 	for _name in $wanted; do
 		modprobe -d "$out/modules" -S "$version" --show-depends "$_name" \
-			2>/dev/null | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+			2>/dev/null | sed -n 's/^insmod \(.*\.ko[^ ]*\).*/\1/p'
 	done | awk '!seen[$0]++' | while read -r _file; do
 		cp "$_file" "$root/modules"
 		echo "${_file##*/}"
@@ -124,5 +124,5 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 unpack_kernel "$1"
 make_initrd "$2"
-say "Done. To boot it: make run KERNEL=$out/bzImage INITRD=$out/initrd \
+say "Done. To boot it: make run KERNEL=\"$out/bzImage\" INITRD=\"$out/initrd\" \
 BLOCK=disk.img CMDLINE=\"root=/dev/vda\""

@@ -363,7 +363,7 @@ static noinline void general_protection(struct lguest *lg, u32 error_code)
 	if (!error_code && emulate(lg))
 		return;
 	if (starts_another_kernel(lg, error_code))
-		lg_kill(lg, "loaded ring 0's stack segment, as kexec does: a guest can't start another kernel");
+		lg_kill(lg, "loaded SS as kexec does: a guest can't start another kernel");
 	else
 		bad_selector(lg, TRAP_GP, error_code);
 }

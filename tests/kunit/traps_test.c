@@ -504,7 +504,7 @@ static void another_kernel(struct kunit *test)
 
 	go(g, 1, mov_to_ss, sizeof(mov_to_ss));
 	guest_trap(g, 13, code);
-	EXPECT_REASON(g, "loaded ring 0's stack segment, as kexec does: a guest can't start another kernel");
+	EXPECT_REASON(g, "loaded SS as kexec does: a guest can't start another kernel");
 }
 
 /* If only the shadow was behind, the fault is not the guest's. */

@@ -195,7 +195,9 @@ static bool software_interrupt(struct lguest *lg)
 		reflect(lg, TRAP_GP, vector * 8 | ERROR_CODE_IDT);
 		return true;
 	}
-	/* A software interrupt pushes no error code, whatever its vector. */
+	/* A software interrupt pushes no error code, whatever its vector, and is no step. */
+	if (vector == TRAP_DB)
+		regs->dr6 = 0;
 	regs->eip = (u32)regs->eip + insn.len;
 	enter_gate(lg, vector, NULL);
 	return true;
@@ -215,6 +217,7 @@ static bool may_write(struct lguest *lg, u32 gva)
 	case LG_FAULT_FIXED:
 		return true;
 	case LG_FAULT_GUEST:
+		lg->regs->cr2 = gva;
 		if (lg_data_set_cr2(lg, gva))
 			reflect(lg, TRAP_PF, error_code);
 		return false;
@@ -277,7 +280,8 @@ static bool failed_iret(struct lguest *lg)
 	u32 frame[5];		/* eip, cs, eflags, esp, ss */
 	u8 opcode;
 
-	if (cpl(lg) != LG_KERNEL_RPL ||
+	/* Nor has Linux 16-bit code, whose frame would be another. */
+	if (cpl(lg) != LG_KERNEL_RPL || lg_segment_is_16bit(lg, regs->cs) ||
 	    !lg_read_linear(lg, lg_insn_address(lg), &opcode, 1) ||
 	    opcode != IRET ||
 	    !lg_read_linear(lg, base + (regs->esp & mask), frame, sizeof(frame)) ||
@@ -504,6 +508,8 @@ int lg_inject_trap(struct lguest *lg, unsigned long vector)
 	vector = array_index_nospec(vector, TRAPS);
 	if (!lg_gate_present(&lg->idt[vector]))
 		return -EINVAL;
+	if (vector == TRAP_DB)
+		lg->regs->dr6 = 0;
 	if (vector != TRAP_PF)
 		reflect(lg, vector, 0);
 	else if (lg_data_set_cr2(lg, lg->regs->cr2))

@@ -106,11 +106,12 @@ static bool is_over(const struct lg_regs *regs, const struct lg_insn *insn)
 	return insn->rep && !(regs->ecx & address_mask(insn));
 }
 
-/* Where ins writes */
-static u32 ins_address(struct lguest *lg, const struct lg_insn *insn)
+/* Find where ins writes. Return false if ES is empty. */
+static bool ins_address(struct lguest *lg, const struct lg_insn *insn, u32 *gva)
 {
-	return lg_segment_base(lg, lg->regs->es) +
+	*gva = lg_segment_base(lg, lg->regs->es) +
 	       (lg->regs->edi & address_mask(insn));
+	return lg->regs->es & ~3;
 }
 
 /**
@@ -127,9 +128,8 @@ bool lg_is_ins(struct lguest *lg, u32 *gva, u32 *len)
 	struct lg_insn insn;
 
 	if (!lg_decode_insn(lg, &insn) || (insn.opcode & ~1) != INS ||
-	    is_over(lg->regs, &insn))
+	    is_over(lg->regs, &insn) || !ins_address(lg, &insn, gva))
 		return false;
-	*gva = ins_address(lg, &insn);
 	*len = element_size(&insn);
 	return true;
 }
@@ -145,12 +145,13 @@ static bool string_io(struct lguest *lg, const struct lg_insn *insn, u32 size,
 	static const u8 ones[4] = { 0xff, 0xff, 0xff, 0xff };
 	struct lg_regs *regs = lg->regs;
 	u32 mask = address_mask(insn);
-	u32 by = regs->eflags & FLAGS_DF ? -size : size;
+	u32 gva, by = regs->eflags & FLAGS_DF ? -size : size;
 
 	if (is_over(regs, insn))
 		return true;
 	if (input) {
-		if (!lg_write_linear(lg, ins_address(lg, insn), ones, size))
+		if (!ins_address(lg, insn, &gva) ||
+		    !lg_write_linear(lg, gva, ones, size))
 			return false;
 		advance(&regs->edi, mask, by);
 	} else {

@@ -45,8 +45,9 @@ struct lg_reflected {
  * @stack: ring 0's stack on the way in, below iretq's frame
  * @regs: the guest's registers while it is out; they begin with iretq's frame
  * @fault_rip: where ring 0 faulted on the way in
- * @reflect: what the CPU pushed for the trap that is being reflected, or would have;
- *	and for some traps, which of the handlers below takes it
+ * @reflect: what the CPU pushed for the trap that is being reflected, or would have, with
+ *	DR6 for an error code of #DB; and for some traps, which of the handlers below
+ *	takes it
  * @scratch: the guest's values of registers that a reflection uses
  * @irq_enabled: gva of the guest's interrupt flag, in its direct map
  * @handler_esp: the stack that the guest's handlers run on

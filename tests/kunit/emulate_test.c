@@ -203,6 +203,31 @@ static void ins_where_nothing_is(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+static void where_ins_writes(struct kunit *test)
+{
+	static const u8 rep_insw[] = { 0xf3, 0x66, 0x6d }, rep_outsb[] = { 0xf3, 0x6e };
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+	u32 gva, len;
+
+	put_code(g, rep_insw, sizeof(rep_insw));
+	regs->ecx = 1;
+	regs->edi = 0x12345;
+	KUNIT_EXPECT_TRUE(test, lg_is_ins(g->lg, &gva, &len));
+	KUNIT_EXPECT_EQ(test, gva, 0x12345);
+	KUNIT_EXPECT_EQ(test, len, 2);
+	/* Without a round to do, or a segment, it writes nowhere. */
+	regs->ecx = 0;
+	KUNIT_EXPECT_FALSE(test, lg_is_ins(g->lg, &gva, &len));
+	regs->ecx = 1;
+	regs->es = 1;
+	KUNIT_EXPECT_FALSE(test, lg_is_ins(g->lg, &gva, &len));
+	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	regs->es = LG_KERNEL_DS;
+	put_code(g, rep_outsb, sizeof(rep_outsb));
+	KUNIT_EXPECT_FALSE(test, lg_is_ins(g->lg, &gva, &len));
+}
+
 /* es:edi and cs:eip are relative to their segments' bases. */
 static void segments_have_bases(struct kunit *test)
 {
@@ -419,6 +444,7 @@ static struct kunit_case emulate_cases[] = {
 	KUNIT_CASE_PARAM(string_instruction, string_gen_params),
 	KUNIT_CASE(repeat_of_none),
 	KUNIT_CASE(ins_where_nothing_is),
+	KUNIT_CASE(where_ins_writes),
 	KUNIT_CASE(segments_have_bases),
 	KUNIT_CASE(code_over_two_pages),
 	KUNIT_CASE(keyboard_status),

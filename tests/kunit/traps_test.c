@@ -425,11 +425,13 @@ static void step_over(struct guest *g, const u8 *code, u32 len)
 	load_gate(g, 1, HANDLER, 0, 0xe);
 	go(g, 1, code, len);
 	g->lg->regs->eflags = FLAGS | 0x100;
+	g->lg->regs->dr6 = 0;
 	was = *g->lg->regs;
 	guest_trap(g, 13, 0);
 	/* Nothing resumes what is done. */
 	was.eflags &= ~0x10000;
 	expect_frame(g, HANDLER, &was, was.eip + len, NULL);
+	KUNIT_EXPECT_EQ(g->test, g->lg->regs->dr6, LG_DR6_STEP);
 }
 
 static void step_over_emulated(struct kunit *test)
@@ -441,6 +443,24 @@ static void step_over_emulated(struct kunit *test)
 	step_over(g, cli, sizeof(cli));
 	step_over(g, in, sizeof(in));
 	step_over(g, mov_from_cr0, sizeof(mov_from_cr0));
+}
+
+/* int $1 comes to the same handler. */
+static void int1_is_no_step(struct kunit *test)
+{
+	static const u8 int1[] = { 0xcd, 0x01 };
+	struct guest *g = test->priv;
+
+	load_gate(g, 1, HANDLER, 1, 0xe);
+	go(g, 1, int1, sizeof(int1));
+	g->lg->regs->dr6 = LG_DR6_STEP;
+	guest_trap(g, 13, 1 * 8 | 2);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->eip, HANDLER);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6, 0);
+
+	g->lg->regs->dr6 = LG_DR6_STEP;
+	KUNIT_EXPECT_EQ(test, lg_inject_trap(g->lg, 1), 0);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6, 0);
 }
 
 static void step_ends_hlt(struct kunit *test)
@@ -617,6 +637,7 @@ static struct kunit_case traps_cases[] = {
 	KUNIT_CASE(vmcall_by_general_protection),
 	KUNIT_CASE(iret_to_a_bad_selector),
 	KUNIT_CASE(step_over_emulated),
+	KUNIT_CASE(int1_is_no_step),
 	KUNIT_CASE(step_ends_hlt),
 	KUNIT_CASE(another_kernel),
 	KUNIT_CASE(page_fault_of_the_shadow),

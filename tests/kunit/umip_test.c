@@ -150,6 +150,36 @@ static void decode(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+static u32 decoded_gva(struct guest *g, const u8 *code, u32 len)
+{
+	struct lg_store store = { };
+
+	guest_put(g, CODE, code, len);
+	KUNIT_EXPECT_TRUE(g->test, lg_decode_umip(g->lg, &store));
+	KUNIT_EXPECT_EQ(g->test, store.insn_len, len);
+	return store.gva;
+}
+
+/* A segment of 16-bit code: what a prefix makes of it is the reverse. */
+static void code_of_16_bits(struct kunit *test)
+{
+	static const u8 by_bx_si[] = { 0x0f, 0x01, 0x00 };
+	static const u8 by_eax[] = { 0x67, 0x0f, 0x01, 0x00 };
+	static const u8 by_eax_twice[] = { 0x67, 0x67, 0x0f, 0x01, 0x00 };
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+
+	guest_hypercall(g, LOAD_GDT_ENTRY, 24, 0xffff, 0x008fba00);
+	regs->cs = SEL(24);
+	regs->eax = 0x12345;
+	regs->ebx = 0x3fff0;
+	regs->esi = 4;
+	KUNIT_EXPECT_EQ(test, decoded_gva(g, by_bx_si, sizeof(by_bx_si)), 0xfff4);
+	KUNIT_EXPECT_EQ(test, decoded_gva(g, by_eax, sizeof(by_eax)), 0x12345);
+	KUNIT_EXPECT_EQ(test, decoded_gva(g, by_eax_twice, sizeof(by_eax_twice)), 0x12345);
+	EXPECT_ALIVE(g);
+}
+
 static void empty_segment(struct kunit *test)
 {
 	static const u8 sgdt[] = { 0x0f, 0x01, 0x00 };
@@ -272,6 +302,7 @@ static void without_umip(struct kunit *test)
 
 static struct kunit_case umip_cases[] = {
 	KUNIT_CASE_PARAM(decode, decode_gen_params),
+	KUNIT_CASE(code_of_16_bits),
 	KUNIT_CASE(empty_segment),
 	KUNIT_CASE(to_a_register),
 	KUNIT_CASE(to_memory),

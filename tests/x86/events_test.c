@@ -212,6 +212,36 @@ static void debug_exceptions(struct kunit *test)
 						   ~DR_BUS_LOCK));
 }
 
+/* The switcher has put DR6 in place of an error code. */
+static u32 sorted_debug(struct guest *g, u32 dr6)
+{
+	guest_start(g, &stop, 1);
+	g->lg->regs->dr6 = 0;
+	g->lg->regs->vector = X86_TRAP_DB;
+	g->lg->regs->error_code = dr6;
+	lg_vcpu_load(g->lg);
+	local_irq_disable();
+	lg_sort_event(g->lg);
+	local_irq_enable();
+	lg_vcpu_put(g->lg);
+	KUNIT_EXPECT_EQ(g->test, g->lg->regs->error_code, 0);
+	return g->lg->regs->vector;
+}
+
+static void debug_exceptions_sorted(struct kunit *test)
+{
+	struct guest *g = test->priv;
+
+	KUNIT_EXPECT_EQ(test, sorted_debug(g, DR6_RESERVED | DR_STEP), X86_TRAP_DB);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6, DR6_RESERVED | DR_STEP);
+	KUNIT_EXPECT_EQ(test, sorted_debug(g, DR6_RESERVED), X86_TRAP_DB);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6, DR6_RESERVED);
+	/* The host's alone: the guest's own reason stays what it was. */
+	KUNIT_EXPECT_EQ(test, sorted_debug(g, DR6_RESERVED & ~DR_BUS_LOCK),
+			LG_VECTOR_NONE);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6, 0);
+}
+
 /* Set or clear a feature or bug flag of the CPU's. */
 static void set_flag(unsigned int flag, bool on)
 {
@@ -298,6 +328,7 @@ static struct kunit_case events_cases[] = {
 	KUNIT_CASE(machine_check_in_the_guest),
 	KUNIT_CASE(note_on_the_way_in),
 	KUNIT_CASE(debug_exceptions),
+	KUNIT_CASE(debug_exceptions_sorted),
 	KUNIT_CASE(alignment_checks),
 	KUNIT_CASE(exceptions_that_no_guest_has),
 	KUNIT_CASE(fpu_pointers),

@@ -521,12 +521,15 @@ static void trap_without_exit(struct kunit *test)
 
 	start_trap(g, c->trap, c->ring, c->gate);
 	put_flag(g, c->flag);
+	g->lg->regs->dr6 = 0;
 	if (c->ring == 3)
 		expect_reflected(g, CODE + c->trap->end, flags, NULL);
 	else
 		expect_reflected_in_ring_1(g, KERNEL + CODE + c->trap->end,
 					   flags);
 	KUNIT_EXPECT_EQ(test, guest_get32(g, FLAG), c->after);
+	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6,
+			c->trap->vector == X86_TRAP_DB ? DR_STEP : 0);
 }
 
 /* In ring 1 the switcher must have left it to C, too. */

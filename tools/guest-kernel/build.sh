@@ -273,9 +273,9 @@ if has CONFIG_MODULES=y; then
 	rm -rf "$out/modules"
 	logged "Installing modules" kmake modules_install INSTALL_MOD_PATH="$out/modules"
 fi
-run="make run KERNEL=$out/bzImage"
+run="make run KERNEL=\"$out/bzImage\""
 if [ "$bus" = pci ]; then
 	logged "Building the tree's own Launcher" build_launcher
-	run="$run LAUNCHER=$out/lguest"
+	run="$run LAUNCHER=\"$out/lguest\""
 fi
-say "Done. To boot it: $run BLOCK=disk.img CMDLINE=\"root=/dev/vda\""
+say "Done. To boot it: $run BLOCK=disk.img CMDLINE=\"root=/dev/vda quiet\""

@@ -124,5 +124,9 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 unpack_kernel "$1"
 make_initrd "$2"
+launcher=
+case $version in
+4.*)	launcher=" LAUNCHER=lguest (of any source from 4.0 to 4.13: see guests.rst)" ;;
+esac
 say "Done. To boot it: make run KERNEL=\"$out/bzImage\" INITRD=\"$out/initrd\" \
-BLOCK=disk.img CMDLINE=\"root=/dev/vda\""
+BLOCK=disk.img CMDLINE=\"root=/dev/vda quiet\"$launcher"

@@ -146,6 +146,9 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 	if (offset >= image->size)
 		die("%s: file is cut short", image->name);
 	len = image->size - offset;
+	/* In units of 16 bytes, of which old kernels have less in the last. */
+	if (len + 15 < (__u64)hdr->syssize * 16)
+		die("%s: file is cut short", image->name);
 
 	kernel_end = BZIMAGE_GPA + len;
 	if (hdr->version >= PROTOCOL_INIT_SIZE) {

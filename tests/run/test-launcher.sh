@@ -88,6 +88,8 @@ cases() {
 	bzimage "$images/b6" 6.1.0-57-686-pae
 	bzimage "$images/b64" 4.9.0 '\001'
 	bzimage "$images/b-unsaid" ''
+	bzimage "$images/b-cut" 3.11.0
+	put "$images/b-cut" 0x1f4 '\000\020'	# syssize: 64 KiB, behind the setup
 	expect b30 '2.6.30.10 is too old: lguest runs 2.6.31 to 4.13' 'bzImage, 2.6.30'
 	expect_none b31 'bzImage, 2.6.31'
 	expect_none b319 'bzImage, 3.19'
@@ -98,6 +100,7 @@ cases() {
 	expect b6 '6.1.0-57-686-pae is too new' 'bzImage, 6.1'
 	expect b64 'a 64-bit kernel: lguest runs 32-bit ones' 'bzImage, 64-bit'
 	expect_none b-unsaid 'bzImage of no version'
+	expect b-cut 'b-cut: file is cut short' 'bzImage, cut short'
 
 	vmlinux "$images/v64" -m64 'Linux version 4.9.0 (x)' lguest
 	vmlinux "$images/v30" -m32 'Linux version 2.6.30 (x)' lguest

@@ -278,4 +278,4 @@ if [ "$bus" = pci ]; then
 	logged "Building the tree's own Launcher" build_launcher
 	run="$run LAUNCHER=\"$out/lguest\""
 fi
-say "Done. To boot it: $run BLOCK=disk.img CMDLINE=\"root=/dev/vda quiet\""
+say "Done. To boot it, in lg's source: $run BLOCK=disk.img CMDLINE=\"root=/dev/vda rw quiet\""

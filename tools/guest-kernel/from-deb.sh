@@ -22,6 +22,13 @@ usage() { sed -n '3,/^$/s/^# \{0,1\}//p' "$0" >&2; exit "$1"; }
 # What a root device may want; most kernels have some of it built in.
 wanted="virtio_pci virtio_blk virtio_net virtio-rng ext2 ext3 ext4"
 
+# is_static_i386 FILE: ELF's class and machine, and no interpreter to load it
+is_static_i386() {
+	[ "$(od -An -tx1 -N5 "$1" | tr -d ' ')" = 7f454c4601 ] || return 1
+	[ "$(od -An -tx1 -j18 -N1 "$1" | tr -d ' ')" = 03 ] || return 1
+	! head -c 4096 "$1" | grep -q ld-linux
+}
+
 # unpack_kernel DEB: what the package has of one
 unpack_kernel() {
 	dpkg-deb -x "$1" "$work/kernel"
@@ -40,7 +47,9 @@ unpack_kernel() {
 	cp "$1" "$out/bzImage"
 	cp "$work/kernel/boot/config-$version" "$out/config"
 	cp -r "$_lib" "$out/modules/lib"
-	depmod -b "$out/modules" "$version"
+	# It misses lists that kernels of that age don't have.
+	depmod -b "$out/modules" "$version" 2>&1 |
+		sed '/could not open modules\.builtin/d' >&2
 }
 
 # add_modules: those that are modules, in the order of loading
@@ -93,7 +102,8 @@ make_initrd() {
 			$busybox mount -o move /dev /root/dev 2>/dev/null
 			exec $busybox switch_root /root "$init"
 		done
-		echo "initrd: could not mount root=$root. This is its shell."
+		[ -z "$root" ] || echo "initrd: could not mount root=$root"
+		echo "initrd: this is its shell"
 		$busybox mkdir -p /sbin /usr/bin /usr/sbin
 		$busybox --install -s
 		exec $busybox sh
@@ -115,6 +125,7 @@ shift $((OPTIND - 1))
 for f; do
 	if [ ! -f "$f" ] || [ ! -r "$f" ]; then die "$f is no file that can be read"; fi
 done
+is_static_i386 "$2" || die "$2 is no 32-bit static program"
 for tool in dpkg-deb cpio depmod modprobe; do
 	command -v "$tool" >/dev/null || die "there is no $tool"
 done
@@ -128,5 +139,6 @@ launcher=
 case $version in
 4.*)	launcher=" LAUNCHER=lguest (of any source from 4.0 to 4.13: see guests.rst)" ;;
 esac
-say "Done. To boot it: make run KERNEL=\"$out/bzImage\" INITRD=\"$out/initrd\" \
-BLOCK=disk.img CMDLINE=\"root=/dev/vda quiet\"$launcher"
+out=$(cd "$out" && pwd)
+say "Done. To boot it, in lg's source: make run KERNEL=\"$out/bzImage\" INITRD=\"$out/initrd\" \
+BLOCK=disk.img CMDLINE=\"root=/dev/vda rw quiet\"$launcher"

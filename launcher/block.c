@@ -126,7 +126,7 @@ static void block_serve(struct virtqueue *vq)
 }
 
 /* 2.6.31 knows no flush, and assumes that no disk needs one. */
-static void block_configure(struct device *dev, __u32 features)
+static void block_configure(struct device *dev, __u64 features)
 {
 	struct block *block = container_of(dev, struct block, dev);
 
@@ -137,7 +137,6 @@ static void block_configure(struct device *dev, __u32 features)
 void block_create(const char *spec)
 {
 	struct block *block = calloc(1, sizeof(*block));
-	struct virtio_blk_config config = { };
 	size_t len = strlen(spec);
 	off_t size;
 
@@ -175,9 +174,9 @@ void block_create(const char *spec)
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
 		.configure = block_configure,
 	};
-	config.capacity = block->sectors;
+	block->dev.config.block.capacity = block->sectors;
 	/* A request also has a header and a status, in a buffer each. */
-	config.seg_max = VQ_MAX_ENTRIES - 2;
-	bus_add(&block->dev, &config,
-		offsetof(struct virtio_blk_config, geometry));
+	block->dev.config.block.seg_max = VQ_MAX_ENTRIES - 2;
+	block->dev.config_len = offsetof(struct virtio_blk_config, geometry);
+	device_add(&block->dev);
 }

@@ -46,6 +46,16 @@ static void console_output(struct virtqueue *vq)
 	}
 }
 
+/* Before it has a driver, a guest prints here, a character at a time. */
+static void console_config_written(struct device *dev, unsigned int offset, __u32 value)
+{
+	char c = value;
+
+	(void)dev;
+	if (offset == offsetof(struct virtio_console_config, emerg_wr))
+		terminal_write(&c, sizeof(c));
+}
+
 void console_create(void)
 {
 	static struct device console = {
@@ -57,14 +67,19 @@ void console_create(void)
 			{ .num = CONSOLE_QUEUE, .serve = console_output },
 		},
 	};
-	struct virtio_console_config config = { };
 	struct winsize size;
 
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col) {
-		console.features = 1 << VIRTIO_CONSOLE_F_SIZE;
-		config.cols = size.ws_col;
-		config.rows = size.ws_row;
+		console.features |= 1 << VIRTIO_CONSOLE_F_SIZE;
+		console.config.console.cols = size.ws_col;
+		console.config.console.rows = size.ws_row;
 	}
-	bus_add(&console, &config,
-		offsetof(struct virtio_console_config, max_nr_ports));
+	if (device_is_modern()) {
+		console.features |= 1 << VIRTIO_CONSOLE_F_EMERG_WRITE;
+		console.config_len = sizeof(console.config.console);
+		console.config_written = console_config_written;
+	} else {
+		console.config_len = offsetof(struct virtio_console_config, max_nr_ports);
+	}
+	device_add(&console);
 }

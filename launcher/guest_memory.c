@@ -40,9 +40,10 @@ void *guest_memory_base(void)
 	return base;
 }
 
-unsigned long guest_memory_pages(void)
+/* As many as have memory */
+unsigned long guest_pages(void)
 {
-	return ram_size / PAGE_SIZE + DEVICE_PAGES;
+	return ram_size / PAGE_SIZE + (device_used ? DEVICE_PAGES : 0);
 }
 
 __u64 guest_ram_size(void)

@@ -16,7 +16,7 @@
 
 #define VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
 #define FIRST_GUEST		VERSION(2, 6, 31)
-#define FIRST_WITHOUT_BUS	VERSION(4, 0, 0)
+#define FIRST_WITH_PCI		VERSION(4, 0, 0)
 #define FIRST_WITHOUT_LGUEST	VERSION(4, 14, 0)
 
 /* How much of @text is a version that a terminal may see: a file may hold anything. */
@@ -30,13 +30,13 @@ static int version_len(const char *text)
 }
 
 /* @text begins with a version: "4.9.0-12-686-pae (debian-kernel@...". */
-static void check_version(const char *name, const char *text)
+static enum guest_bus check_version(const char *name, const char *text)
 {
 	unsigned int a, b, c = 0;
 	int len = version_len(text);
 
 	if (sscanf(text, "%u.%u.%u", &a, &b, &c) < 2 || a > 255 || b > 255)
-		return;
+		return BUS_UNKNOWN;
 	/* Stable releases of 4.4 and 4.9 have more of these than there is room for. */
 	if (c > 255)
 		c = 255;
@@ -46,10 +46,7 @@ static void check_version(const char *name, const char *text)
 	if (VERSION(a, b, c) >= FIRST_WITHOUT_LGUEST)
 		die("%s: Linux %.*s is too new: from 4.14 on it can't be an lguest guest",
 		    name, len, text);
-	if (VERSION(a, b, c) >= FIRST_WITHOUT_BUS)
-		fprintf(stderr,
-			"lguest: %s: Linux %.*s looks for devices on a PCI bus, which this Launcher does not have: the guest will find no console and no disk\n",
-			name, len, text);
+	return VERSION(a, b, c) < FIRST_WITH_PCI ? BUS_LGUEST : BUS_PCI;
 }
 
 /**
@@ -58,9 +55,11 @@ static void check_version(const char *name, const char *text)
  * @hdr: its setup header
  * @setup: the file's first bytes, with a 0 behind them
  * @size: how many there are
+ *
+ * Return: how it finds its devices.
  */
-void check_bzimage(const char *name, const struct setup_header *hdr,
-		   const char *setup, size_t size)
+enum guest_bus check_bzimage(const char *name, const struct setup_header *hdr,
+			     const char *setup, size_t size)
 {
 	size_t version = hdr->kernel_version + 0x200;
 
@@ -68,7 +67,8 @@ void check_bzimage(const char *name, const struct setup_header *hdr,
 	    hdr->xloadflags & XLF_KERNEL_64)
 		die("%s: a 64-bit kernel: lguest runs 32-bit ones", name);
 	if (hdr->kernel_version && version < size)
-		check_version(name, setup + version);
+		return check_version(name, setup + version);
+	return BUS_UNKNOWN;
 }
 
 /**
@@ -102,13 +102,18 @@ void scan_vmlinux(struct vmlinux_strings *found, const char *segment, size_t len
  * @found: from scan_vmlinux(), of all of its segments
  *
  * One that does not say which Linux it is may be none, and passes.
+ *
+ * Return: how it finds its devices.
  */
-void check_vmlinux(const char *name, const struct vmlinux_strings *found)
+enum guest_bus check_vmlinux(const char *name, const struct vmlinux_strings *found)
 {
+	enum guest_bus bus;
+
 	if (!*found->version)
-		return;
-	check_version(name, found->version);
+		return BUS_UNKNOWN;
+	bus = check_version(name, found->version);
 	if (!found->lguest)
 		die("%s: Linux %.*s was built without CONFIG_LGUEST_GUEST: it can't be a guest",
 		    name, version_len(found->version), found->version);
+	return bus;
 }

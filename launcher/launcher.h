@@ -3,18 +3,23 @@
  * What the parts of the Launcher know of each other.
  *
  * A reading order: main.c (what the user wants), guest_memory.c, kernel_image.c and
- * kernel_check.c (laying out a machine), guest.c and panic.c (running it), bus.c and
- * virtqueue.c (how it talks to devices), then the devices themselves.
+ * kernel_check.c (laying out a machine), guest.c, run.c and panic.c (running it),
+ * device.c and virtqueue.c (what a device is), lguest_bus.c, or pci.c, virtio_pci.c and
+ * insn.c (how the guest finds it and talks to it), then the devices themselves.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
 
 #include <linux/types.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_console.h>
+#include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <linux/lguest_launcher.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 #define PAGE_SIZE	4096UL
@@ -41,7 +46,7 @@ void __printf(2, 3) __noreturn quit(int status, const char *fmt, ...);
 /* guest_memory.c */
 void guest_memory_create(__u64 ram_size);
 void *guest_memory_base(void);
-unsigned long guest_memory_pages(void);
+unsigned long guest_pages(void);
 __u64 guest_ram_size(void);
 void *guest_ram(__u64 gpa, __u64 len);
 void *guest_alloc_device_pages(size_t len);
@@ -49,8 +54,12 @@ __u32 guest_address(const void *p);
 
 /* kernel_check.c */
 struct setup_header;
-void check_bzimage(const char *name, const struct setup_header *hdr,
-		   const char *setup, size_t size);
+
+/* How a guest finds its devices, as far as the file tells */
+enum guest_bus { BUS_UNKNOWN, BUS_LGUEST, BUS_PCI };
+
+enum guest_bus check_bzimage(const char *name, const struct setup_header *hdr,
+			     const char *setup, size_t size);
 
 #define VERSION_LEN_MAX	64
 
@@ -60,16 +69,30 @@ struct vmlinux_strings {
 };
 
 void scan_vmlinux(struct vmlinux_strings *found, const char *segment, size_t len);
-void check_vmlinux(const char *name, const struct vmlinux_strings *found);
+enum guest_bus check_vmlinux(const char *name, const struct vmlinux_strings *found);
 
 /* kernel_image.c */
-__u32 load_guest(const char *kernel, const char *initrd, const char *cmdline);
+__u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
+		 enum guest_bus *bus);
 
 /* guest.c */
 void guest_initialize(const char *device, __u32 start);
 void guest_attach_eventfd(__u32 gpa, int fd);
 void guest_interrupt(unsigned int irq);
-void __noreturn guest_run(char **argv, int panic_timeout);
+ssize_t guest_read(void *buf, size_t len);
+
+/* Registers, as LHREQ_GETREG names them: by offsets in i386's struct user_regs_struct */
+#define GUEST_EDX	8
+#define GUEST_EIP	48
+
+extern const __u8 guest_general[8];
+
+__u32 guest_register(unsigned int offset);
+void guest_set_register(unsigned int offset, __u32 value);
+bool guest_trap(unsigned int vector);
+
+/* run.c */
+void __noreturn run_guest(char **argv, int panic_timeout);
 
 /* panic.c */
 int panic_timeout(const char *cmdline);
@@ -86,13 +109,13 @@ void terminal_write(const void *buf, size_t len);
 struct device;
 
 struct virtqueue {
-	/* Set by the device before bus_add(). */
+	/* Set by the device: the largest ring, and what serves it. */
 	unsigned int num;
 	void (*serve)(struct virtqueue *vq);
 
 	struct device *dev;
+	/* Set by the bus: where the ring is. Without one, the queue is not in use. */
 	struct vring vring;
-	unsigned int irq;
 	int eventfd;
 	pthread_t thread;
 	bool stop;
@@ -111,8 +134,8 @@ struct vq_chain {
 	struct iovec iov[VQ_MAX_ENTRIES];
 };
 
-void vq_init(struct virtqueue *vq, struct device *dev, unsigned int irq);
-void vq_attach(struct virtqueue *vq);
+void vq_open(struct virtqueue *vq);
+void vq_kick(struct virtqueue *vq);
 void vq_start(struct virtqueue *vq);
 void vq_stop(struct virtqueue *vq);
 bool vq_next(struct virtqueue *vq, struct vq_chain *chain);
@@ -127,30 +150,129 @@ size_t iov_write(struct iovec *iov, unsigned int num, const void *src,
 		 size_t len);
 void iov_skip(struct iovec *iov, unsigned int num, size_t len);
 
-/* bus.c */
+/* device.c */
+#define VQ_MAX		2
+
 struct device {
-	/* Set by the device before bus_add(). */
+	/* Set by the device before device_add(). */
 	const char *name;
 	__u8 type;
 	__u8 num_vq;
-	__u32 features;
-	struct virtqueue vq[2];
+	__u64 features;
+	struct virtqueue vq[VQ_MAX];
 	/* Called with the features that the guest chose; may be NULL. */
-	void (*configure)(struct device *dev, __u32 features);
+	void (*configure)(struct device *dev, __u64 features);
+	/* The guest wrote @value at @offset of the configuration space; may be NULL. */
+	void (*config_written)(struct device *dev, unsigned int offset, __u32 value);
+	/* The configuration space, of which the guest sees so many bytes */
+	union {
+		struct virtio_blk_config block;
+		struct virtio_console_config console;
+		struct virtio_net_config net;
+	} config;
+	__u8 config_len;
 
 	struct device *next;
-	struct lguest_device_desc *desc;
-	__u8 *guest_features;
 	bool running;
+	void *slot;		/* the bus's */
 };
 
-void bus_create(void);
-void bus_add(struct device *dev, const void *config, __u8 config_len);
-void bus_attach(void);
-bool bus_notify(__u32 gpa);
-void bus_stop(void);
+/**
+ * struct bus - how a guest finds its devices, and they and the guest wake each other
+ * @modern: devices are those of virtio 1.0
+ * @device_pages: where pages of devices end that have no memory, and to which the guest's
+ *	accesses come to us, as those to ports do; NULL if there are none
+ * @create: called once
+ * @add: put a device there; its queues have no rings yet
+ * @attach: tie a queue's eventfd to a new guest; may be NULL
+ * @notify: the guest made that hypercall; false if it was not meant for the bus; may be
+ *	NULL
+ * @interrupt: a used ring has changed
+ */
+struct bus {
+	bool modern;
+	__u32 (*device_pages)(void);
+	void (*create)(void);
+	void (*add)(struct device *dev);
+	void (*attach)(struct virtqueue *vq);
+	bool (*notify)(__u32 gpa);
+	void (*interrupt)(struct virtqueue *vq);
+};
 
-/* The devices: each adds itself to the bus. */
+void device_bus(const struct bus *the_bus);
+bool device_is_modern(void);
+void device_add(struct device *dev);
+struct device *devices_first(void);
+void devices_attach(void);
+void device_configure(struct device *dev, __u64 features);
+void device_start(struct device *dev);
+void device_stop(struct device *dev);
+void devices_stop(void);
+bool devices_notify(__u32 gpa);
+__u32 device_pages(void);
+void device_interrupt(struct virtqueue *vq);
+
+/* The interrupts of devices. 0 is the clock. */
+#define FIRST_IRQ	1
+#define LAST_IRQ	31
+
+/* lguest_bus.c */
+extern const struct bus lguest_bus;
+
+/* pci.c */
+#define VENDOR_ID_VIRTIO	0x1af4
+#define PCI_CONFIG_SIZE		256
+
+struct pci_function;
+
+/**
+ * struct pci_ops - what is behind a function's BAR, by offset and size of an access
+ * @read: a load
+ * @write: a store
+ * @window_read: a read of the register that is a window to the BAR
+ * @window_write: a write of it
+ */
+struct pci_ops {
+	__u32 (*read)(struct pci_function *fn, unsigned int at, unsigned int size);
+	void (*write)(struct pci_function *fn, unsigned int at, unsigned int size,
+		      __u32 value);
+	__u32 (*window_read)(struct pci_function *fn);
+	void (*window_write)(struct pci_function *fn, __u32 value);
+};
+
+/**
+ * struct pci_function - one on the bus
+ * @ops: what is behind its BAR; a bridge has none
+ * @irq: the interrupt that it raises
+ * @window: the offset of that register in the configuration space
+ * @config: the configuration space
+ * @writable: bits of it that the guest may change
+ */
+struct pci_function {
+	const struct pci_ops *ops;
+	unsigned int irq;
+	unsigned int window;
+	__u32 config[PCI_CONFIG_SIZE / 4];
+	__u32 writable[PCI_CONFIG_SIZE / 4];
+};
+
+void pci_create(void);
+void pci_add(struct pci_function *fn);
+void pci_set(struct pci_function *fn, unsigned int at, __u32 value, __u32 writable);
+__u32 pci_device_pages(void);
+bool pci_port_read(__u16 port, unsigned int size, __u32 *value);
+void pci_port_write(__u16 port, unsigned int size, __u32 value);
+__u32 pci_memory_read(__u32 gpa, unsigned int size);
+void pci_memory_write(__u32 gpa, unsigned int size, __u32 value);
+
+/* virtio_pci.c */
+extern const struct bus virtio_pci;
+
+/* insn.c */
+bool insn_port(const __u8 *insn);
+bool insn_memory(const __u8 *insn, __u32 gpa);
+
+/* The devices: each adds itself. */
 void console_create(void);
 void block_create(const char *spec);
 void net_create(const char *spec);

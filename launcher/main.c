@@ -31,6 +31,8 @@ static const char usage[] =
 "                          address and brings it up; mac= is the guest's own\n"
 "  -r, --rng               a source of random numbers\n"
 "  -i, --initrd=FILE       initial RAM disk\n"
+"      --bus=lguest|pci    how the guest finds its devices, if that is not to be\n"
+"                          taken from its version\n"
 "      --device=PATH       use PATH instead of /dev/lguest\n"
 "  -h, --help              show this\n"
 "  -V, --version           show the version\n"
@@ -85,6 +87,15 @@ static __u64 parse_memory(const char *arg)
 	return (__u64)mb << 20;
 }
 
+static enum guest_bus parse_bus(const char *arg)
+{
+	if (!strcmp(arg, "lguest"))
+		return BUS_LGUEST;
+	if (!strcmp(arg, "pci"))
+		return BUS_PCI;
+	die("--bus=%s: want lguest or pci", arg);
+}
+
 static char *join_words(char **words)
 {
 	size_t len = 1;
@@ -103,7 +114,7 @@ static char *join_words(char **words)
 
 int main(int argc, char **argv)
 {
-	enum { OPT_DEVICE = 256 };
+	enum { OPT_DEVICE = 256, OPT_BUS };
 	static const char short_options[] = "+m:b:n:ri:hV";
 	static const struct option options[] = {
 		{ "memory", required_argument, NULL, 'm' },
@@ -112,23 +123,34 @@ int main(int argc, char **argv)
 		{ "rng", no_argument, NULL, 'r' },
 		{ "initrd", required_argument, NULL, 'i' },
 		{ "device", required_argument, NULL, OPT_DEVICE },
+		{ "bus", required_argument, NULL, OPT_BUS },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ }
 	};
 	const char *device = "/dev/lguest", *initrd = NULL;
 	__u64 memory = (__u64)DEFAULT_MEMORY_MB << 20;
+	enum guest_bus bus = BUS_UNKNOWN, kernels_bus;
 	char *cmdline;
 	__u32 start;
 	int c;
 
 	open_standard_files();
 
-	/* Devices live just above RAM, so its size has to be known first. */
+	/* Devices depend on RAM, which they are above, and on the kernel. */
 	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
 		switch (c) {
 		case 'm':
 			memory = parse_memory(optarg);
+			break;
+		case 'i':
+			initrd = optarg;
+			break;
+		case OPT_BUS:
+			bus = parse_bus(optarg);
+			break;
+		case OPT_DEVICE:
+			device = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -147,7 +169,11 @@ int main(int argc, char **argv)
 	}
 
 	guest_memory_create(memory);
-	bus_create();
+	cmdline = join_words(argv + optind + 1);
+	start = load_guest(argv[optind], initrd, cmdline, &kernels_bus);
+	if (!bus)
+		bus = kernels_bus;
+	device_bus(bus == BUS_PCI ? &virtio_pci : &lguest_bus);
 	console_create();
 
 	optind = 0;
@@ -162,19 +188,11 @@ int main(int argc, char **argv)
 		case 'r':
 			rng_create();
 			break;
-		case 'i':
-			initrd = optarg;
-			break;
-		case OPT_DEVICE:
-			device = optarg;
-			break;
 		}
 	}
 
-	cmdline = join_words(argv + optind + 1);
-	start = load_guest(argv[optind], initrd, cmdline);
 	guest_initialize(device, start);
-	bus_attach();
+	devices_attach();
 	terminal_start();
-	guest_run(argv, panic_timeout(cmdline));
+	run_guest(argv, panic_timeout(cmdline));
 }

@@ -29,9 +29,23 @@
 
 struct net {
 	struct device dev;
+	/* Before each packet. Devices of virtio 1.0 say in it how many buffers it fills. */
+	unsigned int header;
 	char name[IFNAMSIZ];
 	int fd;
 };
+
+/* One, always (virtio 1.0, section 5.1.6.4.1) */
+static void net_count_buffers(const struct net *net, struct vq_chain *chain)
+{
+	const size_t at = offsetof(struct virtio_net_hdr_mrg_rxbuf, num_buffers);
+	static const __u16 one = 1;
+
+	if (net->header <= at)
+		return;
+	iov_skip(chain->in, chain->in_num, at);
+	iov_write(chain->in, chain->in_num, &one, sizeof(one));
+}
 
 static void net_input(struct virtqueue *vq)
 {
@@ -40,8 +54,7 @@ static void net_input(struct virtqueue *vq)
 	ssize_t n;
 
 	while (vq_next(vq, &chain)) {
-		if (chain.out_num || iov_length(chain.in, chain.in_num) <
-		    sizeof(struct virtio_net_hdr))
+		if (chain.out_num || iov_length(chain.in, chain.in_num) < net->header)
 			vq_bad_guest(vq, "no room for a packet");
 		while ((n = readv(net->fd, chain.in, chain.in_num)) < 0) {
 			if (errno == EINTR)
@@ -56,6 +69,7 @@ static void net_input(struct virtqueue *vq)
 			if (!vq_wait_input(vq, net->fd))
 				return;
 		}
+		net_count_buffers(net, &chain);
 		vq_used(vq, &chain, n);
 	}
 }
@@ -80,7 +94,7 @@ static void net_output(struct virtqueue *vq)
 }
 
 /* The host may leave undone only what the guest said it can cope with. */
-static void net_configure(struct device *dev, __u32 features)
+static void net_configure(struct device *dev, __u64 features)
 {
 	struct net *net = container_of(dev, struct net, dev);
 	unsigned long offload = 0;
@@ -102,8 +116,9 @@ static void net_configure(struct device *dev, __u32 features)
 static void tap_open(struct net *net)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int hdr_size = sizeof(struct virtio_net_hdr);
 
+	net->header = device_is_modern() ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+					   sizeof(struct virtio_net_hdr);
 	net->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (net->fd < 0)
 		die("/dev/net/tun: %m");
@@ -115,7 +130,7 @@ static void tap_open(struct net *net)
 		fprintf(stderr, "lguest: network interface %s\n", ifr.ifr_name);
 	strcpy(net->name, ifr.ifr_name);
 	/* An interface that was there before may be in another state. */
-	if (ioctl(net->fd, TUNSETVNETHDRSZ, &hdr_size))
+	if (ioctl(net->fd, TUNSETVNETHDRSZ, &net->header))
 		die("%s: cannot set the header's size: %m", net->name);
 	net_configure(&net->dev, 0);
 }
@@ -189,7 +204,7 @@ void net_create(const char *spec)
 	struct net *net = calloc(1, sizeof(*net));
 	char *copy = strdup(spec), *tap, *opt;
 	const char *ip = NULL, *mac = NULL;
-	struct virtio_net_config config = { };
+	__u8 *address;
 
 	if (!net || !copy)
 		die("no memory for a network card");
@@ -210,11 +225,6 @@ void net_create(const char *spec)
 	tap_open(net);
 	if (ip)
 		tap_set_address(net, ip);
-	if (mac)
-		parse_mac(mac, config.mac);
-	else
-		make_mac(net->name, config.mac);
-
 	net->dev = (struct device) {
 		.name = net->name,
 		.type = VIRTIO_ID_NET,
@@ -235,5 +245,11 @@ void net_create(const char *spec)
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
 		.configure = net_configure,
 	};
-	bus_add(&net->dev, &config, sizeof(config.mac));
+	address = net->dev.config.net.mac;
+	if (mac)
+		parse_mac(mac, address);
+	else
+		make_mac(net->name, address);
+	net->dev.config_len = sizeof(net->dev.config.net.mac);
+	device_add(&net->dev);
 }

@@ -38,10 +38,10 @@ void rng_create(void)
 		.vq = { { .num = RNG_QUEUE, .serve = rng_serve } },
 	};
 
-	if (rng.desc)
+	if (rng.slot)
 		die("one --rng is all a guest can use");
 	rng_fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 	if (rng_fd < 0)
 		die("/dev/urandom: %m");
-	bus_add(&rng, NULL, 0);
+	device_add(&rng);
 }

@@ -30,26 +30,22 @@ void vq_bad_guest(const struct virtqueue *vq, const char *fmt, ...)
 	    vq->dev->name, (unsigned int)(vq - vq->dev->vq), what);
 }
 
-void vq_init(struct virtqueue *vq, struct device *dev, unsigned int irq)
-{
-	size_t len = vring_size(vq->num, LGUEST_VRING_ALIGN);
-
-	vq->dev = dev;
-	vq->irq = irq;
-	vring_init(&vq->vring, vq->num, guest_alloc_device_pages(len),
-		   LGUEST_VRING_ALIGN);
-}
-
 /*
- * Called once in a guest's life, as the module keeps the eventfd. A kick before the
- * device is started waits in there and does no harm.
+ * Called once in a guest's life. A kick before the device is started waits in the eventfd
+ * and does no harm.
  */
-void vq_attach(struct virtqueue *vq)
+void vq_open(struct virtqueue *vq)
 {
 	vq->eventfd = eventfd(0, EFD_CLOEXEC);
 	if (vq->eventfd < 0)
 		die("%s: cannot make an eventfd: %m", vq->dev->name);
-	guest_attach_eventfd(guest_address(vq->vring.desc), vq->eventfd);
+}
+
+/* The guest says that there is a request. */
+void vq_kick(struct virtqueue *vq)
+{
+	if (eventfd_write(vq->eventfd, 1))
+		die("%s: cannot wake a thread: %m", vq->dev->name);
 }
 
 static void *vq_thread(void *arg)
@@ -78,8 +74,7 @@ void vq_start(struct virtqueue *vq)
 void vq_stop(struct virtqueue *vq)
 {
 	__atomic_store_n(&vq->stop, true, __ATOMIC_RELEASE);
-	if (eventfd_write(vq->eventfd, 1))
-		die("%s: cannot stop a thread: %m", vq->dev->name);
+	vq_kick(vq);
 	pthread_join(vq->thread, NULL);
 }
 
@@ -131,22 +126,21 @@ static bool vq_wait_request(struct virtqueue *vq)
 	return true;
 }
 
-static struct vring_desc vq_read_desc(const struct vring_desc *desc)
+/* A table may be anywhere, aligned or not. */
+static struct vring_desc vq_read_desc(const void *table, unsigned int i)
 {
-	struct vring_desc copy = {
-		.addr = READ_ONCE(desc->addr),
-		.len = READ_ONCE(desc->len),
-		.flags = READ_ONCE(desc->flags),
-		.next = READ_ONCE(desc->next),
-	};
+	struct vring_desc copy;
 
+	memcpy(&copy, (const char *)table + i * sizeof(copy), sizeof(copy));
+	/* Lest the compiler read it again. */
+	__asm__ volatile("" : : : "memory");
 	return copy;
 }
 
 static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 {
-	const struct vring_desc *table = vq->vring.desc;
-	unsigned int count = vq->num, i = chain->head, n = 0;
+	const void *table = vq->vring.desc;
+	unsigned int count = vq->vring.num, i = chain->head, n = 0;
 	struct vring_desc desc;
 
 	chain->out_num = 0;
@@ -154,7 +148,7 @@ static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 	do {
 		if (i >= count)
 			vq_bad_guest(vq, "descriptor %u of %u", i, count);
-		desc = vq_read_desc(&table[i]);
+		desc = vq_read_desc(table, i);
 		i = desc.next;
 
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
@@ -201,9 +195,9 @@ bool vq_next(struct virtqueue *vq, struct vq_chain *chain)
 	if (!vq_backlog(vq) && !vq_wait_request(vq))
 		return false;
 	backlog = vq_backlog(vq);
-	if (backlog > vq->num)
-		vq_bad_guest(vq, "%u requests in a ring of %u", backlog, vq->num);
-	chain->head = READ_ONCE(vq->vring.avail->ring[vq->last_avail % vq->num]);
+	if (backlog > vq->vring.num)
+		vq_bad_guest(vq, "%u requests in a ring of %u", backlog, vq->vring.num);
+	chain->head = READ_ONCE(vq->vring.avail->ring[vq->last_avail % vq->vring.num]);
 	vq->last_avail++;
 	vq_walk_chain(vq, chain);
 	return true;
@@ -214,8 +208,8 @@ void vq_used(struct virtqueue *vq, const struct vq_chain *chain, __u32 len)
 {
 	struct vring_used *used = vq->vring.used;
 
-	used->ring[vq->used_idx % vq->num].id = chain->head;
-	used->ring[vq->used_idx % vq->num].len = len;
+	used->ring[vq->used_idx % vq->vring.num].id = chain->head;
+	used->ring[vq->used_idx % vq->vring.num].len = len;
 	vq->used_idx++;
 	/* Release: buffers and entry are there before the index says so. */
 	__atomic_store_n(&used->idx, vq->used_idx, __ATOMIC_RELEASE);
@@ -237,7 +231,7 @@ void vq_interrupt(struct virtqueue *vq)
 	 */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!(READ_ONCE(vq->vring.avail->flags) & VRING_AVAIL_F_NO_INTERRUPT))
-		guest_interrupt(vq->irq);
+		device_interrupt(vq);
 }
 
 /* Sleep until @fd can be read; false when the device is to stop. */

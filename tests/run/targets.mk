@@ -12,7 +12,7 @@ make run         a guest on this terminal, in QEMU: KERNEL= INITRD= CMDLINE= BLO
 make check       what a change is checked by before it is sent, in minutes: KVER= KDIR=
 make test        everything, for an hour or so: all the goals test-* that follow
 make test-style  checkpatch and shellcheck
-make test-launcher  what the Launcher says of kernels that can't be guests
+make test-launcher  what the Launcher says of kernels that can't be guests, and its parts
 make test-build  lg.ko for each of Debian's kernels: HOST="6.1 6.12 7.3"
 make test-kunit  KUnit in User Mode Linux
 make test-qemu   what tests/run/machines lists: MACHINES="6.1*" TESTS="smoke memory"
@@ -43,12 +43,15 @@ bench-programs:
 seam-programs:
 	$(MAKE) -C tests/seam
 
+launcher-tests:
+	$(MAKE) -C tests/launcher
+
 tests-clean:
 	rm -rf tests/run/build tests/host/build tests/bench/build \
-		tests/bench/macro/build tests/seam/build
+		tests/bench/macro/build tests/seam/build tests/launcher/build
 
 clean: tests-clean
 
 .PHONY: run figures bench check test test-style test-launcher test-kunit \
 	test-build test-qemu test-run test-bochs test-bench test-seam fuzz \
-	host-tests bench-programs seam-programs tests-clean
+	host-tests bench-programs seam-programs launcher-tests tests-clean

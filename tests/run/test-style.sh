@@ -51,7 +51,7 @@ checkpatch_compat() {
 checkpatch_programs() {
 	# shellcheck disable=SC2046 # a list of words
 	checkpatch "$not_in_programs" $(c_files launcher tests/bench \
-		tests/guests tests/host tests/run tests/seam)
+		tests/guests tests/host tests/launcher tests/run tests/seam)
 }
 
 shellcheck_scripts() {

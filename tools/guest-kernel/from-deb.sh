@@ -135,10 +135,6 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 unpack_kernel "$1"
 make_initrd "$2"
-launcher=
-case $version in
-4.*)	launcher=" LAUNCHER=lguest (of any source from 4.0 to 4.13: see guests.rst)" ;;
-esac
 out=$(cd "$out" && pwd)
 say "Done. To boot it, in lg's source: make run KERNEL=\"$out/bzImage\" INITRD=\"$out/initrd\" \
-BLOCK=disk.img CMDLINE=\"root=/dev/vda rw quiet\"$launcher"
+BLOCK=disk.img CMDLINE=\"root=/dev/vda rw quiet\""

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Running the guest, until it dies or starts again. */
+#include "launcher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* In struct lguest_pending */
+#define TRAP_GP		13
+#define NOTIFIED	0x1f
+
+static void guest_notified(unsigned long gpa)
+{
+	const char *text;
+	size_t room, len;
+
+	if (devices_notify(gpa))
+		return;
+
+	/* Not a device: it is a string for the early console. */
+	text = guest_ram(gpa, 1);
+	if (!text)
+		die("the guest notified %#lx, which is no device and no memory",
+		    gpa);
+	room = guest_ram_size() - gpa;
+	len = strnlen(text, room);
+	if (len == room)
+		die("the guest's early console string at %#lx has no end", gpa);
+	terminal_write(text, len);
+}
+
+/*
+ * To start over, we execute ourselves: all our files close on exec, and nothing of
+ * a guest outlives its file.
+ */
+static void __noreturn guest_restart(char **argv)
+{
+	devices_stop();
+	terminal_restore();
+	execv("/proc/self/exe", argv);
+	/* There may be no /proc. */
+	execvp(argv[0], argv);
+	die("cannot restart %s: %m", argv[0]);
+}
+
+/* The keyboard's thread goes on: one can still leave. */
+static void __noreturn guest_restart_in(int seconds, char **argv)
+{
+	if (seconds > 0)
+		fprintf(stderr, "lguest: it starts again in %d s (panic=%d)\n",
+			seconds, seconds);
+	while (seconds > 0)
+		seconds = sleep(seconds);
+	guest_restart(argv);
+}
+
+static void __noreturn guest_died(char **argv, int panic_timeout)
+{
+	static const char shutdown[] = "CRASH: ";
+	char reason[512] = "";
+
+	if (guest_read(reason, sizeof(reason) - 1) < 0)
+		die("the guest died, and its reason cannot be read: %m");
+	/* The last words may still be on their way to the terminal. */
+	devices_stop();
+	if (!strcmp(reason, "CRASH: Power down"))
+		quit(0, "guest powered off (%s)", reason);
+	/*
+	 * Linux makes this hypercall to power off or when it panics. Any other reason is
+	 * the host's, which is no panic: someone should read it.
+	 */
+	if (strncmp(reason, shutdown, strlen(shutdown)) || !panic_timeout)
+		die("guest died: %s", reason);
+	fprintf(stderr, "lguest: guest died: %s\n", reason);
+	guest_restart_in(panic_timeout, argv);
+}
+
+/* What a trap of the guest is for, and what it is refused with */
+static void guest_trapped(const struct lguest_pending *record)
+{
+	bool done = record->trap == TRAP_GP ? insn_port(record->insn) :
+					      insn_memory(record->insn, record->addr);
+
+	if (done || guest_trap(record->trap))
+		return;
+	die("the guest has no handler for its %s: %02x %02x %02x %02x %02x %02x %02x",
+	    record->trap == TRAP_GP ? "access to a port" : "access to a device page",
+	    record->insn[0], record->insn[1], record->insn[2], record->insn[3],
+	    record->insn[4], record->insn[5], record->insn[6]);
+}
+
+/* Returns false when it has to be looked at why the guest does not run. */
+static bool run_until_notified(unsigned long *gpa)
+{
+	struct lguest_pending record;
+
+	if (!device_pages())
+		return guest_read(gpa, sizeof(*gpa)) == sizeof(*gpa);
+	while (guest_read(&record, sizeof(record)) == sizeof(record)) {
+		if (record.trap == NOTIFIED) {
+			*gpa = record.addr;
+			return true;
+		}
+		guest_trapped(&record);
+	}
+	return false;
+}
+
+void run_guest(char **argv, int panic_timeout)
+{
+	for (;;) {
+		unsigned long gpa;
+
+		if (run_until_notified(&gpa))
+			guest_notified(gpa);
+		else if (errno == ENOENT)
+			guest_died(argv, panic_timeout);
+		else if (errno == ERESTART)
+			guest_restart(argv);
+		else if (errno != EINTR)
+			die("cannot run the guest: %m");
+	}
+}

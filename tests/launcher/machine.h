@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A machine without a guest: what the Launcher would have of /dev/lguest and a terminal. */
+#ifndef TESTS_LAUNCHER_MACHINE_H
+#define TESTS_LAUNCHER_MACHINE_H
+
+#include "launcher.h"
+
+/* By offsets of i386's struct user_regs_struct */
+extern __u32 machine_registers[17];
+/* A bit for each interrupt that was raised */
+extern unsigned int machine_interrupts;
+/* What went to the terminal, as much as there is room for */
+extern char machine_output[64];
+extern unsigned int machine_output_len;
+
+/* RAM of so many bytes, and a console, a disk and a source of random numbers */
+void machine_create(__u64 ram_size, const char *disk);
+
+/* A port access and one to memory, by the instructions */
+__u32 port_in(__u16 port, unsigned int size);
+void port_out(__u16 port, unsigned int size, __u32 value);
+__u32 memory_read(__u32 gpa, unsigned int size);
+void memory_write(__u32 gpa, unsigned int size, __u32 value);
+
+/* A register of a function's configuration space */
+__u32 config_in(unsigned int slot, unsigned int at, unsigned int size);
+void config_out(unsigned int slot, unsigned int at, unsigned int size, __u32 value);
+
+#endif /* TESTS_LAUNCHER_MACHINE_H */

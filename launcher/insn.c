@@ -17,23 +17,18 @@ static void advance(unsigned int len)
 	guest_set_register(GUEST_EIP, guest_register(GUEST_EIP) + len);
 }
 
-static __u32 mask_of(unsigned int size)
-{
-	return ~0U >> (4 - size) * 8;
-}
-
 /* A general register by its number. As a byte, 4 to 7 are the second ones of 0 to 3. */
 static __u32 read_register(unsigned int nr, unsigned int size)
 {
 	if (size == 1 && nr >= 4)
 		return guest_register(guest_general[nr - 4]) >> 8 & 0xff;
-	return guest_register(guest_general[nr]) & mask_of(size);
+	return guest_register(guest_general[nr]) & bytes_mask(size);
 }
 
 static void write_register(unsigned int nr, unsigned int size, __u32 value)
 {
 	unsigned int shift = size == 1 && nr >= 4 ? 8 : 0;
-	__u32 mask = mask_of(size) << shift;
+	__u32 mask = bytes_mask(size) << shift;
 	unsigned int reg = guest_general[shift ? nr - 4 : nr];
 
 	guest_set_register(reg, (guest_register(reg) & ~mask) | (value << shift & mask));

@@ -37,6 +37,12 @@
  */
 #define READ_ONCE(x)	(*(const volatile typeof(x) *)&(x))
 
+/* The bits of an access of so many bytes, from 1 to 4 */
+static inline __u32 bytes_mask(unsigned int size)
+{
+	return ~0U >> (4 - size) * 8;
+}
+
 /* main.c */
 void __printf(2, 3) __noreturn quit(int status, const char *fmt, ...);
 

@@ -32,12 +32,6 @@ static __u64 first_bar(void)
 	return ((guest_ram_size() + GAP - 1) & -(__u64)GAP) + GAP;
 }
 
-/* Bytes of a register, as an access of less than four has them */
-static __u32 bytes_mask(unsigned int size)
-{
-	return size == 4 ? ~0U : (1U << size * 8) - 1;
-}
-
 /**
  * pci_set() - set a register of the configuration space
  * @fn: whose

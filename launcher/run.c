@@ -91,14 +91,23 @@ static void guest_trapped(const struct lguest_pending *record)
 	    record->insn[4], record->insn[5], record->insn[6]);
 }
 
-/* Returns false when it has to be looked at why the guest does not run. */
+/* Returns false, with errno, if the guest did not run until it wanted something. */
+static bool run(void *wanted, size_t len)
+{
+	ssize_t n = guest_read(wanted, len);
+
+	if (n >= 0 && (size_t)n != len)
+		die("running the guest gave %zd bytes", n);
+	return n >= 0;
+}
+
 static bool run_until_notified(unsigned long *gpa)
 {
 	struct lguest_pending record;
 
 	if (!device_pages())
-		return guest_read(gpa, sizeof(*gpa)) == sizeof(*gpa);
-	while (guest_read(&record, sizeof(record)) == sizeof(record)) {
+		return run(gpa, sizeof(*gpa));
+	while (run(&record, sizeof(record))) {
 		if (record.trap == NOTIFIED) {
 			*gpa = record.addr;
 			return true;

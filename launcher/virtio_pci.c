@@ -159,11 +159,23 @@ static void set_status(struct virtio_function *fn, __u8 status)
 	(offsetof(struct virtio_pci_common_cfg, field) << 4 |		\
 	 sizeof(((struct virtio_pci_common_cfg *)NULL)->field))
 
+/* Which word of a queue's addresses is there? -1 if none */
+static int address_part(unsigned int at, unsigned int size)
+{
+	const unsigned int first = offsetof(struct virtio_pci_common_cfg, queue_desc_lo);
+
+	if (size != 4 || at % 4 || at < first || at >= sizeof(struct virtio_pci_common_cfg))
+		return -1;
+	return (at - first) / 4;
+}
+
 static __u32 common_read(struct virtio_function *fn, unsigned int at, unsigned int size)
 {
 	struct queue *queue = selected(fn);
-	unsigned int i;
+	int part = address_part(at, size);
 
+	if (part >= 0)
+		return queue ? queue->address[part] : 0;
 	switch (at << 4 | size) {
 	case FIELD(device_feature_select):
 		return fn->device_feature_select;
@@ -192,14 +204,6 @@ static __u32 common_read(struct virtio_function *fn, unsigned int at, unsigned i
 		return queue && queue->enabled;
 	case FIELD(queue_notify_off):
 		return fn->queue_select;
-	case FIELD(queue_desc_lo):
-	case FIELD(queue_desc_hi):
-	case FIELD(queue_avail_lo):
-	case FIELD(queue_avail_hi):
-	case FIELD(queue_used_lo):
-	case FIELD(queue_used_hi):
-		i = (at - offsetof(struct virtio_pci_common_cfg, queue_desc_lo)) / 4;
-		return queue ? queue->address[i] : 0;
 	default:
 		return ~0U;
 	}
@@ -210,8 +214,13 @@ static void common_write(struct virtio_function *fn, unsigned int at, unsigned i
 {
 	bool settled = fn->status & VIRTIO_CONFIG_S_FEATURES_OK;
 	struct queue *queue = selected(fn);
-	unsigned int i;
+	int part = address_part(at, size);
 
+	if (part >= 0) {
+		if (queue && !queue->enabled)
+			queue->address[part] = value;
+		return;
+	}
 	switch (at << 4 | size) {
 	case FIELD(device_feature_select):
 		fn->device_feature_select = value;
@@ -238,16 +247,6 @@ static void common_write(struct virtio_function *fn, unsigned int at, unsigned i
 		/* Section 4.1.4.3.2: before DRIVER_OK, and never back */
 		if (queue && value == 1 && !fn->dev->running)
 			queue->enabled = true;
-		break;
-	case FIELD(queue_desc_lo):
-	case FIELD(queue_desc_hi):
-	case FIELD(queue_avail_lo):
-	case FIELD(queue_avail_hi):
-	case FIELD(queue_used_lo):
-	case FIELD(queue_used_hi):
-		i = (at - offsetof(struct virtio_pci_common_cfg, queue_desc_lo)) / 4;
-		if (queue && !queue->enabled)
-			queue->address[i] = value;
 		break;
 	}
 }
@@ -331,7 +330,7 @@ static void window_write(struct pci_function *pci, __u32 value)
 	unsigned int at, size;
 
 	if (window(pci, &at, &size))
-		virtio_write(pci, at, size, value & ~0U >> (4 - size) * 8);
+		virtio_write(pci, at, size, value & bytes_mask(size));
 }
 
 static const struct pci_ops virtio_ops = {

@@ -48,8 +48,11 @@ unpack_kernel() {
 	cp "$work/kernel/boot/config-$version" "$out/config"
 	cp -r "$_lib" "$out/modules/lib"
 	# It misses lists that kernels of that age don't have.
-	depmod -b "$out/modules" "$version" 2>&1 |
-		sed '/could not open modules\.builtin/d' >&2
+	depmod -b "$out/modules" "$version" 2>"$work/depmod" || {
+		cat "$work/depmod" >&2
+		die "depmod failed"
+	}
+	sed '/could not open modules\.builtin/d' "$work/depmod" >&2
 }
 
 # add_modules: those that are modules, in the order of loading

@@ -326,22 +326,31 @@ static void make_hypercall_of_vmcall(struct lguest *lg)
 	lg->hcall_pending = true;
 }
 
+/* What ring 1 may do that faults there. Return false if the fault is the guest's own. */
+static bool emulate_privileged(struct lguest *lg)
+{
+	struct lg_insn insn;
+	u32 gva, len;
+
+	if (!lg_decode_insn(lg, &insn))
+		return false;
+	if (lg_is_ins(lg, &insn, &gva, &len) && !may_store(lg, gva, len))
+		return true;
+	if (!lg_emulate_insn(lg, &insn))
+		return false;
+	complete_insn(lg);
+	return true;
+}
+
 /* What the host does in place of the CPU. Return false if the fault is the guest's own. */
 static bool emulate(struct lguest *lg)
 {
 	struct lg_store store;
-	u32 gva, len;
 	u64 tsc;
 
 	if (cpl(lg) == LG_KERNEL_RPL) {
-		if (lg_defer_port_access(lg))
+		if (lg_defer_port_access(lg) || emulate_privileged(lg))
 			return true;
-		if (lg_is_ins(lg, &gva, &len) && !may_store(lg, gva, len))
-			return true;
-		if (lg_emulate_insn(lg)) {
-			complete_insn(lg);
-			return true;
-		}
 		/* KVM on AMD's CPUs makes a #GP of its #UD, for any ring but 0. */
 		if (lg_is_vmcall(lg)) {
 			make_hypercall_of_vmcall(lg);

@@ -83,6 +83,7 @@ struct lg_hcall {
 			 BIT(TIF_NEED_RESCHED_LAZY))
 
 struct cred;
+struct lg_insn;
 struct lg_vcpu;
 struct lg_data_layout;
 
@@ -303,8 +304,8 @@ static inline void lg_handle_trap(struct lguest *lg)
 
 /* guest/emulate.c: the few instructions that fault for lack of privilege */
 bool lg_resets_pc(u16 port, u8 val);
-bool lg_is_ins(struct lguest *lg, u32 *gva, u32 *len);
-bool lg_emulate_insn(struct lguest *lg);
+bool lg_is_ins(struct lguest *lg, const struct lg_insn *insn, u32 *gva, u32 *len);
+bool lg_emulate_insn(struct lguest *lg, struct lg_insn *insn);
 bool lg_emulate_rdtsc(struct lguest *lg, u64 tsc);
 bool lg_is_vmcall(struct lguest *lg);
 

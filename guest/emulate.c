@@ -116,21 +116,20 @@ static bool ins_address(struct lguest *lg, const struct lg_insn *insn, u32 *gva)
 
 /**
  * lg_is_ins() - whether an ins is going to write to memory
- * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
+ * @lg: the guest, in ring 1; its own task calls
+ * @insn: the instruction that faulted, as lg_decode_insn() left it
  * @gva: set to the linear address where it does
  * @len: set to how many bytes
  *
  * Context: may sleep.
  * Return: true if it is one, and has a round to do.
  */
-bool lg_is_ins(struct lguest *lg, u32 *gva, u32 *len)
+bool lg_is_ins(struct lguest *lg, const struct lg_insn *insn, u32 *gva, u32 *len)
 {
-	struct lg_insn insn;
-
-	if (!lg_decode_insn(lg, &insn) || (insn.opcode & ~1) != INS ||
-	    is_over(lg->regs, &insn) || !ins_address(lg, &insn, gva))
+	if ((insn->opcode & ~1) != INS || is_over(lg->regs, insn) ||
+	    !ins_address(lg, insn, gva))
 		return false;
-	*len = element_size(&insn);
+	*len = element_size(insn);
 	return true;
 }
 
@@ -197,24 +196,20 @@ static void execute_hlt(struct lguest *lg)
 
 /**
  * lg_emulate_insn() - do what a privileged instruction should have done
- * @lg: the guest, in ring 1 at an instruction that faulted; its own task calls
+ * @lg: the guest, in ring 1; its own task calls
+ * @insn: the instruction that faulted, as lg_decode_insn() left it
  *
  * Context: may sleep.
  * Return: true if it was emulated; false if the fault is the guest's own, or
  * with the guest dead.
  */
-bool lg_emulate_insn(struct lguest *lg)
+bool lg_emulate_insn(struct lguest *lg, struct lg_insn *insn)
 {
 	struct lg_regs *regs = lg->regs;
-	struct lg_insn insn;
+	u32 size = element_size(insn);
 	bool again = false;
-	u32 size;
 
-	if (!lg_decode_insn(lg, &insn))
-		return false;
-	size = element_size(&insn);
-
-	switch (insn.opcode) {
+	switch (insn->opcode) {
 	case 0xfa:				/* cli */
 		break;
 	case 0xf4:				/* hlt */
@@ -224,23 +219,23 @@ bool lg_emulate_insn(struct lguest *lg)
 	case 0xe6: case 0xe7:			/* out imm8 */
 	case 0xec: case 0xed:			/* in %dx */
 	case 0xee: case 0xef:			/* out %dx */
-		if (!port_io(lg, &insn, size))
+		if (!port_io(lg, insn, size))
 			return false;
 		break;
 	case 0x6c: case 0x6d:			/* ins */
 	case 0x6e: case 0x6f:			/* outs */
-		if (!string_io(lg, &insn, size, insn.opcode < 0x6e, &again))
+		if (!string_io(lg, insn, size, insn->opcode < 0x6e, &again))
 			return false;
 		break;
 	case 0x0f:
-		if (!two_byte_opcode(lg, &insn))
+		if (!two_byte_opcode(lg, insn))
 			return false;
 		break;
 	default:
 		return false;
 	}
 	if (!again)
-		regs->eip = (u32)(regs->eip + insn.len);
+		regs->eip = (u32)(regs->eip + insn->len);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <kunit/test.h>
 
+#include "../../guest/insn.h"
 #include "lib/guest.h"
 
 #define EAX	0x12345678
@@ -83,7 +84,7 @@ static void instruction(struct kunit *test)
 	regs->ecx = 0;		/* a repeat of none, were it looked at */
 	regs->edx = 0xcfc;
 	before = *regs;
-	KUNIT_EXPECT_EQ(test, lg_emulate_insn(g->lg), !!c->len);
+	KUNIT_EXPECT_EQ(test, guest_emulate_insn(g), !!c->len);
 	KUNIT_EXPECT_EQ(test, regs->eax, c->eax);
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + c->len);
 	before.eax = regs->eax;
@@ -147,7 +148,7 @@ static void string_instruction(struct kunit *test)
 	regs->eflags = c->down ? BIT(10) : 0;
 	for (i = 0; i < rounds; i++) {
 		KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE);
-		KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+		KUNIT_EXPECT_TRUE(test, guest_emulate_insn(g));
 	}
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + c->len);
 	KUNIT_EXPECT_EQ(test, regs->ecx & 0xffff, c->rep ? 0 : 3);
@@ -177,7 +178,7 @@ static void repeat_of_none(struct kunit *test)
 	put_code(g, code, sizeof(code));
 	regs->ecx = 0x50000;	/* %cx is 0 */
 	regs->edi = 0x10;	/* where nothing is */
-	KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_TRUE(test, guest_emulate_insn(g));
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + 3);
 	KUNIT_EXPECT_EQ(test, regs->ecx, 0x50000);
 	KUNIT_EXPECT_EQ(test, regs->edi, 0x10);
@@ -193,14 +194,21 @@ static void ins_where_nothing_is(struct kunit *test)
 	regs->ecx = 3;
 	regs->edi = 0x10;
 	before = *regs;
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	KUNIT_EXPECT_EQ(test, memcmp(regs, &before, sizeof(before)), 0);
 	/* Nor does it write where it may not. */
 	guest_put32(g, KERNEL_TABLE + FREE / PAGE_SIZE * 4, FREE | P);
 	regs->edi = KERNEL + FREE;
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	KUNIT_EXPECT_EQ(test, guest_get32(g, FREE), 0);
 	EXPECT_ALIVE(g);
+}
+
+static bool is_ins(struct guest *g, u32 *gva, u32 *len)
+{
+	struct lg_insn insn;
+
+	return lg_decode_insn(g->lg, &insn) && lg_is_ins(g->lg, &insn, gva, len);
 }
 
 static void where_ins_writes(struct kunit *test)
@@ -213,19 +221,19 @@ static void where_ins_writes(struct kunit *test)
 	put_code(g, rep_insw, sizeof(rep_insw));
 	regs->ecx = 1;
 	regs->edi = 0x12345;
-	KUNIT_EXPECT_TRUE(test, lg_is_ins(g->lg, &gva, &len));
+	KUNIT_EXPECT_TRUE(test, is_ins(g, &gva, &len));
 	KUNIT_EXPECT_EQ(test, gva, 0x12345);
 	KUNIT_EXPECT_EQ(test, len, 2);
 	/* Without a round to do, or a segment, it writes nowhere. */
 	regs->ecx = 0;
-	KUNIT_EXPECT_FALSE(test, lg_is_ins(g->lg, &gva, &len));
+	KUNIT_EXPECT_FALSE(test, is_ins(g, &gva, &len));
 	regs->ecx = 1;
 	regs->es = 1;
-	KUNIT_EXPECT_FALSE(test, lg_is_ins(g->lg, &gva, &len));
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, is_ins(g, &gva, &len));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	regs->es = LG_KERNEL_DS;
 	put_code(g, rep_outsb, sizeof(rep_outsb));
-	KUNIT_EXPECT_FALSE(test, lg_is_ins(g->lg, &gva, &len));
+	KUNIT_EXPECT_FALSE(test, is_ins(g, &gva, &len));
 }
 
 /* es:edi and cs:eip are relative to their segments' bases. */
@@ -242,7 +250,7 @@ static void segments_have_bases(struct kunit *test)
 	regs->cs = 21 * 8 | 1;
 	regs->edi = KERNEL + FREE - 0x1000;
 	regs->eip = KERNEL + CODE - 0x2000;
-	KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_TRUE(test, guest_emulate_insn(g));
 	KUNIT_EXPECT_EQ(test, guest_get32(g, FREE), 0xffffffff);
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE - 0x2000 + 1);
 }
@@ -259,16 +267,16 @@ static void code_over_two_pages(struct kunit *test)
 	guest_put(g, CODE + PAGE_SIZE - 1, code, 1);
 	guest_put(g, FREE + PAGE_SIZE, &code[1], 2);
 	regs->eip = KERNEL + CODE + PAGE_SIZE - 1;
-	KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_TRUE(test, guest_emulate_insn(g));
 	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + PAGE_SIZE + 2);
 	KUNIT_EXPECT_EQ(test, regs->eax, 0xffffffff);
 
 	/* If the second page is not there, that is the guest's own fault. */
 	guest_put32(g, KERNEL_TABLE + (CODE / PAGE_SIZE + 1) * 4, 0);
 	regs->eip = KERNEL + CODE + PAGE_SIZE - 1;
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	guest_put(g, CODE + PAGE_SIZE - 1, &code[1], 1);
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	EXPECT_ALIVE(g);
 }
 
@@ -280,12 +288,12 @@ static void keyboard_status(struct kunit *test)
 
 	put_code(g, code, sizeof(code));
 	regs->edx = 0x64;
-	KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_TRUE(test, guest_emulate_insn(g));
 	KUNIT_EXPECT_EQ(test, regs->eax & 0xff, 0xfd);
 
 	put_code(g, code, sizeof(code));
 	regs->edx = 0x164;
-	KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_TRUE(test, guest_emulate_insn(g));
 	KUNIT_EXPECT_EQ(test, regs->eax & 0xff, 0xff);
 }
 

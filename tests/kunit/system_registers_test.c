@@ -69,7 +69,7 @@ static void expect_emulated(struct guest *g, const struct register_case *c,
 	regs->ecx = 0x11;
 	regs->edx = EDX;
 	before = *regs;
-	KUNIT_EXPECT_EQ(g->test, lg_emulate_insn(g->lg), emulated);
+	KUNIT_EXPECT_EQ(g->test, guest_emulate_insn(g), emulated);
 	if (emulated) {
 		before.eax = c->eax;
 		before.edx = c->edx;
@@ -105,7 +105,7 @@ static void flush_of_branch_predictors(struct kunit *test)
 		bool flush = regs->ecx == 0x49;
 
 		regs->eip = KERNEL + CODE;
-		KUNIT_EXPECT_EQ(test, lg_emulate_insn(g->lg), flush);
+		KUNIT_EXPECT_EQ(test, guest_emulate_insn(g), flush);
 		KUNIT_EXPECT_EQ(test, regs->eip,
 				KERNEL + CODE + (flush ? sizeof(wrmsr) : 0));
 	}
@@ -118,10 +118,10 @@ static void wakes_from_hibernation(struct kunit *test)
 
 	guest_put(g, CODE, mov_to_cr3, sizeof(mov_to_cr3));
 	/* Before that it has no handler. */
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	EXPECT_ALIVE(g);
 	guest_hypercall(g, LOAD_IDT_ENTRY, 13, LG_KERNEL_CS << 16, GATE_HIGH);
-	lg_emulate_insn(g->lg);
+	guest_emulate_insn(g);
 	EXPECT_REASON(g, "wrote CR3, as on waking from hibernation: boot with noresume");
 }
 
@@ -143,7 +143,7 @@ static void debug_registers_to_each(struct kunit *test)
 			*others[j] = j;
 		guest_put(g, CODE, code, sizeof(code));
 		regs->eip = KERNEL + CODE;
-		KUNIT_EXPECT_TRUE(test, lg_emulate_insn(g->lg));
+		KUNIT_EXPECT_TRUE(test, guest_emulate_insn(g));
 		for (j = 0; j < 8; j++)
 			KUNIT_EXPECT_EQ(test, *others[j],
 					i == j ? 0xffff0ff0 : j);
@@ -157,7 +157,7 @@ static u32 dr6_with(struct guest *g, u32 dr6)
 	g->lg->regs->dr6 = dr6;
 	g->lg->regs->eip = KERNEL + CODE;
 	guest_put(g, CODE, code, sizeof(code));
-	KUNIT_EXPECT_TRUE(g->test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_TRUE(g->test, guest_emulate_insn(g));
 	return g->lg->regs->eax;
 }
 
@@ -181,10 +181,10 @@ static void modrm_on_no_page(struct kunit *test)
 	guest_put32(g, KERNEL_TABLE + (CODE / PAGE_SIZE + 1) * 4, 0);
 	guest_put(g, CODE + PAGE_SIZE - 2, code, sizeof(code));
 	regs->eip = KERNEL + CODE + PAGE_SIZE - 2;
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	guest_put(g, CODE + PAGE_SIZE - 1, code, 1);
 	regs->eip = KERNEL + CODE + PAGE_SIZE - 1;
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	EXPECT_ALIVE(g);
 }
 
@@ -196,7 +196,7 @@ static void lidt_restarts(struct kunit *test)
 
 	guest_put(g, CODE, code, sizeof(code));
 	g->lg->regs->eip = KERNEL + CODE;
-	KUNIT_EXPECT_FALSE(test, lg_emulate_insn(g->lg));
+	KUNIT_EXPECT_FALSE(test, guest_emulate_insn(g));
 	EXPECT_ALIVE(g);
 	guest_hypercall(g, LOAD_IDT_ENTRY, 13, LG_KERNEL_CS << 16, GATE_HIGH);
 	g->lg->regs->eip = KERNEL + CODE;

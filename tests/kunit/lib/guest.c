@@ -14,6 +14,7 @@
 
 #include "../../../include/uapi/linux/lguest_launcher.h"
 #include "../../../cpu.h"
+#include "../../../guest/insn.h"
 #include "guest.h"
 
 static unsigned long map_memory(unsigned long len)
@@ -200,6 +201,13 @@ void guest_trap(struct guest *g, u32 vector, u32 error_code)
 	g->lg->regs->vector = vector;
 	g->lg->regs->error_code = error_code;
 	lg_handle_trap(g->lg);
+}
+
+bool guest_emulate_insn(struct guest *g)
+{
+	struct lg_insn insn;
+
+	return lg_decode_insn(g->lg, &insn) && lg_emulate_insn(g->lg, &insn);
 }
 
 void guest_go_user(struct guest *g, u32 eip, u32 esp)

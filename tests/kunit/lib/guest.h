@@ -168,6 +168,9 @@ void guest_ring_add(struct guest *g, unsigned int slot, u32 nr, u32 arg1,
 /* Let the guest come out for this reason. */
 void guest_trap(struct guest *g, u32 vector, u32 error_code);
 
+/* Decode and emulate what ring 1 is at. */
+bool guest_emulate_insn(struct guest *g);
+
 /* Let the vCPU be in ring 3, at this address. */
 void guest_go_user(struct guest *g, u32 eip, u32 esp);
 

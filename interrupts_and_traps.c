@@ -398,7 +398,8 @@ static void page_fault(struct lguest *lg)
 	if (likely(fault <= LG_FAULT_RETRY))
 		return;
 	if (fault == LG_FAULT_DEVICE) {
-		lg_defer_device_access(lg, gva, error_code);
+		if (lg_defer_device_access(lg, gva, error_code))
+			complete_insn(lg);
 		return;
 	}
 	if (!lg->data_gva)

@@ -15,6 +15,7 @@
 #include <linux/stddef.h>
 #include <linux/string.h>
 
+#include "guest/insn.h"
 #include "guest/tables.h"
 #include "lg.h"
 
@@ -147,31 +148,72 @@ bool lg_defer_port_access(struct lguest *lg)
 	return true;
 }
 
+/* Is it a mov of a register or a constant to that very address? Then read to its end. */
+static bool decode_store(struct lguest *lg, struct lg_insn *insn, u32 gva)
+{
+	u8 modrm, constant[4];
+	u32 at, size = 0;
+
+	if (!lg_decode_insn(lg, insn))
+		return false;
+	switch (insn->opcode) {
+	case 0x88: case 0x89:
+		break;
+	case 0xc6:
+		size = sizeof(u8);
+		break;
+	case 0xc7:
+		size = insn->operand16 ? sizeof(u16) : sizeof(u32);
+		break;
+	default:
+		return false;
+	}
+	return lg_next_bytes(lg, insn, &modrm, sizeof(modrm)) && modrm < 0xc0 &&
+	       lg_decode_memory(lg, insn, modrm, &at) && at == gva &&
+	       (!size || lg_next_bytes(lg, insn, constant, size));
+}
+
+/* Whoever has tied an eventfd to an address does not want to know what is stored there. */
+static bool store_is_notify(struct lguest *lg, u32 gva, u32 gpa)
+{
+	struct lg_insn insn;
+
+	if (!decode_store(lg, &insn, gva) || !lg_signal_eventfd(lg, gpa))
+		return false;
+	lg->regs->eip = (u32)lg->regs->eip + insn.len;
+	return true;
+}
+
 /**
  * lg_defer_device_access() - let the Launcher emulate access to a device page
  * @lg: the guest, at an instruction that faulted; its own task calls
  * @gva: the address that it touched
  * @error_code: of the page fault, which the guest takes if the Launcher refuses
  *
- * This leaves a record in &lguest.pending, or the guest dead. It does neither if the
- * guest's tables have changed meanwhile and lead elsewhere: the guest faults again.
+ * A store to an address with an eventfd signals that, and is done. Else this leaves a
+ * record in &lguest.pending, or the guest dead. It does nothing if the guest's tables have
+ * changed meanwhile and lead elsewhere: the guest faults again.
  *
  * Context: may sleep.
+ * Return: true if the instruction is done.
  */
-void lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code)
+bool lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code)
 {
 	struct lg_mapping map;
 	u32 gpa;
 
 	if (!lg_walk(lg, gva, &map) || !map.present || map.gfn < lg->pfn_limit)
-		return;
+		return false;
 	gpa = map.gfn << PAGE_SHIFT | offset_in_page(gva);
+	if (error_code & LG_PF_WRITE && store_is_notify(lg, gva, gpa))
+		return true;
 	if (!lg->wants_records) {
 		lg_kill(lg, "touched device page at %#x, but the Launcher reads no records",
 			gpa);
-		return;
+		return false;
 	}
 	lg_fetch_insn(lg, lg->pending.insn, sizeof(lg->pending.insn));
 	lg->pf_error_code = error_code;
 	make_record(lg, LG_TRAP_PF, gpa);
+	return false;
 }

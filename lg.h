@@ -316,7 +316,7 @@ bool lg_emulate_system_register(struct lguest *lg, u8 opcode, u8 modrm);
 int lg_get_reg(struct lguest *lg, unsigned long offset);
 int lg_set_reg(struct lguest *lg, unsigned long offset, u32 value);
 bool lg_defer_port_access(struct lguest *lg);
-void lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code);
+bool lg_defer_device_access(struct lguest *lg, u32 gva, u32 error_code);
 
 /* notify.c: eventfds in place of returns to the Launcher */
 int lg_assign_eventfd(struct lguest *lg, unsigned long address, int fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Eventfds in place of returns to the Launcher: a NOTIFY signals the eventfd
- * that is tied to its address, and the guest goes on.
+ * Eventfds in place of returns to the Launcher: a NOTIFY, or a store to a device
+ * page, signals the eventfd that is tied to its address, and the guest goes on.
  */
 #include <linux/err.h>
 #include <linux/eventfd.h>

@@ -230,6 +230,91 @@ static void device_access_untold(struct kunit *test)
 	EXPECT_REASON(g, "touched device page at 0x40044, but the Launcher reads no records");
 }
 
+/* A store to an address in a device page, with ebx at FREE and ecx 0x40 */
+struct store_case {
+	const char *name;
+	u8 code[12];
+	u8 offset;		/* in the page */
+	u8 len;			/* 0 if the Launcher has to look at it */
+};
+
+static const struct store_case store_cases[] = {
+	{ "mov %ax, 0x44(%ebx)", { 0x66, 0x89, 0x43, 0x44 }, 0x44, 4 },
+	{ "mov %eax, (%ebx,%ecx)", { 0x89, 0x04, 0x0b }, 0x40, 3 },
+	{ "mov %al, 0x44(%ebx)", { 0x88, 0x43, 0x44 }, 0x44, 3 },
+	{ "movb $1, (%ebx)", { 0xc6, 0x03, 0x01 }, 0, 3 },
+	{ "movw $1, (%ebx)", { 0x66, 0xc7, 0x03, 0x01, 0x00 }, 0, 5 },
+	{ "movl $1, 0x44(%ebx)", { 0xc7, 0x43, 0x44, 0x01, 0, 0, 0 }, 0x44, 7 },
+	{ "no eventfd there", { 0x89, 0x43, 0x08 }, 0x08, 0 },
+	{ "begins in the page before", { 0x89, 0x43, 0xfe }, 0, 0 },
+	{ "add %eax, (%ebx)", { 0x01, 0x03 }, 0, 0 },
+	{ "xchg %eax, (%ebx)", { 0x87, 0x03 }, 0, 0 },
+	{ "stos", { 0xab }, 0, 0 },
+};
+
+static void describe_store(const struct store_case *c, char *desc)
+{
+	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(store, store_cases, describe_store);
+
+static void device_store(struct kunit *test)
+{
+	const struct store_case *c = test->param_value;
+	struct guest *g = test->priv;
+	struct lguest *lg = g->lg;
+	struct lg_regs before, *regs = lg->regs;
+	int fd = guest_eventfd(g);
+
+	guest_request(g, LHREQ_EVENTFD, DEVICE_PAGE, fd);
+	guest_request(g, LHREQ_EVENTFD, DEVICE_PAGE + 0x40, fd);
+	guest_request(g, LHREQ_EVENTFD, DEVICE_PAGE + 0x44, fd);
+	map_device(g);
+	guest_put(g, CODE, c->code, sizeof(c->code));
+	lg->wants_records = true;
+	regs->ebx = KERNEL + FREE;
+	regs->ecx = 0x40;
+	regs->edi = KERNEL + FREE;
+	regs->cr2 = KERNEL + FREE + c->offset;
+	guest_trap(g, 14, 2);
+	KUNIT_EXPECT_EQ(test, guest_eventfd_count(g, fd), c->len ? 1 : 0);
+	KUNIT_EXPECT_EQ(test, lg->pending.trap, c->len ? 0 : 14);
+	KUNIT_EXPECT_EQ(test, regs->eip, KERNEL + CODE + c->len);
+	EXPECT_ALIVE(g);
+	if (!c->len)
+		return;
+
+	/* A load is the Launcher's, whatever is tied to the address. */
+	guest_put32(g, CODE, 0x9090038b);	/* mov (%ebx), %eax */
+	regs->eip = KERNEL + CODE;
+	before = *regs;
+	guest_trap(g, 14, 0);
+	KUNIT_EXPECT_EQ(test, lg->pending.trap, 14);
+	KUNIT_EXPECT_EQ(test, guest_eventfd_count(g, fd), 0);
+	KUNIT_EXPECT_EQ(test, regs->eip, before.eip);
+}
+
+/* No Launcher needs to be there for it, and a step ends behind it. */
+static void device_store_is_a_step(struct kunit *test)
+{
+	struct guest *g = test->priv;
+	struct lg_regs *regs = g->lg->regs;
+	int fd = guest_eventfd(g);
+
+	guest_hypercall(g, LOAD_IDT_ENTRY, 1, 0x610100, 0x8e00);
+	guest_request(g, LHREQ_EVENTFD, DEVICE_PAGE + 0x44, fd);
+	map_device(g);
+	guest_put32(g, CODE, 0x90900389);	/* mov %eax, (%ebx) */
+	regs->ebx = regs->cr2;
+	regs->eflags |= BIT(8);
+	guest_trap(g, 14, 2);
+	KUNIT_EXPECT_EQ(test, guest_eventfd_count(g, fd), 1);
+	KUNIT_EXPECT_EQ(test, regs->eip, 0x100);
+	KUNIT_EXPECT_EQ(test, guest_get32(g, regs->esp - KERNEL), KERNEL + CODE + 2);
+	EXPECT_ALIVE(g);
+}
+
 static void device_page_is_no_memory(struct kunit *test)
 {
 	struct guest *g = test->priv;
@@ -316,6 +401,8 @@ static struct kunit_case launcher_io_cases[] = {
 	KUNIT_CASE(instruction_ends_early),
 	KUNIT_CASE(device_access),
 	KUNIT_CASE(device_access_untold),
+	KUNIT_CASE_PARAM(device_store, store_gen_params),
+	KUNIT_CASE(device_store_is_a_step),
 	KUNIT_CASE(device_page_is_no_memory),
 	KUNIT_CASE(beyond_device_pages),
 	KUNIT_CASE(refused_access),

@@ -23,18 +23,19 @@ struct block {
 	bool read_only;
 	/* Each write is there to stay before the guest hears that it is done. */
 	bool write_through;
-	__u64 sectors;
+	__u64 sectors;		/* changes while requests are served */
 };
 
 static bool block_transfer(struct block *block, bool write, __u64 sector,
 			   struct iovec *iov, unsigned int num)
 {
 	int flags = READ_ONCE(block->write_through) ? RWF_DSYNC : 0;
+	__u64 sectors = __atomic_load_n(&block->sectors, __ATOMIC_RELAXED);
 	__u64 len = iov_length(iov, num);
 	off_t offset = sector * SECTOR_SIZE;
 
-	if (len % SECTOR_SIZE || sector > block->sectors ||
-	    len / SECTOR_SIZE > block->sectors - sector)
+	if (len % SECTOR_SIZE || sector > sectors ||
+	    len / SECTOR_SIZE > sectors - sector)
 		return false;
 
 	while (len) {
@@ -133,6 +134,19 @@ static void block_configure(struct device *dev, __u64 features)
 	block->write_through = !(features & 1 << VIRTIO_BLK_F_FLUSH);
 }
 
+static bool block_refresh(struct device *dev)
+{
+	struct block *block = container_of(dev, struct block, dev);
+	off_t size = lseek(block->fd, 0, SEEK_END);
+	__u64 sectors = size / SECTOR_SIZE;
+
+	if (size < 0 || sectors == block->sectors)
+		return false;
+	__atomic_store_n(&block->sectors, sectors, __ATOMIC_RELAXED);
+	dev->config.block.capacity = sectors;
+	return true;
+}
+
 /* @spec: FILE[,ro] */
 void block_create(const char *spec)
 {
@@ -173,6 +187,7 @@ void block_create(const char *spec)
 			block->read_only << VIRTIO_BLK_F_RO |
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
 		.configure = block_configure,
+		.refresh = block_refresh,
 	};
 	block->dev.config.block.capacity = block->sectors;
 	/* A request also has a header and a status, in a buffer each. */

@@ -56,6 +56,19 @@ static void console_config_written(struct device *dev, unsigned int offset, __u3
 		terminal_write(&c, sizeof(c));
 }
 
+static bool console_refresh(struct device *dev)
+{
+	struct virtio_console_config *config = &dev->config.console;
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col ||
+	    (config->cols == size.ws_col && config->rows == size.ws_row))
+		return false;
+	config->cols = size.ws_col;
+	config->rows = size.ws_row;
+	return true;
+}
+
 void console_create(void)
 {
 	static struct device console = {
@@ -67,12 +80,11 @@ void console_create(void)
 			{ .num = CONSOLE_QUEUE, .serve = console_output },
 		},
 	};
-	struct winsize size;
 
-	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col) {
+	/* Output that has a size now will always have one. */
+	if (console_refresh(&console)) {
 		console.features |= 1 << VIRTIO_CONSOLE_F_SIZE;
-		console.config.console.cols = size.ws_col;
-		console.config.console.rows = size.ws_row;
+		console.refresh = console_refresh;
 	}
 	if (device_is_modern()) {
 		console.features |= 1 << VIRTIO_CONSOLE_F_EMERG_WRITE;

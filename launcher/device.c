@@ -140,3 +140,14 @@ void device_interrupt(struct virtqueue *vq)
 {
 	bus->interrupt(vq);
 }
+
+/** devices_refresh() - tell the guest of what changed outside */
+void devices_refresh(void)
+{
+	if (!bus->refresh)
+		return;
+	for (struct device *dev = devices; dev; dev = dev->next) {
+		if (dev->refresh)
+			bus->refresh(dev);
+	}
+}

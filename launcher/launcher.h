@@ -5,7 +5,8 @@
  * A reading order: main.c (what the user wants), guest_memory.c, kernel_image.c and
  * kernel_check.c (laying out a machine), guest.c, run.c and panic.c (running it),
  * device.c and virtqueue.c (what a device is), lguest_bus.c, or pci.c, virtio_pci.c and
- * insn.c (how the guest finds it and talks to it), then the devices themselves.
+ * insn.c (how the guest finds it and talks to it), then the devices themselves, and
+ * watch.c (what changes outside).
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -109,6 +110,9 @@ void terminal_restore(void);
 int terminal_input(void);
 void terminal_write(const void *buf, size_t len);
 
+/* watch.c */
+void watch_start(void);
+
 /* virtqueue.c */
 #define VQ_MAX_ENTRIES	256
 
@@ -168,6 +172,8 @@ struct device {
 	struct virtqueue vq[VQ_MAX];
 	/* Called with the features that the guest chose; may be NULL. */
 	void (*configure)(struct device *dev, __u64 features);
+	/* Look again at what changes outside; whether the configuration did. May be NULL. */
+	bool (*refresh)(struct device *dev);
 	/* The guest wrote @value at @offset of the configuration space; may be NULL. */
 	void (*config_written)(struct device *dev, unsigned int offset, __u32 value);
 	/* The configuration space, of which the guest sees so many bytes */
@@ -190,10 +196,12 @@ struct device {
  *	accesses come to us, as those to ports do; NULL if there are none
  * @create: called once
  * @add: put a device there; its queues have no rings yet
- * @attach: tie a queue's eventfd to a new guest; may be NULL
+ * @attach: tie a queue's eventfd to a new guest; NULL if that is done later
  * @notify: the guest made that hypercall; false if it was not meant for the bus; may be
  *	NULL
  * @interrupt: a used ring has changed
+ * @refresh: call &device.refresh, and tell the guest; any thread calls; NULL if the bus has
+ *	no way to tell
  */
 struct bus {
 	bool modern;
@@ -203,6 +211,7 @@ struct bus {
 	void (*attach)(struct virtqueue *vq);
 	bool (*notify)(__u32 gpa);
 	void (*interrupt)(struct virtqueue *vq);
+	void (*refresh)(struct device *dev);
 };
 
 void device_bus(const struct bus *the_bus);
@@ -217,6 +226,7 @@ void devices_stop(void);
 bool devices_notify(__u32 gpa);
 __u32 device_pages(void);
 void device_interrupt(struct virtqueue *vq);
+void devices_refresh(void);
 
 /* The interrupts of devices. 0 is the clock. */
 #define FIRST_IRQ	1
@@ -237,6 +247,7 @@ struct pci_function;
  * @write: a store
  * @window_read: a read of the register that is a window to the BAR
  * @window_write: a write of it
+ * @moved: the guest wrote where the BAR is to be
  */
 struct pci_ops {
 	__u32 (*read)(struct pci_function *fn, unsigned int at, unsigned int size);
@@ -244,6 +255,7 @@ struct pci_ops {
 		      __u32 value);
 	__u32 (*window_read)(struct pci_function *fn);
 	void (*window_write)(struct pci_function *fn, __u32 value);
+	void (*moved)(struct pci_function *fn);
 };
 
 /**
@@ -266,6 +278,7 @@ void pci_create(void);
 void pci_add(struct pci_function *fn);
 void pci_set(struct pci_function *fn, unsigned int at, __u32 value, __u32 writable);
 __u32 pci_device_pages(void);
+__u32 pci_bar(const struct pci_function *fn);
 bool pci_port_read(__u16 port, unsigned int size, __u32 *value);
 void pci_port_write(__u16 port, unsigned int size, __u32 value);
 __u32 pci_memory_read(__u32 gpa, unsigned int size);

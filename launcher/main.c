@@ -38,6 +38,7 @@ static const char usage[] =
 "  -V, --version           show the version\n"
 "\n"
 "Exit status: 0 when the guest powers off, 1 when it or the Launcher fails.\n"
+"SIGUSR1 makes it look whether disks have become larger (on a PCI bus).\n"
 "A guest that reboots is started again from its files. One that panics is, too,\n"
 "if its command line has panic=SECONDS, as on any PC.\n";
 
@@ -193,6 +194,7 @@ int main(int argc, char **argv)
 
 	guest_initialize(device, start);
 	devices_attach();
+	watch_start();
 	terminal_start();
 	run_guest(argv, panic_timeout(cmdline));
 }

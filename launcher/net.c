@@ -168,6 +168,31 @@ static void tap_set_address(const struct net *net, const char *spec)
 	close(fd);
 }
 
+/* Is the host's end up? If someone took the interface away, it is not. */
+static bool tap_is_up(const struct net *net)
+{
+	struct ifreq ifr = { };
+	bool up;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("%s: cannot open a socket: %m", net->name);
+	strcpy(ifr.ifr_name, net->name);
+	up = !ioctl(fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_UP;
+	close(fd);
+	return up;
+}
+
+static bool net_refresh(struct device *dev)
+{
+	const struct net *net = container_of(dev, struct net, dev);
+	__u16 status = tap_is_up(net) ? VIRTIO_NET_S_LINK_UP : 0;
+	bool changed = status != dev->config.net.status;
+
+	dev->config.net.status = status;
+	return changed;
+}
+
 static void parse_mac(const char *spec, __u8 mac[ETH_ALEN])
 {
 	char rest;
@@ -251,5 +276,11 @@ void net_create(const char *spec)
 	else
 		make_mac(net->name, address);
 	net->dev.config_len = sizeof(net->dev.config.net.mac);
+	if (device_is_modern()) {
+		net->dev.features |= 1 << VIRTIO_NET_F_STATUS;
+		net->dev.config_len += sizeof(net->dev.config.net.status);
+		net->dev.refresh = net_refresh;
+		net_refresh(&net->dev);
+	}
 	device_add(&net->dev);
 }

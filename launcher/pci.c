@@ -86,6 +86,20 @@ __u32 pci_device_pages(void)
 	return first_bar() / PAGE_SIZE + used_slots - 1;
 }
 
+/**
+ * pci_bar() - where a function's BAR is
+ * @fn: the function
+ *
+ * Return: the address; 0 if it is not in a device page.
+ */
+__u32 pci_bar(const struct pci_function *fn)
+{
+	__u32 address = fn->config[PCI_BASE_ADDRESS_0 / 4];
+
+	return address >= first_bar() && address / PAGE_SIZE < pci_device_pages() ?
+		address : 0;
+}
+
 /* The function that is addressed, and the register */
 static struct pci_function *addressed(unsigned int *at)
 {
@@ -110,8 +124,12 @@ static void config_write(struct pci_function *fn, unsigned int at, __u32 value,
 
 	mask &= fn->writable[at / 4];
 	*reg = (*reg & ~mask) | (value & mask);
-	if (fn->ops && at == fn->window)
+	if (!fn->ops)
+		return;
+	if (at == fn->window)
 		fn->ops->window_write(fn, *reg);
+	else if (at == PCI_BASE_ADDRESS_0)
+		fn->ops->moved(fn);
 }
 
 /**

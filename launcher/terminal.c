@@ -43,8 +43,8 @@ static void restore_and_die(int sig)
 static void catch_signals(void)
 {
 	static const int fatal[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGXCPU, SIGUSR1,
-		SIGUSR2, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGXCPU, SIGUSR2,
+		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
 	};
 	struct sigaction act = {
 		.sa_handler = restore_and_die,

@@ -36,6 +36,7 @@
 #define CAP_CONFIG		0x88
 
 #define ISR_QUEUE		1
+#define ISR_CONFIG		2
 
 #define VERSION_1		((__u64)1 << VIRTIO_F_VERSION_1)
 
@@ -53,7 +54,14 @@ struct virtio_function {
 	__u32 driver_features[2];
 	__u16 queue_select;
 	__u8 status;
-	__u8 isr;		/* changed by the queues' threads, too */
+	__u8 isr;		/* changed by other threads, too */
+	/*
+	 * A change of the configuration, of which a driver hears once it is there. The lock
+	 * is for that and for the configuration itself.
+	 */
+	pthread_mutex_t lock;
+	__u8 generation;
+	bool live, changed;
 	struct queue queue[VQ_MAX];
 };
 
@@ -79,8 +87,35 @@ static struct queue *selected(struct virtio_function *fn)
 						    NULL;
 }
 
+static void interrupt(struct virtio_function *fn, __u8 cause)
+{
+	__atomic_fetch_or(&fn->isr, cause, __ATOMIC_ACQ_REL);
+	guest_interrupt(fn->pci.irq);
+}
+
+/* The lock is held. */
+static void tell_change(struct virtio_function *fn)
+{
+	if (!fn->live || !fn->changed)
+		return;
+	fn->changed = false;
+	interrupt(fn, ISR_CONFIG);
+}
+
+static void set_live(struct virtio_function *fn, bool live)
+{
+	pthread_mutex_lock(&fn->lock);
+	fn->live = live;
+	/* Who comes new will read all of it. */
+	if (!live)
+		fn->changed = false;
+	tell_change(fn);
+	pthread_mutex_unlock(&fn->lock);
+}
+
 static void reset(struct virtio_function *fn)
 {
+	set_live(fn, false);
 	device_stop(fn->dev);
 	fn->status = 0;
 	memset(fn->driver_features, 0, sizeof(fn->driver_features));
@@ -121,13 +156,36 @@ static void find_ring(struct virtqueue *vq, const struct queue *queue)
 				num * sizeof(struct vring_used_elem), 4);
 }
 
+/*
+ * From now on the guest's notifies don't come to us, but from a host that knows eventfds for
+ * hypercalls only. An eventfd stays where the BAR was; what moves there takes its place.
+ */
+static void attach_eventfds(struct virtio_function *fn)
+{
+	__u32 bar = pci_bar(&fn->pci);
+
+	for (unsigned int i = 0; bar && i < fn->dev->num_vq; i++)
+		guest_attach_eventfd(bar + NOTIFY + i * NOTIFY_MULTIPLIER,
+				     fn->dev->vq[i].eventfd);
+}
+
+static void virtio_moved(struct pci_function *pci)
+{
+	struct virtio_function *fn = function_of(pci);
+
+	if (fn->dev->running)
+		attach_eventfds(fn);
+}
+
 static void start(struct virtio_function *fn)
 {
+	attach_eventfds(fn);
 	for (unsigned int i = 0; i < fn->dev->num_vq; i++) {
 		if (fn->queue[i].enabled)
 			find_ring(&fn->dev->vq[i], &fn->queue[i]);
 	}
 	device_start(fn->dev);
+	set_live(fn, true);
 }
 
 static void set_status(struct virtio_function *fn, __u8 status)
@@ -169,6 +227,16 @@ static int address_part(unsigned int at, unsigned int size)
 	return (at - first) / 4;
 }
 
+static __u8 config_generation(struct virtio_function *fn)
+{
+	__u8 generation;
+
+	pthread_mutex_lock(&fn->lock);
+	generation = fn->generation;
+	pthread_mutex_unlock(&fn->lock);
+	return generation;
+}
+
 static __u32 common_read(struct virtio_function *fn, unsigned int at, unsigned int size)
 {
 	struct queue *queue = selected(fn);
@@ -195,7 +263,7 @@ static __u32 common_read(struct virtio_function *fn, unsigned int at, unsigned i
 	case FIELD(device_status):
 		return fn->status;
 	case FIELD(config_generation):
-		return 0;
+		return config_generation(fn);
 	case FIELD(queue_select):
 		return fn->queue_select;
 	case FIELD(queue_size):
@@ -251,13 +319,16 @@ static void common_write(struct virtio_function *fn, unsigned int at, unsigned i
 	}
 }
 
-static __u32 config_read(const struct device *dev, unsigned int at, unsigned int size)
+static __u32 config_read(struct virtio_function *fn, unsigned int at, unsigned int size)
 {
+	const struct device *dev = fn->dev;
 	__u32 value = 0;
 
 	if (at + size > dev->config_len)
 		return ~0U;
+	pthread_mutex_lock(&fn->lock);
 	memcpy(&value, (const char *)&dev->config + at, size);
+	pthread_mutex_unlock(&fn->lock);
 	return value;
 }
 
@@ -273,7 +344,7 @@ static __u32 virtio_read(struct pci_function *pci, unsigned int at, unsigned int
 		return at == ISR && size == 1 ?
 			__atomic_exchange_n(&fn->isr, 0, __ATOMIC_ACQ_REL) : ~0U;
 	case CONFIG:
-		return config_read(fn->dev, at - CONFIG, size);
+		return config_read(fn, at - CONFIG, size);
 	default:
 		return ~0U;
 	}
@@ -338,6 +409,7 @@ static const struct pci_ops virtio_ops = {
 	.write = virtio_write,
 	.window_read = window_read,
 	.window_write = window_write,
+	.moved = virtio_moved,
 };
 
 /* @next: where the next capability is */
@@ -399,6 +471,7 @@ static void virtio_pci_add(struct device *dev)
 	if (!fn)
 		die("no memory for a device");
 	pci = &fn->pci;
+	pthread_mutex_init(&fn->lock, NULL);
 	fn->dev = dev;
 	dev->slot = fn;
 	pci->ops = &virtio_ops;
@@ -412,10 +485,21 @@ static void virtio_pci_add(struct device *dev)
 
 static void virtio_pci_interrupt(struct virtqueue *vq)
 {
-	struct virtio_function *fn = vq->dev->slot;
+	interrupt(vq->dev->slot, ISR_QUEUE);
+}
 
-	__atomic_fetch_or(&fn->isr, ISR_QUEUE, __ATOMIC_ACQ_REL);
-	guest_interrupt(fn->pci.irq);
+/* Section 4.1.4.3.1: the generation, lest a driver read half of the old and half of the new */
+static void virtio_pci_refresh(struct device *dev)
+{
+	struct virtio_function *fn = dev->slot;
+
+	pthread_mutex_lock(&fn->lock);
+	if (dev->refresh(dev)) {
+		fn->generation++;
+		fn->changed = true;
+		tell_change(fn);
+	}
+	pthread_mutex_unlock(&fn->lock);
 }
 
 const struct bus virtio_pci = {
@@ -424,4 +508,5 @@ const struct bus virtio_pci = {
 	.create = pci_create,
 	.add = virtio_pci_add,
 	.interrupt = virtio_pci_interrupt,
+	.refresh = virtio_pci_refresh,
 };

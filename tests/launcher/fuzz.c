@@ -202,6 +202,15 @@ static void any_instruction(void)
 		insn_memory(insn, below(2) ? any() : bar(1 + below(3)) + below(4096));
 }
 
+static int disk_fd;
+
+static void resize_disk(void)
+{
+	if (ftruncate(disk_fd, below(4) << 19))
+		die("ftruncate: %m");
+	devices_refresh();
+}
+
 static void step(void)
 {
 	unsigned int slot = below(SLOTS);
@@ -242,6 +251,8 @@ static void step(void)
 	default:
 		if (!below(50))
 			bring_up(1 + below(3));
+		if (!below(50))
+			resize_disk();
 	}
 }
 
@@ -260,14 +271,14 @@ int main(int argc, char **argv)
 	unsigned int cases = 100, ended = 0, bad = 0;
 	__u64 first = time(NULL);
 	char disk[] = "/tmp/lg-disk-XXXXXX";
-	int fd = mkstemp(disk);
 	bool passed;
 
 	if (argc > 1)
 		cases = atoi(argv[1]);
 	if (argc > 2)
 		first = strtoull(argv[2], NULL, 0);
-	if (fd < 0 || ftruncate(fd, 1 << 20))
+	disk_fd = mkstemp(disk);
+	if (disk_fd < 0 || ftruncate(disk_fd, 1 << 20))
 		die("%s: %m", disk);
 	puts("KTAP version 1\n1..1");
 	printf("# seed %llu\n", first);

@@ -49,6 +49,31 @@ void guest_interrupt(unsigned int irq)
 	__atomic_fetch_or(&machine_interrupts, 1U << irq, __ATOMIC_ACQ_REL);
 }
 
+static struct {
+	__u32 gpa;
+	int fd;
+} eventfds[256];
+
+void guest_attach_eventfd(__u32 gpa, int fd)
+{
+	unsigned int i = 0;
+
+	while (eventfds[i].gpa && eventfds[i].gpa != gpa)
+		if (++i == ARRAY_SIZE(eventfds))
+			die("too many eventfds");
+	eventfds[i].gpa = gpa;
+	eventfds[i].fd = fd;
+}
+
+int machine_eventfd(__u32 gpa)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(eventfds); i++) {
+		if (eventfds[i].gpa == gpa)
+			return eventfds[i].fd;
+	}
+	return -1;
+}
+
 int terminal_input(void)
 {
 	static int fds[2];

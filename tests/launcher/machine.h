@@ -9,6 +9,8 @@
 extern __u32 machine_registers[17];
 /* A bit for each interrupt that was raised */
 extern unsigned int machine_interrupts;
+/* The eventfd that is tied to an address, or -1 */
+int machine_eventfd(__u32 gpa);
 /* What went to the terminal, as much as there is room for */
 extern char machine_output[64];
 extern unsigned int machine_output_len;

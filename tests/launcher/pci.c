@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define RAM		(16 << 20)
@@ -293,6 +294,103 @@ static void a_request(void)
 	}
 }
 
+/* The host signals an eventfd by itself, wherever the BAR is. */
+static void an_eventfd(void)
+{
+	__u32 bar = config_in(DISK, PCI_BASE_ADDRESS_0, 4), moved = bar - 4096;
+	__u32 rng_bar = config_in(RNG, PCI_BASE_ADDRESS_0, 4), offset;
+	int fd;
+
+	find_disk();
+	offset = disk_notify - bar;
+	memset(guest_ram(RING, 0x6000), 0, 0x6000);
+	accept(0, 1);
+	set_queue(8, RING, AVAIL, USED);
+	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+	fd = machine_eventfd(disk_notify);
+	EXPECT_EQ(fd >= 0, 1);
+	EXPECT_EQ(machine_eventfd(disk_notify + 4), -1);
+	EXPECT_EQ(machine_eventfd(rng_bar + offset), -1);
+	machine_interrupts = 0;
+	put_request(0);
+	if (eventfd_write(fd, 1))
+		die("eventfd: %m");
+	await_used(1);
+	EXPECT_EQ(machine_interrupts, 1 << DISK);
+
+	config_out(DISK, PCI_BASE_ADDRESS_0, 4, ~0U);
+	EXPECT_EQ(machine_eventfd(-4096U + offset), -1);
+	config_out(DISK, PCI_BASE_ADDRESS_0, 4, moved);
+	EXPECT_EQ(machine_eventfd(moved + offset), fd);
+	config_out(DISK, PCI_BASE_ADDRESS_0, 4, bar);
+	EXPECT_EQ(machine_eventfd(disk_notify), fd);
+	/* A device without a driver takes nothing. */
+	config_out(RNG, PCI_BASE_ADDRESS_0, 4, moved);
+	EXPECT_EQ(machine_eventfd(moved + offset), fd);
+	config_out(RNG, PCI_BASE_ADDRESS_0, 4, rng_bar);
+	set_status(0);
+}
+
+/* A disk that grows, while there is no driver and then while there is one */
+static int disk_fd;
+
+static __u64 capacity(void)
+{
+	unsigned int cap;
+	__u32 bar = config_in(DISK, PCI_BASE_ADDRESS_0, 4);
+	__u32 at = bar + capability(DISK, VIRTIO_PCI_CAP_DEVICE_CFG, &cap);
+
+	return memory_read(at, 4) | (__u64)memory_read(at + 4, 4) << 32;
+}
+
+static void a_change(void)
+{
+	__u8 generation;
+
+	find_disk();
+	set_status(0);
+	EXPECT_EQ(capacity(), 2048);
+	generation = memory_read(COMMON(config_generation), 1);
+	machine_interrupts = 0;
+	devices_refresh();
+	EXPECT_EQ(memory_read(COMMON(config_generation), 1), generation);
+
+	/* Before there is a driver, nobody is told; what came meanwhile, it hears at once. */
+	accept(0, 1);
+	if (ftruncate(disk_fd, 2 << 20))
+		die("ftruncate: %m");
+	devices_refresh();
+	EXPECT_EQ(capacity(), 4096);
+	EXPECT_EQ(memory_read(COMMON(config_generation), 1), (__u8)(generation + 1));
+	EXPECT_EQ(machine_interrupts, 0);
+	EXPECT_EQ(memory_read(disk_isr, 1), 0);
+	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+	EXPECT_EQ(machine_interrupts, 1 << DISK);
+	EXPECT_EQ(memory_read(disk_isr, 1), 2);
+	EXPECT_EQ(memory_read(disk_isr, 1), 0);
+
+	machine_interrupts = 0;
+	if (ftruncate(disk_fd, 3 << 20))
+		die("ftruncate: %m");
+	devices_refresh();
+	EXPECT_EQ(machine_interrupts, 1 << DISK);
+	EXPECT_EQ(memory_read(disk_isr, 1), 2);
+	EXPECT_EQ(capacity(), 6144);
+
+	/* A driver that comes later reads it all, and is told nothing. */
+	set_status(0);
+	if (ftruncate(disk_fd, 1 << 20))
+		die("ftruncate: %m");
+	devices_refresh();
+	machine_interrupts = 0;
+	accept(0, 1);
+	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+	EXPECT_EQ(capacity(), 2048);
+	EXPECT_EQ(machine_interrupts, 0);
+	EXPECT_EQ(memory_read(disk_isr, 1), 0);
+	set_status(0);
+}
+
 /* The forms of mov, each with a length and a register of its own */
 static void instructions(void)
 {
@@ -357,19 +455,22 @@ static void run(const char *name, void (*test)(void))
 int main(void)
 {
 	char disk[] = "/tmp/lg-disk-XXXXXX";
-	int fd = mkstemp(disk);
 
-	if (fd < 0 || ftruncate(fd, 1 << 20) || pwrite(fd, "sector 0", 8, 0) != 8)
+	disk_fd = mkstemp(disk);
+	if (disk_fd < 0 || ftruncate(disk_fd, 1 << 20) ||
+	    pwrite(disk_fd, "sector 0", 8, 0) != 8)
 		die("%s: %m", disk);
 	machine_create(RAM, disk);
 	unlink(disk);
-	puts("KTAP version 1\n1..7");
+	puts("KTAP version 1\n1..9");
 	run("pci: functions", the_functions);
 	run("pci: ports", no_other_ports);
 	run("pci: BARs", bars);
 	run("virtio_pci: the window", the_window);
 	run("virtio_pci: features", features);
 	run("virtio_pci: a request", a_request);
+	run("virtio_pci: an eventfd", an_eventfd);
+	run("virtio_pci: a change", a_change);
 	run("insn: loads and ports", instructions);
 	fflush(stdout);
 	/* Threads still use what exit() would tear down. */

@@ -291,6 +291,12 @@ extern const struct bus virtio_pci;
 bool insn_port(const __u8 *insn);
 bool insn_memory(const __u8 *insn, __u32 gpa);
 
+/* tap.c */
+int tap_open(char *name, int header);
+void tap_set_offloads(const char *name, int fd, __u64 features);
+void tap_set_address(const char *name, const char *spec);
+bool tap_is_up(const char *name);
+
 /* The devices: each adds itself. */
 void console_create(void);
 void block_create(const char *spec);

@@ -7,17 +7,12 @@
  */
 #include "launcher.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
 #include <linux/virtio_ids.h>
-#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -96,97 +91,15 @@ static void net_output(struct virtqueue *vq)
 /* The host may leave undone only what the guest said it can cope with. */
 static void net_configure(struct device *dev, __u64 features)
 {
-	struct net *net = container_of(dev, struct net, dev);
-	unsigned long offload = 0;
+	const struct net *net = container_of(dev, struct net, dev);
 
-	if (features & 1 << VIRTIO_NET_F_GUEST_CSUM) {
-		offload = TUN_F_CSUM;
-		if (features & 1 << VIRTIO_NET_F_GUEST_TSO4)
-			offload |= TUN_F_TSO4;
-		if (features & 1 << VIRTIO_NET_F_GUEST_TSO6)
-			offload |= TUN_F_TSO6;
-		if (offload != TUN_F_CSUM &&
-		    features & 1 << VIRTIO_NET_F_GUEST_ECN)
-			offload |= TUN_F_TSO_ECN;
-	}
-	if (ioctl(net->fd, TUNSETOFFLOAD, offload))
-		die("%s: cannot set offloads: %m", net->name);
-}
-
-static void tap_open(struct net *net)
-{
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-
-	net->header = device_is_modern() ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
-					   sizeof(struct virtio_net_hdr);
-	net->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (net->fd < 0)
-		die("/dev/net/tun: %m");
-	strcpy(ifr.ifr_name, net->name);
-	if (ioctl(net->fd, TUNSETIFF, &ifr))
-		die("%s: cannot open the tap interface: %m", net->name);
-	/* If there was a % in the name, the kernel chose the number. */
-	if (strcmp(ifr.ifr_name, net->name))
-		fprintf(stderr, "lguest: network interface %s\n", ifr.ifr_name);
-	strcpy(net->name, ifr.ifr_name);
-	/* An interface that was there before may be in another state. */
-	if (ioctl(net->fd, TUNSETVNETHDRSZ, &net->header))
-		die("%s: cannot set the header's size: %m", net->name);
-	net_configure(&net->dev, 0);
-}
-
-/* @spec: A.B.C.D/LEN */
-static void tap_set_address(const struct net *net, const char *spec)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET };
-	struct sockaddr_in mask = { .sin_family = AF_INET };
-	struct ifreq ifr = { };
-	char ip[INET_ADDRSTRLEN], rest;
-	unsigned int len;
-	int fd;
-
-	if (sscanf(spec, "%15[0-9.]/%u%c", ip, &len, &rest) != 2 || !len ||
-	    len > 32 || !inet_pton(AF_INET, ip, &addr.sin_addr))
-		die("--net: ip=%s: want A.B.C.D/LEN", spec);
-	mask.sin_addr.s_addr = htonl(~0U << (32 - len));
-
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		die("%s: cannot open a socket: %m", net->name);
-	strcpy(ifr.ifr_name, net->name);
-	memcpy(&ifr.ifr_addr, &addr, sizeof(addr));
-	if (ioctl(fd, SIOCSIFADDR, &ifr))
-		die("%s: cannot set the address %s: %m", net->name, ip);
-	memcpy(&ifr.ifr_netmask, &mask, sizeof(mask));
-	if (ioctl(fd, SIOCSIFNETMASK, &ifr))
-		die("%s: cannot set the netmask /%u: %m", net->name, len);
-	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
-		die("%s: cannot get flags: %m", net->name);
-	ifr.ifr_flags |= IFF_UP;
-	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
-		die("%s: cannot bring it up: %m", net->name);
-	close(fd);
-}
-
-/* Is the host's end up? If someone took the interface away, it is not. */
-static bool tap_is_up(const struct net *net)
-{
-	struct ifreq ifr = { };
-	bool up;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		die("%s: cannot open a socket: %m", net->name);
-	strcpy(ifr.ifr_name, net->name);
-	up = !ioctl(fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_UP;
-	close(fd);
-	return up;
+	tap_set_offloads(net->name, net->fd, features);
 }
 
 static bool net_refresh(struct device *dev)
 {
 	const struct net *net = container_of(dev, struct net, dev);
-	__u16 status = tap_is_up(net) ? VIRTIO_NET_S_LINK_UP : 0;
+	__u16 status = tap_is_up(net->name) ? VIRTIO_NET_S_LINK_UP : 0;
 	bool changed = status != dev->config.net.status;
 
 	dev->config.net.status = status;
@@ -247,9 +160,12 @@ void net_create(const char *spec)
 		    spec, sizeof(net->name) - 1);
 	strcpy(net->name, tap);
 
-	tap_open(net);
+	net->header = device_is_modern() ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+					   sizeof(struct virtio_net_hdr);
+	net->fd = tap_open(net->name, net->header);
+	tap_set_offloads(net->name, net->fd, 0);
 	if (ip)
-		tap_set_address(net, ip);
+		tap_set_address(net->name, ip);
 	net->dev = (struct device) {
 		.name = net->name,
 		.type = VIRTIO_ID_NET,

@@ -22,7 +22,8 @@
 #define RAM		(4 << 20)
 #define CONSOLE		1
 #define DISK		2
-#define SLOTS		5	/* one more than there are */
+#define NET		4
+#define SLOTS		6	/* one more than there are */
 #define STEPS		2000
 #define CASE_SECONDS	600	/* on whatever machine */
 
@@ -109,7 +110,7 @@ static void fill_ring(unsigned int slot, unsigned int queue, __u32 desc_at,
 	/* For one that is written to, from which is read, and a disk's */
 	static const __u8 flags[3][4] = { { 3, 3, 3, 2 }, { 1, 1, 1, 0 }, { 1, 1, 1, 2 } };
 	unsigned int kind = !below(50) ? below(3) : slot == DISK ? 2 :
-		slot == CONSOLE && queue;
+		(slot == CONSOLE || slot == NET) && queue;
 
 	if (!desc || !avail)
 		return;
@@ -211,6 +212,20 @@ static void resize_disk(void)
 	devices_refresh();
 }
 
+/* Packets from outside, some of no length at all, and none that stays there */
+static void traffic(void)
+{
+	char packet[2048];
+	ssize_t n;
+
+	do
+		n = read(machine_network, packet, sizeof(packet));
+	while (n >= 0);
+	n = write(machine_network, packet, below(sizeof(packet)));
+	machine_network_up = below(2);
+	devices_refresh();
+}
+
 static void step(void)
 {
 	unsigned int slot = below(SLOTS);
@@ -250,7 +265,9 @@ static void step(void)
 		break;
 	default:
 		if (!below(50))
-			bring_up(1 + below(3));
+			bring_up(1 + below(NET));
+		if (!below(20))
+			traffic();
 		if (!below(50))
 			resize_disk();
 	}

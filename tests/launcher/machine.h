@@ -15,7 +15,11 @@ int machine_eventfd(__u32 gpa);
 extern char machine_output[64];
 extern unsigned int machine_output_len;
 
-/* RAM of so many bytes, and a console, a disk and a source of random numbers */
+/* The other end of the network card's cable, and whether it is up */
+extern int machine_network;
+extern bool machine_network_up;
+
+/* RAM of so many bytes, a console, a disk, a source of random numbers, a network card */
 void machine_create(__u64 ram_size, const char *disk);
 
 /* A port access and one to memory, by the instructions */

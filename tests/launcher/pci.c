@@ -15,6 +15,7 @@
 #define CONSOLE		1
 #define DISK		2
 #define RNG		3
+#define NET		4
 
 static unsigned int tests, failed;
 static bool ok;
@@ -38,7 +39,7 @@ static void the_functions(void)
 	EXPECT_EQ(config_in(DISK, PCI_DEVICE_ID, 2), 0x1042);
 	EXPECT_EQ(config_in(RNG, PCI_DEVICE_ID + 1, 1), 0x10);
 	EXPECT_EQ(config_in(DISK, PCI_INTERRUPT_LINE, 1), DISK);
-	EXPECT_EQ(config_in(RNG + 1, PCI_VENDOR_ID, 4), ~0U);
+	EXPECT_EQ(config_in(NET + 1, PCI_VENDOR_ID, 4), ~0U);
 	/* Another function, another bus, and no address at all */
 	port_out(0xcf8, 4, 1U << 31 | CONSOLE << 11 | 1 << 8);
 	EXPECT_EQ(port_in(0xcfc, 4), ~0U);
@@ -131,19 +132,21 @@ static void the_window(void)
 	EXPECT_EQ(config_in(CONSOLE, window + 16, 4), ~0U);
 }
 
-static __u32 disk_common, disk_notify, disk_isr;
+/* The device that a test drives, and where its parts are */
+static __u32 common, notify, isr, config;
 
-static void find_disk(void)
+static void drive(unsigned int slot)
 {
-	__u32 bar = config_in(DISK, PCI_BASE_ADDRESS_0, 4);
+	__u32 bar = config_in(slot, PCI_BASE_ADDRESS_0, 4);
 	unsigned int cap;
 
-	disk_common = bar + capability(DISK, VIRTIO_PCI_CAP_COMMON_CFG, &cap);
-	disk_isr = bar + capability(DISK, VIRTIO_PCI_CAP_ISR_CFG, &cap);
-	disk_notify = bar + capability(DISK, VIRTIO_PCI_CAP_NOTIFY_CFG, &cap);
+	common = bar + capability(slot, VIRTIO_PCI_CAP_COMMON_CFG, &cap);
+	isr = bar + capability(slot, VIRTIO_PCI_CAP_ISR_CFG, &cap);
+	notify = bar + capability(slot, VIRTIO_PCI_CAP_NOTIFY_CFG, &cap);
+	config = bar + capability(slot, VIRTIO_PCI_CAP_DEVICE_CFG, &cap);
 }
 
-#define COMMON(field)	(disk_common + offsetof(struct virtio_pci_common_cfg, field))
+#define COMMON(field)	(common + offsetof(struct virtio_pci_common_cfg, field))
 
 static void set_status(__u8 status)
 {
@@ -173,7 +176,7 @@ static void features(void)
 {
 	__u32 low;
 
-	find_disk();
+	drive(DISK);
 	memory_write(COMMON(device_feature_select), 4, 1);
 	EXPECT_EQ(memory_read(COMMON(device_feature), 4), 1);
 	memory_write(COMMON(device_feature_select), 4, 2);
@@ -208,9 +211,9 @@ static void features(void)
 #define DATA	(RING + 0x4000)
 #define STATUS	(RING + 0x5000)
 
-static void set_queue(__u16 size, __u32 desc, __u32 avail, __u32 used)
+static void set_queue(__u16 nr, __u16 size, __u32 desc, __u32 avail, __u32 used)
 {
-	memory_write(COMMON(queue_select), 2, 0);
+	memory_write(COMMON(queue_select), 2, nr);
 	memory_write(COMMON(queue_size), 2, size);
 	memory_write(COMMON(queue_desc_lo), 4, desc);
 	memory_write(COMMON(queue_desc_hi), 4, 0);
@@ -254,40 +257,40 @@ static void a_request(void)
 {
 	struct vring_used *used = guest_ram(USED, 4096);
 
-	find_disk();
+	drive(DISK);
 	for (int round = 0; round < 2; round++) {
 		memset(guest_ram(RING, 0x6000), 0, 0x6000);
 		accept(0, 1);
 		EXPECT_EQ(memory_read(COMMON(queue_size), 2), 256);
-		set_queue(3, RING, AVAIL, USED);
+		set_queue(0, 3, RING, AVAIL, USED);
 		EXPECT_EQ(memory_read(COMMON(queue_size), 2), 256);
 		set_status(0);
 		accept(0, 1);
-		set_queue(8, RING, AVAIL, USED);
+		set_queue(0, 8, RING, AVAIL, USED);
 		EXPECT_EQ(memory_read(COMMON(queue_size), 2), 8);
 		/* It is enabled, so it stays where it is. */
-		set_queue(4, 0, 0, 0);
+		set_queue(0, 4, 0, 0, 0);
 		EXPECT_EQ(memory_read(COMMON(queue_desc_lo), 4), RING);
 		set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
 		EXPECT_EQ(status(), UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
 		for (__u16 i = 0; i < 3; i++) {
 			machine_interrupts = 0;
 			put_request(i);
-			memory_write(disk_notify, 2, 0);
+			memory_write(notify, 2, 0);
 			await_used(i + 1);
 			EXPECT_EQ(used->idx, i + 1);
 			EXPECT_EQ(used->ring[i].len, 513);
 			EXPECT_EQ(*(__u8 *)guest_ram(STATUS, 1), 0);
 			EXPECT_EQ(memcmp(guest_ram(DATA, 512), "sector 0", 8), 0);
 			EXPECT_EQ(machine_interrupts, 1 << DISK);
-			EXPECT_EQ(memory_read(disk_isr, 1), 1);
-			EXPECT_EQ(memory_read(disk_isr, 1), 0);
+			EXPECT_EQ(memory_read(isr, 1), 1);
+			EXPECT_EQ(memory_read(isr, 1), 0);
 		}
 		set_status(0);
 		EXPECT_EQ(memory_read(COMMON(queue_enable), 2), 0);
 		EXPECT_EQ(memory_read(COMMON(queue_desc_lo), 4), 0);
 		/* Nobody serves it now. */
-		memory_write(disk_notify, 2, 0);
+		memory_write(notify, 2, 0);
 		put_request(3);
 		usleep(50000);
 		EXPECT_EQ(used->idx, 3);
@@ -301,15 +304,15 @@ static void an_eventfd(void)
 	__u32 rng_bar = config_in(RNG, PCI_BASE_ADDRESS_0, 4), offset;
 	int fd;
 
-	find_disk();
-	offset = disk_notify - bar;
+	drive(DISK);
+	offset = notify - bar;
 	memset(guest_ram(RING, 0x6000), 0, 0x6000);
 	accept(0, 1);
-	set_queue(8, RING, AVAIL, USED);
+	set_queue(0, 8, RING, AVAIL, USED);
 	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
-	fd = machine_eventfd(disk_notify);
+	fd = machine_eventfd(notify);
 	EXPECT_EQ(fd >= 0, 1);
-	EXPECT_EQ(machine_eventfd(disk_notify + 4), -1);
+	EXPECT_EQ(machine_eventfd(notify + 4), -1);
 	EXPECT_EQ(machine_eventfd(rng_bar + offset), -1);
 	machine_interrupts = 0;
 	put_request(0);
@@ -323,7 +326,7 @@ static void an_eventfd(void)
 	config_out(DISK, PCI_BASE_ADDRESS_0, 4, moved);
 	EXPECT_EQ(machine_eventfd(moved + offset), fd);
 	config_out(DISK, PCI_BASE_ADDRESS_0, 4, bar);
-	EXPECT_EQ(machine_eventfd(disk_notify), fd);
+	EXPECT_EQ(machine_eventfd(notify), fd);
 	/* A device without a driver takes nothing. */
 	config_out(RNG, PCI_BASE_ADDRESS_0, 4, moved);
 	EXPECT_EQ(machine_eventfd(moved + offset), fd);
@@ -336,18 +339,14 @@ static int disk_fd;
 
 static __u64 capacity(void)
 {
-	unsigned int cap;
-	__u32 bar = config_in(DISK, PCI_BASE_ADDRESS_0, 4);
-	__u32 at = bar + capability(DISK, VIRTIO_PCI_CAP_DEVICE_CFG, &cap);
-
-	return memory_read(at, 4) | (__u64)memory_read(at + 4, 4) << 32;
+	return memory_read(config, 4) | (__u64)memory_read(config + 4, 4) << 32;
 }
 
 static void a_change(void)
 {
 	__u8 generation;
 
-	find_disk();
+	drive(DISK);
 	set_status(0);
 	EXPECT_EQ(capacity(), 2048);
 	generation = memory_read(COMMON(config_generation), 1);
@@ -363,18 +362,18 @@ static void a_change(void)
 	EXPECT_EQ(capacity(), 4096);
 	EXPECT_EQ(memory_read(COMMON(config_generation), 1), (__u8)(generation + 1));
 	EXPECT_EQ(machine_interrupts, 0);
-	EXPECT_EQ(memory_read(disk_isr, 1), 0);
+	EXPECT_EQ(memory_read(isr, 1), 0);
 	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
 	EXPECT_EQ(machine_interrupts, 1 << DISK);
-	EXPECT_EQ(memory_read(disk_isr, 1), 2);
-	EXPECT_EQ(memory_read(disk_isr, 1), 0);
+	EXPECT_EQ(memory_read(isr, 1), 2);
+	EXPECT_EQ(memory_read(isr, 1), 0);
 
 	machine_interrupts = 0;
 	if (ftruncate(disk_fd, 3 << 20))
 		die("ftruncate: %m");
 	devices_refresh();
 	EXPECT_EQ(machine_interrupts, 1 << DISK);
-	EXPECT_EQ(memory_read(disk_isr, 1), 2);
+	EXPECT_EQ(memory_read(isr, 1), 2);
 	EXPECT_EQ(capacity(), 6144);
 
 	/* A driver that comes later reads it all, and is told nothing. */
@@ -387,7 +386,58 @@ static void a_change(void)
 	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
 	EXPECT_EQ(capacity(), 2048);
 	EXPECT_EQ(machine_interrupts, 0);
-	EXPECT_EQ(memory_read(disk_isr, 1), 0);
+	EXPECT_EQ(memory_read(isr, 1), 0);
+	set_status(0);
+}
+
+/* A packet each way, behind the 12 bytes of virtio 1.0, and the carrier */
+static void packets(void)
+{
+	static const char packet[60] = "some packet";
+	struct vring_desc *desc = guest_ram(RING, 4096);
+	struct vring_avail *avail = guest_ram(AVAIL, 4096);
+	struct vring_used *used = guest_ram(USED, 4096);
+	char got[100] = "";
+
+	drive(NET);
+	EXPECT_EQ(memory_read(config + 4, 2), 256);	/* mac */
+	EXPECT_EQ(memory_read(config + 6, 2), 1);
+	for (int i = 0; i < 2; i++) {
+		set_status(0);
+		memset(guest_ram(RING, 0x6000), 0, 0x6000);
+		accept(1 << VIRTIO_NET_F_STATUS, 1);
+		set_queue(i, 8, RING, AVAIL, USED);
+		set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+		machine_interrupts = 0;
+		desc[0] = (struct vring_desc){ DATA, 100, i ? 0 : VRING_DESC_F_WRITE, 0 };
+		memset(guest_ram(DATA, 100), 0, 100);
+		memcpy(guest_ram(DATA + 12, 60), packet, sizeof(packet));
+		__atomic_store_n(&avail->idx, 1, __ATOMIC_RELEASE);
+		if (!i) {
+			memset(guest_ram(DATA, 100), 0, 100);
+			memcpy(got + 12, packet, sizeof(packet));
+			if (write(machine_network, got, 12 + sizeof(packet)) != 72)
+				die("no room for a packet: %m");
+		}
+		memory_write(notify + i * 4, 2, i);
+		await_used(1);
+		EXPECT_EQ(used->idx, 1);
+		EXPECT_EQ(machine_interrupts, 1 << NET);
+		if (i) {
+			EXPECT_EQ(read(machine_network, got, sizeof(got)), 100);
+			EXPECT_EQ(memcmp(got + 12, packet, sizeof(packet)), 0);
+		} else {
+			EXPECT_EQ(used->ring[0].len, 72);
+			/* num_buffers */
+			EXPECT_EQ(*(__u16 *)guest_ram(DATA + 10, 2), 1);
+			EXPECT_EQ(memcmp(guest_ram(DATA + 12, 60), packet, 60), 0);
+		}
+	}
+	memory_read(isr, 1);
+	machine_network_up = false;
+	devices_refresh();
+	EXPECT_EQ(memory_read(isr, 1), 2);
+	EXPECT_EQ(memory_read(config + 6, 2), 0);
 	set_status(0);
 }
 
@@ -416,7 +466,7 @@ static void instructions(void)
 	static const __u8 in[7] = { 0xe4, 0x64 }, out[7] = { 0x66, 0xe7, 0x80 };
 	static const __u8 not_ports[][7] = { { 0x6c }, { 0xf3, 0x6e }, { 0xe0 }, { 0xcc } };
 
-	find_disk();
+	drive(DISK);
 	for (size_t i = 0; i < ARRAY_SIZE(loads); i++) {
 		unsigned int size = loads[i].code[0] == 0x66 ? 2 :
 			loads[i].code[0] & 1 ? 4 : 1;
@@ -432,7 +482,7 @@ static void instructions(void)
 	}
 	memset(machine_registers, 0x5a, sizeof(machine_registers));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		EXPECT_EQ(insn_memory(others[i], disk_common), false);
+		EXPECT_EQ(insn_memory(others[i], common), false);
 	for (size_t i = 0; i < ARRAY_SIZE(not_ports); i++)
 		EXPECT_EQ(insn_port(not_ports[i]), false);
 	EXPECT_EQ(machine_registers[12], 0x5a5a5a5a);
@@ -462,7 +512,7 @@ int main(void)
 		die("%s: %m", disk);
 	machine_create(RAM, disk);
 	unlink(disk);
-	puts("KTAP version 1\n1..9");
+	puts("KTAP version 1\n1..10");
 	run("pci: functions", the_functions);
 	run("pci: ports", no_other_ports);
 	run("pci: BARs", bars);
@@ -471,6 +521,7 @@ int main(void)
 	run("virtio_pci: a request", a_request);
 	run("virtio_pci: an eventfd", an_eventfd);
 	run("virtio_pci: a change", a_change);
+	run("virtio_pci: packets", packets);
 	run("insn: loads and ports", instructions);
 	fflush(stdout);
 	/* Threads still use what exit() would tear down. */

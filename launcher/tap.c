@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A tap interface of the host: its network's end of a guest's cable. */
+#include "launcher.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/**
+ * tap_open() - open an interface, and make it if it is not there
+ * @name: its name, of IFNAMSIZ bytes; set to the one that it got, if there is a % in it
+ * @header: the size of the struct virtio_net_hdr that is before each packet
+ *
+ * Return: the file, which does not block.
+ */
+int tap_open(char *name, int header)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		die("/dev/net/tun: %m");
+	strcpy(ifr.ifr_name, name);
+	if (ioctl(fd, TUNSETIFF, &ifr))
+		die("%s: cannot open the tap interface: %m", name);
+	/* If there was a % in the name, the kernel chose the number. */
+	if (strcmp(ifr.ifr_name, name))
+		fprintf(stderr, "lguest: network interface %s\n", ifr.ifr_name);
+	strcpy(name, ifr.ifr_name);
+	/* An interface that was there before may be in another state. */
+	if (ioctl(fd, TUNSETVNETHDRSZ, &header))
+		die("%s: cannot set the header's size: %m", name);
+	return fd;
+}
+
+/**
+ * tap_set_offloads() - say what the host may leave undone in packets for the guest
+ * @name: the interface
+ * @fd: its file
+ * @features: what the guest's driver chose, of virtio's network features
+ */
+void tap_set_offloads(const char *name, int fd, __u64 features)
+{
+	unsigned long offload = 0;
+
+	if (features & 1 << VIRTIO_NET_F_GUEST_CSUM) {
+		offload = TUN_F_CSUM;
+		if (features & 1 << VIRTIO_NET_F_GUEST_TSO4)
+			offload |= TUN_F_TSO4;
+		if (features & 1 << VIRTIO_NET_F_GUEST_TSO6)
+			offload |= TUN_F_TSO6;
+		if (offload != TUN_F_CSUM &&
+		    features & 1 << VIRTIO_NET_F_GUEST_ECN)
+			offload |= TUN_F_TSO_ECN;
+	}
+	if (ioctl(fd, TUNSETOFFLOAD, offload))
+		die("%s: cannot set offloads: %m", name);
+}
+
+static int open_socket(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("%s: cannot open a socket: %m", name);
+	return fd;
+}
+
+/**
+ * tap_set_address() - give the host's end an address, and bring it up
+ * @name: the interface
+ * @spec: A.B.C.D/LEN
+ */
+void tap_set_address(const char *name, const char *spec)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	struct sockaddr_in mask = { .sin_family = AF_INET };
+	struct ifreq ifr = { };
+	char ip[INET_ADDRSTRLEN], rest;
+	unsigned int len;
+	int fd;
+
+	if (sscanf(spec, "%15[0-9.]/%u%c", ip, &len, &rest) != 2 || !len ||
+	    len > 32 || !inet_pton(AF_INET, ip, &addr.sin_addr))
+		die("--net: ip=%s: want A.B.C.D/LEN", spec);
+	mask.sin_addr.s_addr = htonl(~0U << (32 - len));
+
+	fd = open_socket(name);
+	strcpy(ifr.ifr_name, name);
+	memcpy(&ifr.ifr_addr, &addr, sizeof(addr));
+	if (ioctl(fd, SIOCSIFADDR, &ifr))
+		die("%s: cannot set the address %s: %m", name, ip);
+	memcpy(&ifr.ifr_netmask, &mask, sizeof(mask));
+	if (ioctl(fd, SIOCSIFNETMASK, &ifr))
+		die("%s: cannot set the netmask /%u: %m", name, len);
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
+		die("%s: cannot get flags: %m", name);
+	ifr.ifr_flags |= IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &ifr))
+		die("%s: cannot bring it up: %m", name);
+	close(fd);
+}
+
+/**
+ * tap_is_up() - whether the host's end is up
+ * @name: the interface
+ *
+ * Return: false also if someone took it away.
+ */
+bool tap_is_up(const char *name)
+{
+	struct ifreq ifr = { };
+	int fd = open_socket(name);
+	bool up;
+
+	strcpy(ifr.ifr_name, name);
+	up = !ioctl(fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_UP;
+	close(fd);
+	return up;
+}

@@ -60,6 +60,16 @@ user)	;;
 		die "NET=$NET: there is no such tap interface" ;;
 esac
 
+# What the Launcher would refuse, before a machine boots for it. There is no guest to be
+# made here, so it ends at the device at the latest.
+check_kernel() {
+	if [ -z "${KERNEL-}" ] || [ -n "${LAUNCHER-}" ]; then return 0; fi
+	_device=$work/no-device
+	"$top/launcher/lguest" --device="$_device" --memory="$MEM" \
+		${INITRD:+"--initrd=$INITRD"} "$KERNEL" >"$work/said" 2>&1 </dev/null || :
+	grep -q "$_device" "$work/said" || die "$(sed 's/^lguest: //' "$work/said")"
+}
+
 # shellcheck disable=SC2086 # a list of words
 install_missing $pkgs_vm
 mkdir -p "$out"
@@ -69,6 +79,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 lock_builds
 build launcher guests
+check_kernel
 get_host "$HOST"
 build_modules "$kver"
 

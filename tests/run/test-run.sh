@@ -46,6 +46,10 @@ refuses() {
 	fails_saying "$1" && ! says Building
 }
 
+fails_before_boot() {
+	fails_saying "$1" && ! says Booting
+}
+
 new_image() {
 	dd if=/dev/zero of="$image" bs=64k count=1 2>"$out/dd.log"
 	echo 'written by the host' |
@@ -152,6 +156,9 @@ run_refused() {
 			try "$v=$n_" refuses "$v=$n_ is not a number"
 		done
 	done
+	make_run KERNEL="$run/run.sh"
+	try 'a KERNEL that is none' \
+		fails_before_boot 'neither a vmlinux (ELF) nor a bzImage'
 	make_run MEM=4096
 	try 'MEM=4096' refuses 'more than a guest can have'
 	for v in RNG ACCEL HOST; do

@@ -57,6 +57,8 @@ static void no_other_ports(void)
 {
 	EXPECT_EQ(port_in(0x60, 1), 0xff);
 	EXPECT_EQ(port_in(0x64, 1), 0xfd);
+	EXPECT_EQ(port_in(0x42, 1), 0);
+	EXPECT_EQ(port_in(0x43, 1), 0xff);
 	EXPECT_EQ(port_in(0x80, 2), 0xffff);
 	EXPECT_EQ(port_in(0xcfe, 4), ~0U);
 }

@@ -5,7 +5,6 @@
 # today. TREE is left as it is. DIR, by default guest-VERSION, gets
 #	bzImage, vmlinux	the kernel
 #	config			its configuration
-#	lguest			the tree's own Launcher, for a kernel from 4.0 on
 #	modules/		modules, if the configuration has any
 # and what the build leaves behind, in build/. The configuration is a small one, or
 # CONFIG, a distribution's for that version, with what a guest needs; a FRAGMENT is
@@ -71,12 +70,6 @@ check_tools() {
 	done
 	echo 'int i;' | "$CC" -m32 -x c -c -o /dev/null - 2>/dev/null ||
 		die "$CC can't compile for 32 bits (-m32)"
-	[ "$bus" = lguest-bus ] ||
-		echo '#include <stdio.h>
-			int main(void) { return puts(""); }' |
-			"$CC" -m32 -static -x c -o "$out/try" - 2>/dev/null ||
-		die "the Launcher is a 32-bit program: install gcc-multilib"
-	rm -f "$out/try"
 }
 
 # What changes the compiler's mind, or keeps it from having one:
@@ -218,15 +211,6 @@ has() {
 	grep -qx "$1" "$out/config"
 }
 
-# build_launcher: it uses names of its own time for what today's asm/bootparam.h has
-build_launcher() {
-	"$CC" -m32 -static -O2 -w -std=gnu89 -fcommon -fno-pie -no-pie \
-		-U_FORTIFY_SOURCE \
-		-De820_map=e820_table -De820entry=boot_e820_entry -DE820_RAM=1 \
-		-De820_entry=boot_e820_entry -DE820_TYPE_RAM=1 \
-		-o "$out/lguest" "$tree/tools/lguest/lguest.c"
-}
-
 config=
 jobs=$(nproc)
 out=
@@ -273,9 +257,5 @@ if has CONFIG_MODULES=y; then
 	rm -rf "$out/modules"
 	logged "Installing modules" kmake modules_install INSTALL_MOD_PATH="$out/modules"
 fi
-run="make run KERNEL=\"$out/bzImage\""
-if [ "$bus" = pci ]; then
-	logged "Building the tree's own Launcher" build_launcher
-	run="$run LAUNCHER=\"$out/lguest\""
-fi
-say "Done. To boot it, in lg's source: $run BLOCK=disk.img CMDLINE=\"root=/dev/vda rw quiet\""
+say "Done. To boot it, in lg's source: make run KERNEL=\"$out/bzImage\" BLOCK=disk.img \
+CMDLINE=\"root=/dev/vda rw quiet\""

@@ -11,10 +11,24 @@
 /* A guest parks a page of memory in every entry of the input queue. */
 #define CONSOLE_QUEUE	16
 
+/* The guest is to be told of the size, changed or not. */
+static bool size_untold;
+
+/*
+ * Linux asks for the size only when it is told of a change, and forgets it if its own
+ * console is not there yet. So we tell it at the start, and with the first key.
+ */
+static void tell_size(void)
+{
+	__atomic_store_n(&size_untold, true, __ATOMIC_RELAXED);
+	devices_refresh();
+}
+
 static void console_input(struct virtqueue *vq)
 {
 	int fd = terminal_input();
 	struct vq_chain chain;
+	bool first = true;
 	ssize_t n;
 
 	while (vq_next(vq, &chain)) {
@@ -29,6 +43,9 @@ static void console_input(struct virtqueue *vq)
 		if (n <= 0)
 			return;
 		vq_used(vq, &chain, n);
+		if (first)
+			tell_size();
+		first = false;
 	}
 }
 
@@ -59,14 +76,23 @@ static void console_config_written(struct device *dev, unsigned int offset, __u3
 static bool console_refresh(struct device *dev)
 {
 	struct virtio_console_config *config = &dev->config.console;
+	bool untold = __atomic_exchange_n(&size_untold, false, __ATOMIC_RELAXED);
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col ||
-	    (config->cols == size.ws_col && config->rows == size.ws_row))
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
 		return false;
+	if (config->cols == size.ws_col && config->rows == size.ws_row)
+		return untold;
 	config->cols = size.ws_col;
 	config->rows = size.ws_row;
 	return true;
+}
+
+static void console_configure(struct device *dev, __u64 features)
+{
+	(void)dev;
+	(void)features;
+	tell_size();
 }
 
 void console_create(void)
@@ -85,6 +111,7 @@ void console_create(void)
 	if (console_refresh(&console)) {
 		console.features |= 1 << VIRTIO_CONSOLE_F_SIZE;
 		console.refresh = console_refresh;
+		console.configure = console_configure;
 	}
 	if (device_is_modern()) {
 		console.features |= 1 << VIRTIO_CONSOLE_F_EMERG_WRITE;

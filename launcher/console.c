@@ -21,7 +21,7 @@ static bool size_untold;
 static void tell_size(void)
 {
 	__atomic_store_n(&size_untold, true, __ATOMIC_RELAXED);
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_CONSOLE);
 }
 
 static void console_input(struct virtqueue *vq)
@@ -95,7 +95,14 @@ static void console_configure(struct device *dev, __u64 features)
 	tell_size();
 }
 
-void console_create(void)
+/*
+ * Up to 4.3, or 4.1.18 at least, the driver's handler of a change takes its argument for
+ * another structure.
+ */
+#define FIRST_THAT_HEARS	LINUX_VERSION(4, 4, 0)
+
+/* @version: the guest's */
+void console_create(__u32 version)
 {
 	static struct device console = {
 		.name = "console",
@@ -110,8 +117,10 @@ void console_create(void)
 	/* Output that has a size now will always have one. */
 	if (console_refresh(&console)) {
 		console.features |= 1 << VIRTIO_CONSOLE_F_SIZE;
-		console.refresh = console_refresh;
-		console.configure = console_configure;
+		if (version >= FIRST_THAT_HEARS) {
+			console.refresh = console_refresh;
+			console.configure = console_configure;
+		}
 	}
 	if (device_is_modern()) {
 		console.features |= 1 << VIRTIO_CONSOLE_F_EMERG_WRITE;

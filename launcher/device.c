@@ -141,13 +141,16 @@ void device_interrupt(struct virtqueue *vq)
 	bus->interrupt(vq);
 }
 
-/** devices_refresh() - tell the guest of what changed outside */
-void devices_refresh(void)
+/**
+ * devices_refresh() - tell the guest if something changed outside
+ * @type: of the devices that this may concern
+ */
+void devices_refresh(__u8 type)
 {
 	if (!bus->refresh)
 		return;
 	for (struct device *dev = devices; dev; dev = dev->next) {
-		if (dev->refresh)
+		if (dev->type == type && dev->refresh)
 			bus->refresh(dev);
 	}
 }

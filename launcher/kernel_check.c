@@ -14,10 +14,8 @@
 #define PROTOCOL_XLOADFLAGS	0x20c
 #define BANNER			"Linux version "
 
-#define VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
-#define FIRST_GUEST		VERSION(2, 6, 31)
-#define FIRST_WITH_PCI		VERSION(4, 0, 0)
-#define FIRST_WITHOUT_LGUEST	VERSION(4, 14, 0)
+#define FIRST_GUEST		LINUX_VERSION(2, 6, 31)
+#define FIRST_WITHOUT_LGUEST	LINUX_VERSION(4, 14, 0)
 
 /* How much of @text is a version that a terminal may see: a file may hold anything. */
 static int version_len(const char *text)
@@ -30,23 +28,25 @@ static int version_len(const char *text)
 }
 
 /* @text begins with a version: "4.9.0-12-686-pae (debian-kernel@...". */
-static enum guest_bus check_version(const char *name, const char *text)
+static __u32 check_version(const char *name, const char *text)
 {
 	unsigned int a, b, c = 0;
 	int len = version_len(text);
+	__u32 version;
 
 	if (sscanf(text, "%u.%u.%u", &a, &b, &c) < 2 || a > 255 || b > 255)
-		return BUS_UNKNOWN;
+		return 0;
 	/* Stable releases of 4.4 and 4.9 have more of these than there is room for. */
 	if (c > 255)
 		c = 255;
-	if (VERSION(a, b, c) < FIRST_GUEST)
+	version = LINUX_VERSION(a, b, c);
+	if (version < FIRST_GUEST)
 		die("%s: Linux %.*s is too old: lguest runs 2.6.31 to 4.13",
 		    name, len, text);
-	if (VERSION(a, b, c) >= FIRST_WITHOUT_LGUEST)
+	if (version >= FIRST_WITHOUT_LGUEST)
 		die("%s: Linux %.*s is too new: from 4.14 on it can't be an lguest guest",
 		    name, len, text);
-	return VERSION(a, b, c) < FIRST_WITH_PCI ? BUS_LGUEST : BUS_PCI;
+	return version;
 }
 
 /**
@@ -56,19 +56,19 @@ static enum guest_bus check_version(const char *name, const char *text)
  * @setup: the file's first bytes, with a 0 behind them
  * @size: how many there are
  *
- * Return: how it finds its devices.
+ * Return: its version, or 0 if it does not tell.
  */
-enum guest_bus check_bzimage(const char *name, const struct setup_header *hdr,
-			     const char *setup, size_t size)
+__u32 check_bzimage(const char *name, const struct setup_header *hdr, const char *setup,
+		    size_t size)
 {
-	size_t version = hdr->kernel_version + 0x200;
+	size_t banner = hdr->kernel_version + 0x200;
 
 	if (hdr->version >= PROTOCOL_XLOADFLAGS &&
 	    hdr->xloadflags & XLF_KERNEL_64)
 		die("%s: a 64-bit kernel: lguest runs 32-bit ones", name);
-	if (hdr->kernel_version && version < size)
-		return check_version(name, setup + version);
-	return BUS_UNKNOWN;
+	if (hdr->kernel_version && banner < size)
+		return check_version(name, setup + banner);
+	return 0;
 }
 
 /**
@@ -103,17 +103,17 @@ void scan_vmlinux(struct vmlinux_strings *found, const char *segment, size_t len
  *
  * One that does not say which Linux it is may be none, and passes.
  *
- * Return: how it finds its devices.
+ * Return: its version, or 0 if it does not tell.
  */
-enum guest_bus check_vmlinux(const char *name, const struct vmlinux_strings *found)
+__u32 check_vmlinux(const char *name, const struct vmlinux_strings *found)
 {
-	enum guest_bus bus;
+	__u32 version;
 
 	if (!*found->version)
-		return BUS_UNKNOWN;
-	bus = check_version(name, found->version);
+		return 0;
+	version = check_version(name, found->version);
 	if (!found->lguest)
 		die("%s: Linux %.*s was built without CONFIG_LGUEST_GUEST: it can't be a guest",
 		    name, version_len(found->version), found->version);
-	return bus;
+	return version;
 }

@@ -75,7 +75,7 @@ static void image_read(const struct image *image, void *buf, __u64 len,
 
 /* Returns the end of what the kernel takes up, as far as the image tells. */
 static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
-		      __u32 *start, enum guest_bus *bus)
+		      __u32 *start, __u32 *version)
 {
 	struct vmlinux_strings found = { };
 	__u64 kernel_end = 0;
@@ -112,13 +112,13 @@ static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 	}
 	if (!kernel_end)
 		die("%s: has nothing to load", image->name);
-	*bus = check_vmlinux(image->name, &found);
+	*version = check_vmlinux(image->name, &found);
 	*start = ehdr->e_entry;
 	return kernel_end;
 }
 
 static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
-			  __u32 *start, enum guest_bus *bus)
+			  __u32 *start, __u32 *version)
 {
 	const unsigned int hdr_gpa = offsetof(struct boot_params, hdr);
 	__u8 first[SETUP_SIZE_MAX + 1] = { };
@@ -139,7 +139,7 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 	hdr_len = 0x202 + first[0x201] - hdr_gpa;
 	if (hdr_len < sizeof(*hdr))
 		memset((char *)hdr + hdr_len, 0, sizeof(*hdr) - hdr_len);
-	*bus = check_bzimage(image->name, hdr, (const char *)first, SETUP_SIZE_MAX);
+	*version = check_bzimage(image->name, hdr, (const char *)first, SETUP_SIZE_MAX);
 
 	/* 0 stands for 4, for the sake of very old kernels. */
 	offset = ((hdr->setup_sects ? hdr->setup_sects : 4) + 1) * SECTOR_SIZE;
@@ -193,9 +193,9 @@ static void load_initrd(const char *name, struct setup_header *hdr,
 	close(image.fd);
 }
 
-/* Returns the kernel's entry point; @bus is set to how it finds its devices. */
+/* Returns the kernel's entry point; @version is set to which Linux it is. */
 __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
-		 enum guest_bus *bus)
+		 __u32 *version)
 {
 	struct boot_params *boot = guest_ram(0, BOOT_AREA_SIZE);
 	struct image image = image_open(kernel);
@@ -207,9 +207,9 @@ __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
 		die("%s: too small to be a kernel", kernel);
 	image_read(&image, &ehdr, sizeof(ehdr), 0);
 	if (!memcmp(ehdr.e_ident, ELFMAG, SELFMAG))
-		kernel_end = load_elf(&image, &ehdr, &start, bus);
+		kernel_end = load_elf(&image, &ehdr, &start, version);
 	else
-		kernel_end = load_bzimage(&image, &boot->hdr, &start, bus);
+		kernel_end = load_bzimage(&image, &boot->hdr, &start, version);
 	close(image.fd);
 	if (!guest_ram(start, 1))
 		die("%s: its entry point %#x lies beyond the guest's memory",

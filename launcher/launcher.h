@@ -62,11 +62,11 @@ __u32 guest_address(const void *p);
 /* kernel_check.c */
 struct setup_header;
 
-/* How a guest finds its devices, as far as the file tells */
-enum guest_bus { BUS_UNKNOWN, BUS_LGUEST, BUS_PCI };
+/* A version of Linux. 0 stands for one that the file does not tell. */
+#define LINUX_VERSION(a, b, c)	((a) << 16 | (b) << 8 | (c))
 
-enum guest_bus check_bzimage(const char *name, const struct setup_header *hdr,
-			     const char *setup, size_t size);
+__u32 check_bzimage(const char *name, const struct setup_header *hdr, const char *setup,
+		    size_t size);
 
 #define VERSION_LEN_MAX	64
 
@@ -76,11 +76,11 @@ struct vmlinux_strings {
 };
 
 void scan_vmlinux(struct vmlinux_strings *found, const char *segment, size_t len);
-enum guest_bus check_vmlinux(const char *name, const struct vmlinux_strings *found);
+__u32 check_vmlinux(const char *name, const struct vmlinux_strings *found);
 
 /* kernel_image.c */
 __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
-		 enum guest_bus *bus);
+		 __u32 *version);
 
 /* guest.c */
 void guest_initialize(const char *device, __u32 start);
@@ -111,6 +111,8 @@ int terminal_input(void);
 void terminal_write(const void *buf, size_t len);
 
 /* watch.c */
+void watch_signals(void);
+void watch_links(void);
 void watch_start(void);
 
 /* virtqueue.c */
@@ -128,7 +130,8 @@ struct virtqueue {
 	struct vring vring;
 	int eventfd;
 	pthread_t thread;
-	bool stop;
+	bool stop, stop_seen;
+	__u16 last_requests;
 	bool used_unannounced;
 	__u16 last_avail;
 	__u16 used_idx;
@@ -226,7 +229,7 @@ void devices_stop(void);
 bool devices_notify(__u32 gpa);
 __u32 device_pages(void);
 void device_interrupt(struct virtqueue *vq);
-void devices_refresh(void);
+void devices_refresh(__u8 type);
 
 /* The interrupts of devices. 0 is the clock. */
 #define FIRST_IRQ	1
@@ -247,7 +250,7 @@ struct pci_function;
  * @write: a store
  * @window_read: a read of the register that is a window to the BAR
  * @window_write: a write of it
- * @moved: the guest wrote where the BAR is to be
+ * @moved: the guest wrote where this or another BAR is to be seen
  */
 struct pci_ops {
 	__u32 (*read)(struct pci_function *fn, unsigned int at, unsigned int size);
@@ -295,10 +298,10 @@ bool insn_memory(const __u8 *insn, __u32 gpa);
 int tap_open(char *name, int header);
 void tap_set_offloads(const char *name, int fd, __u64 features);
 void tap_set_address(const char *name, const char *spec);
-bool tap_is_up(const char *name);
+bool tap_is_up(int fd);
 
 /* The devices: each adds itself. */
-void console_create(void);
+void console_create(__u32 version);
 void block_create(const char *spec);
 void net_create(const char *spec);
 void rng_create(void);

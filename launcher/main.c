@@ -17,6 +17,8 @@
 /* RAM and the device pages above it must stay below 4 GiB. */
 #define MAX_MEMORY_MB		4095
 
+#define FIRST_WITH_PCI		LINUX_VERSION(4, 0, 0)
+
 static const char usage[] =
 "Usage: lguest [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
 "Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
@@ -88,12 +90,12 @@ static __u64 parse_memory(const char *arg)
 	return (__u64)mb << 20;
 }
 
-static enum guest_bus parse_bus(const char *arg)
+static const struct bus *parse_bus(const char *arg)
 {
 	if (!strcmp(arg, "lguest"))
-		return BUS_LGUEST;
+		return &lguest_bus;
 	if (!strcmp(arg, "pci"))
-		return BUS_PCI;
+		return &virtio_pci;
 	die("--bus=%s: want lguest or pci", arg);
 }
 
@@ -131,12 +133,13 @@ int main(int argc, char **argv)
 	};
 	const char *device = "/dev/lguest", *initrd = NULL;
 	__u64 memory = (__u64)DEFAULT_MEMORY_MB << 20;
-	enum guest_bus bus = BUS_UNKNOWN, kernels_bus;
+	const struct bus *bus = NULL;
+	__u32 start, version;
 	char *cmdline;
-	__u32 start;
 	int c;
 
 	open_standard_files();
+	watch_signals();
 
 	/* Devices depend on RAM, which they are above, and on the kernel. */
 	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
@@ -171,11 +174,11 @@ int main(int argc, char **argv)
 
 	guest_memory_create(memory);
 	cmdline = join_words(argv + optind + 1);
-	start = load_guest(argv[optind], initrd, cmdline, &kernels_bus);
+	start = load_guest(argv[optind], initrd, cmdline, &version);
 	if (!bus)
-		bus = kernels_bus;
-	device_bus(bus == BUS_PCI ? &virtio_pci : &lguest_bus);
-	console_create();
+		bus = version < FIRST_WITH_PCI ? &lguest_bus : &virtio_pci;
+	device_bus(bus);
+	console_create(version);
 
 	optind = 0;
 	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {

@@ -59,6 +59,7 @@ static void net_input(struct virtqueue *vq)
 				fprintf(stderr,
 					"lguest: %s: no more packets: %m\n",
 					net->name);
+				vq_interrupt(vq);
 				return;
 			}
 			if (!vq_wait_input(vq, net->fd))
@@ -99,7 +100,7 @@ static void net_configure(struct device *dev, __u64 features)
 static bool net_refresh(struct device *dev)
 {
 	const struct net *net = container_of(dev, struct net, dev);
-	__u16 status = tap_is_up(net->name) ? VIRTIO_NET_S_LINK_UP : 0;
+	__u16 status = tap_is_up(net->fd) ? VIRTIO_NET_S_LINK_UP : 0;
 	bool changed = status != dev->config.net.status;
 
 	dev->config.net.status = status;
@@ -196,6 +197,7 @@ void net_create(const char *spec)
 		net->dev.features |= 1 << VIRTIO_NET_F_STATUS;
 		net->dev.config_len += sizeof(net->dev.config.net.status);
 		net->dev.refresh = net_refresh;
+		watch_links();
 		net_refresh(&net->dev);
 	}
 	device_add(&net->dev);

@@ -49,7 +49,7 @@ void pci_set(struct pci_function *fn, unsigned int at, __u32 value, __u32 writab
 void pci_create(void)
 {
 	if (first_bar() + SLOTS * BAR_SIZE > 1ULL << 32)
-		die("a guest with a PCI bus has at most 4093 MB of memory");
+		die("a guest with a PCI bus has at most 4094 MB of memory");
 	/* Linux believes in a bus that has one. */
 	pci_set(&bridge, PCI_VENDOR_ID, BRIDGE_ID, 0);
 	pci_set(&bridge, PCI_CLASS_REVISION, CLASS_HOST_BRIDGE << 8, 0);
@@ -90,14 +90,16 @@ __u32 pci_device_pages(void)
  * pci_bar() - where a function's BAR is
  * @fn: the function
  *
- * Return: the address; 0 if it is not in a device page.
+ * Return: the address; 0 if it is not in a device page, or not to be seen there.
  */
 __u32 pci_bar(const struct pci_function *fn)
 {
 	__u32 address = fn->config[PCI_BASE_ADDRESS_0 / 4];
 
-	return address >= first_bar() && address / PAGE_SIZE < pci_device_pages() ?
-		address : 0;
+	if (!(fn->config[PCI_COMMAND / 4] & PCI_COMMAND_MEMORY) ||
+	    address < first_bar() || address / PAGE_SIZE >= pci_device_pages())
+		return 0;
+	return address;
 }
 
 /* The function that is addressed, and the register */
@@ -117,6 +119,13 @@ static __u32 config_read(struct pci_function *fn, unsigned int at)
 	return fn->config[at / 4];
 }
 
+/* What find_bar() would find first is told last. */
+static void bars_moved(void)
+{
+	for (unsigned int i = used_slots - 1; i; i--)
+		slots[i]->ops->moved(slots[i]);
+}
+
 static void config_write(struct pci_function *fn, unsigned int at, __u32 value,
 			 __u32 mask)
 {
@@ -128,8 +137,8 @@ static void config_write(struct pci_function *fn, unsigned int at, __u32 value,
 		return;
 	if (at == fn->window)
 		fn->ops->window_write(fn, *reg);
-	else if (at == PCI_BASE_ADDRESS_0)
-		fn->ops->moved(fn);
+	else if (at == PCI_BASE_ADDRESS_0 || at == PCI_COMMAND)
+		bars_moved();
 }
 
 /**

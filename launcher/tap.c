@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -59,17 +60,9 @@ void tap_set_offloads(const char *name, int fd, __u64 features)
 		    features & 1 << VIRTIO_NET_F_GUEST_ECN)
 			offload |= TUN_F_TSO_ECN;
 	}
-	if (ioctl(fd, TUNSETOFFLOAD, offload))
+	/* If someone took the interface away, it takes no packets either. */
+	if (ioctl(fd, TUNSETOFFLOAD, offload) && errno != EBADFD)
 		die("%s: cannot set offloads: %m", name);
-}
-
-static int open_socket(const char *name)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		die("%s: cannot open a socket: %m", name);
-	return fd;
 }
 
 /**
@@ -91,7 +84,9 @@ void tap_set_address(const char *name, const char *spec)
 		die("--net: ip=%s: want A.B.C.D/LEN", spec);
 	mask.sin_addr.s_addr = htonl(~0U << (32 - len));
 
-	fd = open_socket(name);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		die("%s: cannot open a socket: %m", name);
 	strcpy(ifr.ifr_name, name);
 	memcpy(&ifr.ifr_addr, &addr, sizeof(addr));
 	if (ioctl(fd, SIOCSIFADDR, &ifr))
@@ -109,18 +104,14 @@ void tap_set_address(const char *name, const char *spec)
 
 /**
  * tap_is_up() - whether the host's end is up
- * @name: the interface
+ * @fd: the interface's file: its name may change, and be another's in another namespace
  *
  * Return: false also if someone took it away.
  */
-bool tap_is_up(const char *name)
+bool tap_is_up(int fd)
 {
-	struct ifreq ifr = { };
-	int fd = open_socket(name);
-	bool up;
+	struct pollfd wait = { .fd = fd, .events = POLLOUT };
 
-	strcpy(ifr.ifr_name, name);
-	up = !ioctl(fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_UP;
-	close(fd);
-	return up;
+	/* It takes each packet at once, so it can be written to whenever it is up. */
+	return poll(&wait, 1, 0) == 1 && wait.revents == POLLOUT;
 }

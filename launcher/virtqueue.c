@@ -59,6 +59,7 @@ static void *vq_thread(void *arg)
 void vq_start(struct virtqueue *vq)
 {
 	vq->stop = false;
+	vq->stop_seen = false;
 	vq->used_unannounced = false;
 	vq->last_avail = 0;
 	vq->used_idx = 0;
@@ -68,8 +69,8 @@ void vq_start(struct virtqueue *vq)
 }
 
 /*
- * The thread ends when it would next go to sleep. The guest does not run meanwhile,
- * so it can't keep the thread busy.
+ * The thread ends with the requests that it then finds in the ring. The guest does not run,
+ * but what it asked for may go on to change the ring.
  */
 void vq_stop(struct virtqueue *vq)
 {
@@ -142,6 +143,7 @@ static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 	const void *table = vq->vring.desc;
 	unsigned int count = vq->vring.num, i = chain->head, n = 0;
 	struct vring_desc desc;
+	__u64 len = 0;
 
 	chain->out_num = 0;
 	chain->in_num = 0;
@@ -175,6 +177,9 @@ static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 			vq_bad_guest(vq, "buffer at %#llx of %u bytes",
 				     desc.addr, desc.len);
 		n++;
+		len += desc.len;
+		if (len > guest_ram_size())
+			vq_bad_guest(vq, "more bytes than there is memory");
 		if (desc.flags & VRING_DESC_F_WRITE)
 			chain->in_num++;
 		else if (chain->in_num)
@@ -187,6 +192,17 @@ static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 	chain->in = chain->iov + chain->out_num;
 }
 
+/* Once it is to stop, only so many requests are taken as are there when that is seen. */
+static bool vq_is_over(struct virtqueue *vq, __u16 backlog)
+{
+	if (!vq_stopping(vq))
+		return false;
+	if (!vq->stop_seen)
+		vq->last_requests = backlog;
+	vq->stop_seen = true;
+	return !vq->last_requests--;
+}
+
 /* Take the next request; false when the device is to stop. */
 bool vq_next(struct virtqueue *vq, struct vq_chain *chain)
 {
@@ -197,6 +213,8 @@ bool vq_next(struct virtqueue *vq, struct vq_chain *chain)
 	backlog = vq_backlog(vq);
 	if (backlog > vq->vring.num)
 		vq_bad_guest(vq, "%u requests in a ring of %u", backlog, vq->vring.num);
+	if (vq_is_over(vq, backlog))
+		return false;
 	chain->head = READ_ONCE(vq->vring.avail->ring[vq->last_avail % vq->vring.num]);
 	vq->last_avail++;
 	vq_walk_chain(vq, chain);

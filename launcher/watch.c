@@ -8,44 +8,65 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/virtio_ids.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int signals, links;
+static int signals, links = -1;
 
-static void open_signals(void)
+/**
+ * watch_signals() - keep signals that tell of a change; before all else that takes time
+ *
+ * No thread takes them then, nor does an exec of ourselves lose them.
+ */
+void watch_signals(void)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGWINCH);
 	sigaddset(&set, SIGUSR1);
-	/* A signal is ours to read only if no thread takes it: those to come inherit this. */
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		die("cannot watch for signals: %m");
 }
 
-static void open_links(void)
+/** watch_links() - hear of the host's network interfaces, too; before watch_start() */
+void watch_links(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 
+	if (links >= 0)
+		return;
 	links = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (links < 0 || bind(links, (struct sockaddr *)&address, sizeof(address)))
-		die("cannot watch network interfaces: %m");
+		fprintf(stderr,
+			"lguest: the guest won't hear of an interface that goes up or down: %m\n");
 }
 
-/* Whatever it says, each device looks for itself. Messages may be lost, but not all. */
-static void drain(int fd)
+static void signalled(void)
+{
+	struct signalfd_siginfo info;
+
+	while (read(signals, &info, sizeof(info)) == sizeof(info))
+		devices_refresh(info.ssi_signo == SIGUSR1 ? VIRTIO_ID_BLOCK :
+							     VIRTIO_ID_CONSOLE);
+}
+
+/* The card looks for itself, so it does not matter what they say, or if some are lost. */
+static void linked(void)
 {
 	char message[8192];
 
-	while (read(fd, message, sizeof(message)) > 0 || errno == EINTR || errno == ENOBUFS)
+	while (read(links, message, sizeof(message)) > 0 || errno == EINTR ||
+	       errno == ENOBUFS)
 		;
+	devices_refresh(VIRTIO_ID_NET);
 }
 
 static void *watch(void *unused)
@@ -56,21 +77,20 @@ static void *watch(void *unused)
 	};
 
 	for (;;) {
-		drain(signals);
-		drain(links);
-		devices_refresh();
 		poll(wait, ARRAY_SIZE(wait), -1);
+		if (wait[0].revents)
+			signalled();
+		if (wait[1].revents)
+			linked();
 	}
 	return unused;
 }
 
-/** watch_start() - let devices hear of changes; before any other thread is made */
+/** watch_start() - tell the devices of changes from now on, and of those since */
 void watch_start(void)
 {
 	pthread_t thread;
 
-	open_signals();
-	open_links();
 	errno = pthread_create(&thread, NULL, watch, NULL);
 	if (errno)
 		die("cannot start a thread to watch for changes: %m");

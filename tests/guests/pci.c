@@ -314,15 +314,25 @@ static void notify_byte(u8 *p)
 	asm volatile("movb %h0, 4(%1)" : : "Q"(0), "r"(p - 4) : "memory");
 }
 
-/* Not one that the module knows: it comes to the Launcher. */
 static void notify_prefixed(u8 *p)
 {
 	asm volatile("ds; movw %w0, (%1)" : : "r"(0), "r"(p) : "memory");
 }
 
+/* No store to memory: this one comes to the Launcher. */
+static void notify_by_window(u8 *p)
+{
+	u32 cap = capability(disk.slot, WINDOW);
+
+	config_write(disk.slot, cap + CAP_BAR, 1, 0);
+	config_write(disk.slot, cap + CAP_LENGTH, 4, 2);
+	config_write(disk.slot, cap + CAP_OFFSET, 4, (u32)p & (PAGE_SIZE - 1));
+	config_write(disk.slot, cap + CAP_EXTRA, 2, 0);
+}
+
 static void (*const notifies[])(u8 *p) = {
 	notify_word, notify_word_constant, notify_long, notify_long_constant, notify_byte,
-	notify_prefixed,
+	notify_prefixed, notify_by_window,
 };
 
 static u8 disk_request(u32 type, u32 sector, u8 *data, void (*notify)(u8 *p))

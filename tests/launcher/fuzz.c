@@ -11,6 +11,7 @@
 
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,7 +210,7 @@ static void resize_disk(void)
 {
 	if (ftruncate(disk_fd, below(4) << 19))
 		die("ftruncate: %m");
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_BLOCK);
 }
 
 /* Packets from outside, some of no length at all, and none that stays there */
@@ -223,7 +224,7 @@ static void traffic(void)
 	while (n >= 0);
 	n = write(machine_network, packet, below(sizeof(packet)));
 	machine_network_up = below(2);
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_NET);
 }
 
 static void step(void)

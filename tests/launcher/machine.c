@@ -92,6 +92,10 @@ void terminal_write(const void *buf, size_t len)
 	machine_output_len += len;
 }
 
+void watch_links(void)
+{
+}
+
 int machine_network;
 bool machine_network_up = true;
 
@@ -120,9 +124,9 @@ void tap_set_address(const char *name, const char *spec)
 	(void)spec;
 }
 
-bool tap_is_up(const char *name)
+bool tap_is_up(int fd)
 {
-	(void)name;
+	(void)fd;
 	return machine_network_up;
 }
 
@@ -130,7 +134,7 @@ void machine_create(__u64 ram_size, const char *disk)
 {
 	guest_memory_create(ram_size);
 	device_bus(&virtio_pci);
-	console_create();
+	console_create(LINUX_VERSION(4, 4, 0));
 	block_create(disk);
 	rng_create();
 	net_create("tap,mac=02:00:00:00:00:01");

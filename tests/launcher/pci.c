@@ -4,6 +4,7 @@
 
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,14 +354,14 @@ static void a_change(void)
 	EXPECT_EQ(capacity(), 2048);
 	generation = memory_read(COMMON(config_generation), 1);
 	machine_interrupts = 0;
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_BLOCK);
 	EXPECT_EQ(memory_read(COMMON(config_generation), 1), generation);
 
 	/* Before there is a driver, nobody is told; what came meanwhile, it hears at once. */
 	accept(0, 1);
 	if (ftruncate(disk_fd, 2 << 20))
 		die("ftruncate: %m");
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_BLOCK);
 	EXPECT_EQ(capacity(), 4096);
 	EXPECT_EQ(memory_read(COMMON(config_generation), 1), (__u8)(generation + 1));
 	EXPECT_EQ(machine_interrupts, 0);
@@ -373,7 +374,7 @@ static void a_change(void)
 	machine_interrupts = 0;
 	if (ftruncate(disk_fd, 3 << 20))
 		die("ftruncate: %m");
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_BLOCK);
 	EXPECT_EQ(machine_interrupts, 1 << DISK);
 	EXPECT_EQ(memory_read(isr, 1), 2);
 	EXPECT_EQ(capacity(), 6144);
@@ -382,7 +383,7 @@ static void a_change(void)
 	set_status(0);
 	if (ftruncate(disk_fd, 1 << 20))
 		die("ftruncate: %m");
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_BLOCK);
 	machine_interrupts = 0;
 	accept(0, 1);
 	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
@@ -437,10 +438,56 @@ static void packets(void)
 	}
 	memory_read(isr, 1);
 	machine_network_up = false;
-	devices_refresh();
+	devices_refresh(VIRTIO_ID_NET);
 	EXPECT_EQ(memory_read(isr, 1), 2);
 	EXPECT_EQ(memory_read(config + 6, 2), 0);
 	set_status(0);
+}
+
+/*
+ * A disk whose sectors, read to where the ring is, are the next request: one after the
+ * other, 65,536 times, and then again.
+ */
+static void a_chain_reaction(void)
+{
+	static struct {
+		struct {
+			__u16 flags, idx, rest[254];
+		} avail;
+		struct virtio_blk_outhdr header;
+		__u8 rest[496];
+	} record[1 << 16];
+	struct vring_desc *desc = guest_ram(RING, 4096);
+	const __u32 table = RING + 256, header = AVAIL + sizeof(record[0].avail);
+	__u16 *used_idx = &((struct vring_used *)guest_ram(USED, 4))->idx;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(record); i++) {
+		record[i].avail.idx = i + 2;
+		record[i].header.sector = (i + 1) % ARRAY_SIZE(record) * 2;
+	}
+	if (pwrite(disk_fd, record, sizeof(record), 0) != sizeof(record))
+		die("write: %m");
+	devices_refresh(VIRTIO_ID_BLOCK);
+	drive(DISK);
+	set_status(0);
+	memset(guest_ram(RING, 0x6000), 0, 0x6000);
+	accept(0, 1);
+	set_queue(0, 1, RING, AVAIL, USED);
+	desc[0] = (struct vring_desc){ table, 48, VRING_DESC_F_INDIRECT, 0 };
+	desc = guest_ram(table, 48);
+	desc[0] = (struct vring_desc){ header, 16, VRING_DESC_F_NEXT, 1 };
+	desc[1] = (struct vring_desc){ AVAIL, 1024, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE,
+				       2 };
+	desc[2] = (struct vring_desc){ STATUS, 1, VRING_DESC_F_WRITE, 0 };
+	((struct vring_avail *)guest_ram(AVAIL, 4))->idx = 1;
+	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+	memory_write(notify, 2, 0);
+	/* It is under way, and it ends. */
+	alarm(600);
+	while (!__atomic_load_n(used_idx, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	set_status(0);
+	alarm(0);
 }
 
 /* The forms of mov, each with a length and a register of its own */
@@ -514,7 +561,7 @@ int main(void)
 		die("%s: %m", disk);
 	machine_create(RAM, disk);
 	unlink(disk);
-	puts("KTAP version 1\n1..10");
+	puts("KTAP version 1\n1..11");
 	run("pci: functions", the_functions);
 	run("pci: ports", no_other_ports);
 	run("pci: BARs", bars);
@@ -524,6 +571,7 @@ int main(void)
 	run("virtio_pci: an eventfd", an_eventfd);
 	run("virtio_pci: a change", a_change);
 	run("virtio_pci: packets", packets);
+	run("virtqueue: a chain reaction", a_chain_reaction);
 	run("insn: loads and ports", instructions);
 	fflush(stdout);
 	/* Threads still use what exit() would tear down. */

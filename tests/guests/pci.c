@@ -348,6 +348,7 @@ static u8 disk_request(u32 type, u32 sector, u8 *data, void (*notify)(u8 *p))
 	header.type = type;
 	header.sector = sector;
 	status = 0xff;
+	isr_seen = 0;
 	vq_describe(&disk_vq, 0, &header, sizeof(header), VRING_DESC_NEXT);
 	vq_describe(&disk_vq, 1, data, SECTOR_SIZE,
 		    VRING_DESC_NEXT | (type == BLK_IN ? VRING_DESC_WRITE : 0));
@@ -358,6 +359,10 @@ static u8 disk_request(u32 type, u32 sector, u8 *data, void (*notify)(u8 *p))
 	while (!vq_used(&disk_vq, &desc, &len))
 		irq_wait();
 	CHECK_EQ(desc, 0);
+	/* Its interrupt is still to come, if it was done before we went to sleep. */
+	while (!isr_seen)
+		irq_wait();
+	CHECK_EQ(isr_seen, 1);
 	return status;
 }
 
@@ -371,7 +376,7 @@ static bool have(const struct function *fn)
 static void disk_works(void)
 {
 	static u8 data[SECTOR_SIZE];
-	u32 i, irqs;
+	u32 i;
 
 	if (!have(&disk))
 		return;
@@ -379,16 +384,12 @@ static void disk_works(void)
 	CHECK_EQ(read16(disk.common + NUM_QUEUES), 1);
 	bring_up(&disk, &disk_ring, &disk_vq);
 	for (i = 0; i < ARRAY_SIZE(notifies); i++) {
-		isr_seen = 0;
-		irqs = irq_count(disk.irq);
 		memset(data, 'a' + i, sizeof(data));
 		CHECK_EQ(disk_request(BLK_OUT, i + 1, data, notifies[i]), BLK_OK);
 		memset(data, 0, sizeof(data));
 		CHECK_EQ(disk_request(BLK_IN, i + 1, data, notifies[i]), BLK_OK);
 		CHECK_EQ(data[0], 'a' + i);
 		CHECK_EQ(data[SECTOR_SIZE - 1], 'a' + i);
-		CHECK_EQ(isr_seen, 1);
-		CHECK(irq_count(disk.irq) > irqs);
 	}
 }
 

@@ -2,7 +2,8 @@
 /*
  * What an image tells of its kernel before that runs. Linux has lguest guests from
  * 2.6.31 to 4.13, if configured so, and only 32-bit ones. Whoever comes with another
- * kernel learns it here, in place of a trap at some address.
+ * kernel learns it here, in place of a trap at some address, as far as the file tells. How
+ * it was configured a bzImage does not.
  */
 #include "launcher.h"
 

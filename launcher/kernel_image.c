@@ -81,11 +81,12 @@ static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 	__u64 kernel_end = 0;
 
 	if (ehdr->e_machine == EM_X86_64)
-		die("%s: a 64-bit kernel: lguest runs 32-bit ones", image->name);
+		die("%s: a 64-bit kernel or program: lguest runs 32-bit kernels",
+		    image->name);
 	if (ehdr->e_ident[EI_CLASS] != ELFCLASS32 || ehdr->e_machine != EM_386)
 		die("%s: not a 32-bit x86 kernel", image->name);
 	if (ehdr->e_type != ET_EXEC || ehdr->e_phentsize != sizeof(Elf32_Phdr))
-		die("%s: not an executable ELF file", image->name);
+		die("%s: an ELF file, but not of the kind that kernels are (EXEC)", image->name);
 
 	for (unsigned int i = 0; i < ehdr->e_phnum; i++) {
 		Elf32_Phdr phdr;

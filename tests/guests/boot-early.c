@@ -2,6 +2,7 @@
 #include <linux/lguest_launcher.h>
 
 #include "boot.h"
+#include "cpu.h"
 #include "early.h"
 #include "paging.h"
 
@@ -56,6 +57,32 @@ static void access_system_registers(void)
 	asm volatile("movl %0, %%cr4" : : "r"(low));
 }
 
+/* What they read back of the debug registers, counters, and by what UMIP makes fault */
+static void read_others(void)
+{
+	u32 low = BOOT_MARK, high = BOOT_MARK;
+
+	asm volatile("movl %%dr0, %0" : "=r"(boot_probe.dr0));
+	asm volatile("movl %%dr6, %0" : "=r"(boot_probe.dr6));
+	asm volatile("movl %%dr7, %0" : "=r"(boot_probe.dr7));
+	asm volatile("rdpmc" : "+a"(low), "+d"(high) : "c"(0));
+	boot_probe.pmc = low | high;
+	boot_probe.stores_work = store_insns_work();
+}
+
+static void access_ports(void)
+{
+	u32 eax = 0x12345678, edi = (u32)&boot_probe.ins, esi = edi;
+
+	asm volatile("cli; inb $0x71, %%al; outb %%al, $0x80" : "+a"(eax));
+	boot_probe.port = eax;
+	asm volatile("inb $0x64, %b0" : "+a"(eax));
+	boot_probe.kbd_status = eax;
+	asm volatile("cld; insl; outsl"
+		     : "+D"(edi), "+S"(esi) : "d"(0x70) : "memory", "cc");
+	boot_probe.ins_at = edi == esi ? edi - (u32)&boot_probe.ins : 0;
+}
+
 /* A variable of the kernel's at its own address, with no page tables */
 static void touch_where_linked(void)
 {
@@ -67,7 +94,7 @@ static void touch_where_linked(void)
 
 void guest_early(void)
 {
-	u32 size = early_ram_size(), eax = 0x12345678;
+	u32 size = early_ram_size();
 
 	boot_probe.size = size;
 	probe(PAGE_SIZE * 2);
@@ -76,12 +103,11 @@ void guest_early(void)
 	WRITE_ONCE(*(u32 *)(size - 8), BOOT_MARK);
 	probe_devices(size);
 
-	asm volatile("cli; inb $0x71, %%al; outb %%al, $0x80" : "+a"(eax));
-	boot_probe.port = eax;
-
+	access_ports();
 	asm volatile("movl %0, 20" : : "r"(BOOT_MARK) : "memory");
 	asm volatile("movl %%gs:20, %0" : "=r"(boot_probe.canary));
 	asm volatile("movl %%fs:20, %0" : "=r"(boot_probe.canary_fs));
 	access_system_registers();
+	read_others();
 	touch_where_linked();
 }

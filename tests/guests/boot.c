@@ -57,6 +57,9 @@ static void linear_is_physical(void)
 static void ports_before_init(void)
 {
 	CHECK_EQ(found->port, 0x123456ff);
+	CHECK_EQ(found->kbd_status, 0x123456fd);
+	CHECK_EQ(found->ins, ~0u);
+	CHECK_EQ(found->ins_at, sizeof(found->ins));
 }
 
 static void system_registers_before_init(void)
@@ -67,6 +70,11 @@ static void system_registers_before_init(void)
 	CHECK_EQ(found->cr4, 0);
 	CHECK_EQ(found->msr_low, 0);
 	CHECK_EQ(found->msr_high, 0);
+	CHECK_EQ(found->dr0, 0);
+	CHECK_EQ(found->dr6, 0xffff0ff0);
+	CHECK_EQ(found->dr7, 0x400);
+	CHECK_EQ(found->pmc, 0);
+	CHECK(found->stores_work);
 }
 
 static void kernel_is_where_it_was_linked(void)
@@ -122,7 +130,7 @@ static const struct ktap_test tests[] = {
 	{ "EFLAGS is IF alone", flags_are_if_alone },
 	{ "linear is physical before paging", linear_is_physical },
 	{ "ports and cli before LGUEST_INIT", ports_before_init },
-	{ "CR and MSR before LGUEST_INIT", system_registers_before_init },
+	{ "system registers before LGUEST_INIT", system_registers_before_init },
 	{ "kernel's address before LGUEST_INIT", kernel_is_where_it_was_linked },
 	{ "reserve_mem is sane", init_reserves_sanely },
 	{ "tsc_khz is sane", init_gives_tsc_khz },

@@ -11,10 +11,13 @@ struct boot_probe {
 	u32 size;
 	u32 good, bad;
 	u32 device;
-	u32 port;
+	u32 port, kbd_status, ins, ins_at;
 	u32 canary, canary_fs;
 	u32 cr0, cr2, cr3, cr4;
 	u32 msr_low, msr_high;
+	u32 dr0, dr6, dr7;
+	u32 pmc;
+	u32 stores_work;
 	u32 linked;
 };
 

@@ -430,6 +430,37 @@ static void other_instructions(void)
 	CHECK_EQ(info.cr2, (u32)disk.common);
 }
 
+static u32 steps;
+
+static bool count_step(struct regs *regs)
+{
+	(void)regs;
+	steps++;
+	return true;
+}
+
+/* The Launcher plays the in: no step ends behind it. Without it there are three. */
+static void no_step_behind_ports(void)
+{
+	u32 eax = 0;
+
+	trap_hook(TRAP_DB, count_step);
+	set_gate(TRAP_DB, GATE_TRAP, 0);
+	steps = 0;
+	asm volatile("pushfl\n"
+		     "pushfl\n"
+		     "orl %[tf], (%%esp)\n"
+		     "popfl\n"
+		     "nop\n"
+		     "inl %%dx, %%eax\n"
+		     "popfl\n"
+		     : "+a"(eax)
+		     : [tf] "i"(FLAGS_TF), "d"(CONFIG_ADDRESS)
+		     : "memory", "cc");
+	CHECK_EQ(steps, 2);
+	trap_hook(TRAP_DB, NULL);
+}
+
 /* Where the other one was, which is off meanwhile */
 static void bar_moves(void)
 {
@@ -489,6 +520,7 @@ static const struct ktap_test tests[] = {
 	{ "disk: each way to notify", disk_works },
 	{ "loads", loads },
 	{ "other instructions", other_instructions },
+	{ "no step behind ports", no_step_behind_ports },
 	{ "a BAR that moves", bar_moves },
 	{ "random numbers", rng_works },
 	{ "reset", reset },

@@ -31,6 +31,25 @@ void guest_early(void)
 		asm volatile("ud2");
 	if (word_is(word, "early-cr3"))
 		asm volatile("movl %0, %%cr3" : : "r"(0x1000));
+	if (word_is(word, "early-dr7"))
+		asm volatile("movl %0, %%dr7" : : "r"(0x400));
+	if (word_is(word, "early-sti"))
+		asm volatile("sti");
+	if (word_is(word, "early-clts"))
+		asm volatile("clts");
+	if (word_is(word, "early-invlpg"))
+		asm volatile("invlpg (%0)" : : "r"(0x1000));
+	if (word_is(word, "early-lgdt"))
+		asm volatile("lgdt (%0)" : : "r"(0x1000));
+	if (word_is(word, "early-lidt"))
+		asm volatile("lidt (%0)" : : "r"(0x1000));
+	if (word_is(word, "early-ltr"))
+		asm volatile("ltr %w0" : : "r"(0x80));
+	if (word_is(word, "early-kexec"))
+		asm volatile("movl %0, %%ss" : : "r"(KERNEL_DS & ~3));
+	if (word_is(word, "early-iret"))
+		asm volatile("pushl $0x1ffb; pushl $0; pushl $2; pushl %0; pushl $0; iretl"
+			     : : "i"(USER_CS));
 	if (word_is(word, "early-hlt"))
 		asm volatile("hlt");
 	if (word_is(word, "early-spin"))

@@ -481,6 +481,22 @@ static void kernel_emulated(void)
 	CHECK_EQ(value, 0x12345678);
 	asm volatile("movl %%dr7, %0" : "=r"(value));
 	CHECK_EQ(value, 0x400);
+	asm volatile("movl %%dr0, %0" : "=r"(value));
+	CHECK_EQ(value, 0);
+}
+
+static void kernel_string_io(void)
+{
+	u32 words[2] = { 0, 0 }, edi = (u32)words, esi = edi, ecx = 2;
+
+	asm volatile("cld; rep insl"
+		     : "+D"(edi), "+c"(ecx) : "d"(0x70) : "memory", "cc");
+	CHECK_EQ(words[0], ~0u);
+	CHECK_EQ(words[1], ~0u);
+	CHECK_EQ(edi, (u32)words + sizeof(words));
+	CHECK_EQ(ecx, 0);
+	asm volatile("outsw" : "+S"(esi) : "d"(0x70) : "memory", "cc");
+	CHECK_EQ(esi, (u32)words + 2);
 }
 
 static void kernel_fast_system_calls(void)
@@ -1257,6 +1273,7 @@ static const struct ktap_test tests[] = {
 	{ "ring 1: int3 and into", kernel_software_interrupts },
 	{ "ring 1: privileged instructions", kernel_privileged },
 	{ "ring 1: CR2 and debug registers", kernel_emulated },
+	{ "ring 1: ins and outs", kernel_string_io },
 	{ "ring 1: DPL of gates", kernel_gate_privilege },
 	{ "ring 1: segment faults", kernel_segments },
 	{ "segment limits", segment_limits },

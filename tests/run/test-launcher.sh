@@ -105,7 +105,7 @@ cases() {
 	vmlinux "$images/v-second-banner" -m32 'Linux version %s' \
 		'Linux version 2.6.29 (x)' lguest
 	vmlinux "$images/v-none" -m32 'Something else'
-	expect v64 'a 64-bit kernel: lguest runs 32-bit ones' 'vmlinux, 64-bit'
+	expect v64 'a 64-bit kernel or program: lguest runs 32-bit kernels' 'vmlinux, 64-bit'
 	expect v30 '2.6.30 is too old' 'vmlinux, 2.6.30'
 	expect_none v311 'vmlinux, 3.11'
 	expect v-other '3.11.10 was built without CONFIG_LGUEST_GUEST' \

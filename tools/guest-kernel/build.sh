@@ -236,10 +236,10 @@ tree=$(cd "$1" && pwd)
 
 check_tree
 : "${out:=guest-$version}"
+check_tools
 mkdir -p "$out/build/objects"
 out=$(cd "$out" && pwd)
 
-check_tools
 : >"$out/build/log"
 printf %s "$fragment" >"$out/build/fragment"
 flags

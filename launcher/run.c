@@ -56,6 +56,18 @@ static void __noreturn guest_restart_in(int seconds, char **argv)
 	guest_restart(argv);
 }
 
+/*
+ * Linux's early console is code that it frees when init starts (__init early_put_chars()).
+ * Where the driver that takes its place is a module, the next message that is printed jumps
+ * there. On a PCI bus this is usual: distributions have virtio_pci as a module.
+ */
+static const char *died_of_printing(const char *reason)
+{
+	if (device_pages() && strstr(reason, "Attempted to kill init!"))
+		return " (does it have virtio_pci as a module? Then it needs \"quiet\")";
+	return "";
+}
+
 static void __noreturn guest_died(char **argv, int panic_timeout)
 {
 	static const char shutdown[] = "CRASH: ";
@@ -72,8 +84,8 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 	 * the host's, which is no panic: someone should read it.
 	 */
 	if (strncmp(reason, shutdown, strlen(shutdown)) || !panic_timeout)
-		die("guest died: %s", reason);
-	fprintf(stderr, "lguest: guest died: %s\n", reason);
+		die("guest died: %s%s", reason, died_of_printing(reason));
+	fprintf(stderr, "lguest: guest died: %s%s\n", reason, died_of_printing(reason));
 	guest_restart_in(panic_timeout, argv);
 }
 

@@ -72,9 +72,14 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 {
 	static const char shutdown[] = "CRASH: ";
 	char reason[512] = "";
+	size_t len;
 
 	if (guest_read(reason, sizeof(reason) - 1) < 0)
 		die("the guest died, and its reason cannot be read: %m");
+	/* Linux ends some messages with a newline. */
+	len = strlen(reason);
+	if (len && reason[len - 1] == '\n')
+		reason[len - 1] = '\0';
 	/* The last words may still be on their way to the terminal. */
 	devices_stop();
 	if (!strcmp(reason, "CRASH: Power down"))

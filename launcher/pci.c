@@ -97,7 +97,7 @@ __u32 pci_bar(const struct pci_function *fn)
 	__u32 address = fn->config[PCI_BASE_ADDRESS_0 / 4];
 
 	if (!(fn->config[PCI_COMMAND / 4] & PCI_COMMAND_MEMORY) ||
-	    address < first_bar() || address / PAGE_SIZE >= pci_device_pages())
+	    address < guest_ram_size() || address / PAGE_SIZE >= pci_device_pages())
 		return 0;
 	return address;
 }
@@ -199,14 +199,12 @@ void pci_port_write(__u16 port, unsigned int size, __u32 value)
 	}
 }
 
-/* The function whose BAR is there, and the offset in that */
+/* The function whose BAR is there, and the offset in that. No device page is at 0. */
 static struct pci_function *find_bar(__u32 gpa, unsigned int *at)
 {
 	for (unsigned int i = 1; i < used_slots; i++) {
-		__u32 *config = slots[i]->config;
-
-		*at = gpa - config[PCI_BASE_ADDRESS_0 / 4];
-		if (config[PCI_COMMAND / 4] & PCI_COMMAND_MEMORY && *at < BAR_SIZE)
+		*at = gpa - pci_bar(slots[i]);
+		if (*at < BAR_SIZE)
 			return slots[i];
 	}
 	return NULL;

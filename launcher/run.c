@@ -72,6 +72,7 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 {
 	static const char shutdown[] = "CRASH: ";
 	char reason[512] = "";
+	const char *hint;
 	size_t len;
 
 	if (guest_read(reason, sizeof(reason) - 1) < 0)
@@ -88,9 +89,10 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 	 * Linux makes this hypercall to power off or when it panics. Any other reason is
 	 * the host's, which is no panic: someone should read it.
 	 */
+	hint = died_of_printing(reason);
 	if (strncmp(reason, shutdown, strlen(shutdown)) || !panic_timeout)
-		die("guest died: %s%s", reason, died_of_printing(reason));
-	fprintf(stderr, "lguest: guest died: %s%s\n", reason, died_of_printing(reason));
+		die("guest died: %s%s", reason, hint);
+	fprintf(stderr, "lguest: guest died: %s%s\n", reason, hint);
 	guest_restart_in(panic_timeout, argv);
 }
 

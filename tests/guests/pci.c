@@ -447,13 +447,8 @@ static void no_step_behind_ports(void)
 	trap_hook(TRAP_DB, count_step);
 	set_gate(TRAP_DB, GATE_TRAP, 0);
 	steps = 0;
-	asm volatile("pushfl\n"
-		     "pushfl\n"
-		     "orl %[tf], (%%esp)\n"
-		     "popfl\n"
-		     "nop\n"
-		     "inl %%dx, %%eax\n"
-		     "popfl\n"
+	asm volatile(SINGLE_STEPPED("nop\n"
+				    "inl %%dx, %%eax\n")
 		     : "+a"(eax)
 		     : [tf] "i"(FLAGS_TF), "d"(CONFIG_ADDRESS)
 		     : "memory", "cc");

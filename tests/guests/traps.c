@@ -778,30 +778,19 @@ static void kernel_single_step(void)
 	steps = 0;
 	trap_hook(TRAP_DB, count_step);
 	set_gate(TRAP_DB, GATE_TRAP, 0);
-	/* The first nop makes the first step, the last popfl the last. */
-	asm volatile("pushfl\n"
-		     "pushfl\n"
-		     "orl %[tf], (%%esp)\n"
-		     "popfl\n"
-		     "nop\n"
-		     "nop\n"
-		     "nop\n"
-		     "popfl\n"
+	asm volatile(SINGLE_STEPPED("nop\n"
+				    "nop\n"
+				    "nop\n")
 		     : : [tf] "i"(FLAGS_TF) : "memory", "cc");
 	CHECK_EQ(steps, 4);
 
 	/* And of instructions that the host does: in, out, a round of two, cli. */
 	steps = 0;
 	rounds = 2;
-	asm volatile("pushfl\n"
-		     "pushfl\n"
-		     "orl %[tf], (%%esp)\n"
-		     "popfl\n"
-		     "inb $0x80, %%al\n"
-		     "outb %%al, $0x80\n"
-		     "rep outsb\n"
-		     "cli\n"
-		     "popfl\n"
+	asm volatile(SINGLE_STEPPED("inb $0x80, %%al\n"
+				    "outb %%al, $0x80\n"
+				    "rep outsb\n"
+				    "cli\n")
 		     : "+a"(nr), "+c"(rounds), "+S"(from)
 		     : [tf] "i"(FLAGS_TF), "d"(0x80)
 		     : "memory", "cc");
@@ -810,14 +799,9 @@ static void kernel_single_step(void)
 
 	/* Step through a hypercall. The CPU makes no step of an int. */
 	steps = 0;
-	asm volatile("pushfl\n"
-		     "pushfl\n"
-		     "orl %[tf], (%%esp)\n"
-		     "popfl\n"
-		     "nop\n"
-		     "int %[vector]\n"
-		     "nop\n"
-		     "popfl\n"
+	asm volatile(SINGLE_STEPPED("nop\n"
+				    "int %[vector]\n"
+				    "nop\n")
 		     : "+a"(nr)
 		     : [tf] "i"(FLAGS_TF), [vector] "i"(HYPERCALL_VECTOR),
 		       "b"(0)

@@ -66,6 +66,18 @@ bool try_call(void (*fn)(void *arg), void *arg, struct trap_info *info);
 void print_regs(const struct regs *regs, u32 cr2);
 void panic(const char *fmt, ...) __noreturn __printf(1, 2);
 
+/*
+ * Assembly with FLAGS_TF set, which is the operand [tf]. The first instruction makes the
+ * first step, and the popfl behind them the last.
+ */
+#define SINGLE_STEPPED(insns)	\
+	"pushfl\n"		\
+	"pushfl\n"		\
+	"orl %[tf], (%%esp)\n"	\
+	"popfl\n"		\
+	insns			\
+	"popfl\n"
+
 /* What entry.S defines, and what only it and traps.c use of each other. */
 void trap_exit(void);
 void switch_stacks(u32 *save, u32 load);

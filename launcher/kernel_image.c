@@ -195,8 +195,7 @@ static void load_initrd(const char *name, struct setup_header *hdr,
 }
 
 /* Returns the kernel's entry point; @version is set to which Linux it is. */
-__u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
-		 __u32 *version)
+__u32 load_guest(const char *kernel, const char *initrd, __u32 *version)
 {
 	struct boot_params *boot = guest_ram(0, BOOT_AREA_SIZE);
 	struct image image = image_open(kernel);
@@ -219,10 +218,6 @@ __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
 	if (initrd)
 		load_initrd(initrd, &boot->hdr, kernel_end);
 
-	if (strlen(cmdline) >= CMDLINE_SIZE)
-		die("the kernel's command line is longer than %u characters",
-		    CMDLINE_SIZE - 1);
-	strcpy(guest_ram(CMDLINE_GPA, CMDLINE_SIZE), cmdline);
 	boot->hdr.cmd_line_ptr = CMDLINE_GPA;
 
 	/* All RAM in one piece: there is no BIOS that needs some for itself. */
@@ -237,4 +232,13 @@ __u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
 	/* If there was no loader at all, kernels don't believe in the initrd. */
 	boot->hdr.type_of_loader = LOADER_UNDEFINED;
 	return start;
+}
+
+/* What the guest of load_guest() is told */
+void load_command_line(const char *cmdline)
+{
+	if (strlen(cmdline) >= CMDLINE_SIZE)
+		die("the kernel's command line is longer than %u characters",
+		    CMDLINE_SIZE - 1);
+	strcpy(guest_ram(CMDLINE_GPA, CMDLINE_SIZE), cmdline);
 }

@@ -79,8 +79,8 @@ void scan_vmlinux(struct vmlinux_strings *found, const char *segment, size_t len
 __u32 check_vmlinux(const char *name, const struct vmlinux_strings *found);
 
 /* kernel_image.c */
-__u32 load_guest(const char *kernel, const char *initrd, const char *cmdline,
-		 __u32 *version);
+__u32 load_guest(const char *kernel, const char *initrd, __u32 *version);
+void load_command_line(const char *cmdline);
 
 /* guest.c */
 void guest_initialize(const char *device, __u32 start);
@@ -195,6 +195,7 @@ struct device {
 /**
  * struct bus - how a guest finds its devices, and they and the guest wake each other
  * @modern: devices are those of virtio 1.0
+ * @words: begin the kernel's command line, before the user's; NULL if there are none
  * @device_pages: where pages of devices end that have no memory, and to which the guest's
  *	accesses come to us, as those to ports do; NULL if there are none
  * @create: called once
@@ -208,6 +209,7 @@ struct device {
  */
 struct bus {
 	bool modern;
+	const char *words;
 	__u32 (*device_pages)(void);
 	void (*create)(void);
 	void (*add)(struct device *dev);

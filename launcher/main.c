@@ -41,6 +41,8 @@ static const char usage[] =
 "\n"
 "Exit status: 0 when the guest powers off, 1 when it or the Launcher fails.\n"
 "SIGUSR1 makes it look whether disks have become larger (on a PCI bus).\n"
+"On a PCI bus (Linux 4.0 to 4.13) the kernel's command line begins with \"quiet\",\n"
+"since some die of printing; a later loglevel=7 shows all that it says.\n"
 "A guest that reboots is started again from its files. One that panics is, too,\n"
 "if its command line has panic=SECONDS, as on any PC.\n";
 
@@ -99,9 +101,10 @@ static const struct bus *parse_bus(const char *arg)
 	die("--bus=%s: want lguest or pci", arg);
 }
 
-static char *join_words(char **words)
+/* @first may be NULL. */
+static char *join_words(const char *first, char **words)
 {
-	size_t len = 1;
+	size_t len = first ? strlen(first) + 1 : 1;
 	char *line, *p;
 
 	for (char **w = words; *w; w++)
@@ -109,9 +112,9 @@ static char *join_words(char **words)
 	line = calloc(1, len);
 	if (!line)
 		die("no memory for the command line");
-	p = line;
+	p = line + sprintf(line, "%s", first ? first : "");
 	for (char **w = words; *w; w++)
-		p += sprintf(p, "%s%s", w == words ? "" : " ", *w);
+		p += sprintf(p, "%s%s", p == line ? "" : " ", *w);
 	return line;
 }
 
@@ -173,10 +176,11 @@ int main(int argc, char **argv)
 	}
 
 	guest_memory_create(memory);
-	cmdline = join_words(argv + optind + 1);
-	start = load_guest(argv[optind], initrd, cmdline, &version);
+	start = load_guest(argv[optind], initrd, &version);
 	if (!bus)
 		bus = version < FIRST_WITH_PCI ? &lguest_bus : &virtio_pci;
+	cmdline = join_words(bus->words, argv + optind + 1);
+	load_command_line(cmdline);
 	device_bus(bus);
 	console_create(version);
 

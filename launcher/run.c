@@ -56,15 +56,11 @@ static void __noreturn guest_restart_in(int seconds, char **argv)
 	guest_restart(argv);
 }
 
-/*
- * Linux's early console is code that it frees when init starts (__init early_put_chars()).
- * Where the driver that takes its place is a module, the next message that is printed jumps
- * there. On a PCI bus this is usual: distributions have virtio_pci as a module.
- */
+/* See say_little[] of virtio_pci.c: "quiet" leaves messages of errors. */
 static const char *died_of_printing(const char *reason)
 {
 	if (device_pages() && strstr(reason, "Attempted to kill init!"))
-		return " (does it have virtio_pci as a module? Then it needs \"quiet\")";
+		return " (if its virtio_pci is a module, messages kill it before that is loaded: try \"loglevel=1\")";
 	return "";
 }
 

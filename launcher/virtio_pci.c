@@ -502,8 +502,17 @@ static void virtio_pci_refresh(struct device *dev)
 	pthread_mutex_unlock(&fn->lock);
 }
 
+/*
+ * Linux's early console is code that it frees when init starts (__init early_put_chars()),
+ * and the driver that takes its place needs this bus's. Where that is a module, as
+ * distributions have it, the next message that is printed jumps to what was freed. Besides,
+ * each character of that console's takes 8 accesses to ports.
+ */
+static const char say_little[] = "quiet";
+
 const struct bus virtio_pci = {
 	.modern = true,
+	.words = say_little,
 	.device_pages = pci_device_pages,
 	.create = pci_create,
 	.add = virtio_pci_add,

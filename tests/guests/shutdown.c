@@ -54,6 +54,19 @@ static u32 memory_end(void)
 	return queue[1].pfn * PAGE_SIZE + used;
 }
 
+static void die_command_line(void)
+{
+	panic("%s", command_line());
+}
+
+/* Linux ends this message with a newline. */
+static void die_init(void)
+{
+	static const char message[] = "Attempted to kill init! exitcode=0x0000000b\n";
+
+	shutdown(message, SHUTDOWN_POWEROFF);
+}
+
 static void die_message_at_end(void)
 {
 	static const char message[] = "at the end";
@@ -447,6 +460,8 @@ static const struct {
 } deaths[] = {
 	{ "poweroff", power_off },
 	{ "restart", die_restart },
+	{ "command-line", die_command_line },
+	{ "init-dies", die_init },
 	{ "message-empty", die_message_empty },
 	{ "message-long", die_message_long },
 	{ "message-at-end", die_message_at_end },
@@ -501,9 +516,20 @@ static const struct {
 	{ "ring-garbage", die_ring_garbage },
 };
 
+/* The user's: the Launcher may have put others before it. */
+static const char *last_word(const char *line)
+{
+	const char *word = line;
+
+	for (; *line; line++)
+		if (*line == ' ')
+			word = line + 1;
+	return word;
+}
+
 void guest_main(void)
 {
-	const char *word = command_line();
+	const char *word = last_word(command_line());
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(deaths); i++) {

@@ -60,7 +60,7 @@ static void __noreturn guest_restart_in(int seconds, char **argv)
 static const char *died_of_printing(const char *reason)
 {
 	if (device_pages() && strstr(reason, "Attempted to kill init!"))
-		return " (if its virtio_pci is a module, messages kill it before that is loaded: try \"loglevel=1\")";
+		return " (did it print before it has loaded virtio_pci? Then try \"loglevel=1\")";
 	return "";
 }
 

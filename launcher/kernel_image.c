@@ -102,9 +102,10 @@ static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 			    phdr.p_paddr);
 		dest = guest_ram(phdr.p_paddr, phdr.p_memsz);
 		if (!dest)
-			die("%s: needs more memory than %llu MB: segment %u ends at %#llx",
+			die("%s: needs more memory than %llu MB: segment %u ends at %#llx%s",
 			    image->name, guest_ram_size() >> 20, i,
-			    (__u64)phdr.p_paddr + phdr.p_memsz);
+			    (__u64)phdr.p_paddr + phdr.p_memsz,
+			    phdr.p_paddr == phdr.p_vaddr ? " (is it a kernel?)" : "");
 		/* RAM is fresh, so what is not in the file is zero already. */
 		image_read(image, dest, phdr.p_filesz, phdr.p_offset);
 		scan_vmlinux(&found, dest, phdr.p_filesz);

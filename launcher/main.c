@@ -42,7 +42,8 @@ static const char usage[] =
 "Exit status: 0 when the guest powers off, 1 when it or the Launcher fails.\n"
 "SIGUSR1 makes it look whether disks have become larger (on a PCI bus).\n"
 "On a PCI bus (Linux 4.0 to 4.13) the kernel's command line begins with \"quiet\",\n"
-"since some die of printing; a later loglevel=7 shows all that it says.\n"
+"since those with virtio_pci as a module die of printing. loglevel=7 behind it\n"
+"shows what others say.\n"
 "A guest that reboots is started again from its files. One that panics is, too,\n"
 "if its command line has panic=SECONDS, as on any PC.\n";
 

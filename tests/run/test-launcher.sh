@@ -115,6 +115,10 @@ cases() {
 	expect_none v-other-banner 'vmlinux that only speaks of Linux'
 	expect v-second-banner 'Linux 2.6.29 is too old' 'vmlinux that speaks of it first'
 	expect_none v-none 'vmlinux that is not Linux'
+
+	echo '.globl _start; _start: nop' | gcc -m32 -nostdlib -static \
+		-Wl,--build-id=none -x assembler -o "$images/program" -
+	expect program 'needs more memory than 16 MB.*is it a kernel?' '32-bit program'
 }
 
 # parts: the programs of tests/launcher, whose results become ours

@@ -262,4 +262,4 @@ if has CONFIG_MODULES=y; then
 	logged "Installing modules" kmake modules_install INSTALL_MOD_PATH="$out/modules"
 fi
 say "Done. To boot it, in lg's source: make run KERNEL=\"$out/bzImage\" BLOCK=disk.img \
-CMDLINE=\"root=/dev/vda rw quiet\""
+CMDLINE=\"root=/dev/vda rw\""

@@ -140,4 +140,4 @@ unpack_kernel "$1"
 make_initrd "$2"
 out=$(cd "$out" && pwd)
 say "Done. To boot it, in lg's source: make run KERNEL=\"$out/bzImage\" INITRD=\"$out/initrd\" \
-BLOCK=disk.img CMDLINE=\"root=/dev/vda rw quiet\""
+BLOCK=disk.img CMDLINE=\"root=/dev/vda rw\""

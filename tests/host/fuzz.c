@@ -175,6 +175,28 @@ static void seeds_at_work(void)
 			       runs[i].guest);
 }
 
+/*
+ * What may be of our doing. Where others work they have the kernel complain, too, and
+ * write to its log themselves, which the number shows.
+ */
+static bool concerns_us(const char *record)
+{
+	static const char *const signs[] = {
+		"lg: ", "[lg]", "WARNING: ", "BUG: ", "Oops: ", "general protection",
+		NULL
+	};
+	unsigned int i;
+
+	if ((atoi(record) & 7) > 4 || strstr(record, "hrtimer: inter"))
+		return false;
+	if (!others_work())
+		return true;
+	for (i = 0; signs[i]; i++)
+		if (atoi(record) < 8 && strstr(record, signs[i]))
+			return true;
+	return false;
+}
+
 /* Whoever has started us looks at the whole log. This is to tell the seed. */
 static void hear_host(void)
 {
@@ -183,7 +205,7 @@ static void hear_host(void)
 
 	while ((n = read(kmsg, record, sizeof(record) - 1)) > 0) {
 		record[n] = '\0';
-		if ((atoi(record) & 7) > 4 || strstr(record, "hrtimer: inter"))
+		if (!concerns_us(record))
 			continue;
 		failures++;
 		printf("# host: %s\n", record);

@@ -246,7 +246,7 @@ static void a_million_eventfds(void)
 	int status;
 	pid_t pid;
 
-	need_cgroups();
+	need_cgroups("memory");
 	need(!mkdir(CGROUP, 0755));
 	pid = spawn(tie_a_million, NULL);
 	expect(wait_for(pid, &status, CASE_SECONDS * .9) && !status);

@@ -31,6 +31,7 @@ GUEST(die, G_HCALL(7777, 0) G_FOREVER);
 GUEST(busy, G_INIT "1: incl 0x3000\n" G_NOTIFY(0x456000) "jmp 1b");
 
 static const char *module;	/* file name of lg.ko */
+static const char *parameters = "";
 
 /* Run a guest until it is dead, or has something to say */
 static ssize_t run(struct guest *g)
@@ -264,6 +265,7 @@ static void nothing_is_lost(void)
 	long grown, least = LONG_MAX;
 	int r, i;
 
+	harms("it drops all caches");
 	/* KASAN keeps for a while what is freed. */
 	if (leaks_forget())
 		skip("the kernel has kmemleak for that");
@@ -668,7 +670,7 @@ static long load_module(void)
 	long ret;
 
 	need(fd >= 0);
-	ret = syscall(SYS_finit_module, fd, "", 0);
+	ret = syscall(SYS_finit_module, fd, parameters, 0);
 	close(fd);
 	return ret;
 }
@@ -728,10 +730,12 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "after-exec"))
 		return after_exec(atoi(argv[2]));
-	if (argc != 2) {
-		fprintf(stderr, "Usage: %s /path/of/lg.ko\n", argv[0]);
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "Usage: %s /path/of/lg.ko [PARAMETERS]\n", argv[0]);
 		return 2;
 	}
 	module = argv[1];
+	if (argc == 3)
+		parameters = argv[2];
 	return RUN_CASES(cases);
 }

@@ -129,6 +129,7 @@ static void swapped_out(void)
 	struct guest g;
 	int i, again;
 
+	harms("it swaps");
 	if (number("/proc/meminfo", "SwapTotal:") <= 0)
 		skip("there is no swap space");
 	start(&g);
@@ -190,6 +191,7 @@ static void compacted(void)
 	struct guest g;
 	int i, tries;
 
+	harms("it has all memory compacted, many times");
 	start(&g);
 	/* Once or twice, there may be nothing above what it looks at. */
 	for (tries = 0; !moved && tries < 5; tries++) {
@@ -226,6 +228,7 @@ static void merged(void)
 	long scans;
 	int i;
 
+	harms("it changes the settings of KSM");
 	if (access(KSM "run", F_OK))
 		skip("the kernel merges no pages");
 	start(&g);
@@ -309,7 +312,8 @@ static void limited(void)
 	int status;
 	pid_t pid;
 
-	need_cgroups();
+	harms("it has the kernel kill for want of memory");
+	need_cgroups("memory");
 	need(!mkdir(CGROUP, 0755));
 	need(put(CGROUP "/memory.max", "16777216"));
 	need(put(CGROUP "/memory.swap.max", "0"));

@@ -69,6 +69,17 @@ void skip(const char *why)
 	_exit(EXIT_SKIP);
 }
 
+bool others_work(void)
+{
+	return getenv("others_work");
+}
+
+void harms(const char *how)
+{
+	if (others_work())
+		skip(how);
+}
+
 int run_cases(const struct test_case *cases, int n)
 {
 	int i, status, bad = 0;
@@ -208,10 +219,11 @@ void expect_no_leaks(void)
 	expect(!strstr(text, "[lg]"), "%s", text);
 }
 
-void need_cgroups(void)
+void need_cgroups(const char *controller)
 {
-	if (access(CGROUPS "/cgroup.procs", F_OK))
-		skip("the kernel has no cgroups");
+	if (access(CGROUPS "/cgroup.procs", F_OK) ||
+	    !strstr(slurp(CGROUPS "/cgroup.subtree_control"), controller))
+		skip("there are no such cgroups");
 }
 
 pid_t spawn(void (*fn)(void *), void *arg)

@@ -54,6 +54,13 @@ void expect_errno_at(const char *file, int line, long ret, int err,
 		(case_end(), 0)))
 void case_end(void) __attribute__((noreturn));
 void skip(const char *why) __attribute__((noreturn));
+/*
+ * Whether this machine has other work than to be tested, as with make test-here: then
+ * others_work is in the environment. A case that would be in that work's way begins
+ * with harms(), which skips it there.
+ */
+bool others_work(void);
+void harms(const char *how);
 
 double now(void);
 void sleep_ms(int ms);
@@ -72,9 +79,12 @@ char *slurp(const char *name);
  */
 bool leaks_forget(void);
 void expect_no_leaks(void);
-/* Init has mounted cgroups here. need_cgroups() skips the case if it has not. */
+/*
+ * Who started us has mounted cgroups here. need_cgroups() skips the case if there are
+ * none, or none with that controller.
+ */
 #define CGROUPS		"/tmp/cgroup"
-void need_cgroups(void);
+void need_cgroups(const char *controller);
 /*
  * Processes at work, each for a seed, as many at once as there are jobs. Each leads
  * a group of its own. The pool kills one that goes on for too long. If the process

@@ -60,17 +60,24 @@ noinstr() {
 			-e lockdep_hardirqs_o -e kvm_read_and_reset_apf_flags >&2
 }
 
-# build_in KVER DIR LINE FILE...: builds lg.ko in $out/DIR, with LINE in its Kbuild
-# and FILEs besides. A warning is a failure: objtool may be saying that a stack
-# can't be unwound.
-build_in() {
-	_kver=$1 _dir=$2 _line=$3
-	shift 3
+# copy_sources DIR LINE FILE...: puts what lg.ko is built of into $out/DIR, with LINE in
+# its Kbuild and FILEs besides
+copy_sources() {
+	_dir=$1 _line=$2
+	shift 2
 	mkdir -p "$out/$_dir"
 	(cd "$top" && find Kbuild VERSION ./*.[ch] guest shadow include x86 "$@" \
 		\( -name Kbuild -o -name VERSION -o -name '*.[chS]' \) \
 		! -name '*.mod.c' ! -name offsets.h) | copy_changed "$out/$_dir"
 	echo "$_line" >>"$out/$_dir/Kbuild"
+}
+
+# build_in KVER DIR LINE FILE...: builds lg.ko of these, in $out/DIR. A warning is a
+# failure: objtool may be saying that a stack can't be unwound.
+build_in() {
+	_kver=$1
+	shift
+	copy_sources "$@"
 	if ! make_modules "$_kver" "$_dir" </dev/null >"$out/$_dir.log" 2>&1 ||
 	     grep -v 'warning: the compiler differs from' "$out/$_dir.log" |
 		grep -q warning:; then

@@ -37,11 +37,8 @@ boot() {
 	get_host "${1%-*}"
 	build_modules "$kver" || return 0
 	new_initramfs "$run/job-qemu" "$guests"/*.elf
-	for p in "$top"/tests/host/build/*; do
-		[ ! -f "$p" ] || add "$p" "tests/${p##*/}"
-	done
+	add_tests
 	add "$out/$kver/tests/host/nmi_storm.ko" tests/nmi_storm.ko
-	add "$out/$kver/tests/host/rcu_tasks.ko" tests/rcu_tasks.ko
 	add_modules
 	add "$out/$kver/tests/host/steady_keys.ko"
 	if grep -qs '^CONFIG_KUNIT=y' "$host/.config"; then
@@ -49,11 +46,8 @@ boot() {
 		add "$out/$kver-kunit/lg.ko" tests/kunit/lg.ko
 		add "$run/kunit-suites" tests/kunit-suites
 	fi
-	add "$run/shutdown-cases" tests/shutdown-cases
 	add "$run/many-guests" tests/many-guests
 	add "$run/write-through" tests/write-through
-	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
-	add "$top/tests/guests/fuzz.corpus" tests/fuzz.corpus
 	echo "${SECONDS_OF_FUZZ:=120} ${SEED:-$(($(date +%Y%j) * 1009))}" \
 		>"$root/fuzz"
 	tests_of "${TESTS:-$4}" >"$root/wanted"

@@ -29,11 +29,25 @@ new_initramfs() {
 	mkdir -p "$root"
 	add /bin/busybox bin/busybox
 	add "$run/init" init
+	add "$run/steps" steps
 	add "$1" job
 	add "$out/$kver/lg.ko"
 	add "$top/launcher/lguest" bin/lguest
 	shift
 	for g; do add "$g" "guests/${g##*/}"; done
+}
+
+# add_tests: adds the programs that /dev/lguest is tried by, and what they need, from
+# the modules built for $kver
+add_tests() {
+	for p in "$top"/tests/host/build/*; do
+		[ ! -f "$p" ] || add "$p" "tests/${p##*/}"
+	done
+	add "$run/suite" suite
+	add "$out/$kver/tests/host/rcu_tasks.ko" tests/rcu_tasks.ko
+	add "$run/shutdown-cases" tests/shutdown-cases
+	add "$top/tests/guests/shutdown.cases" tests/shutdown.cases
+	add "$top/tests/guests/fuzz.corpus" tests/fuzz.corpus
 }
 
 # Not compressed: that would take longer than it saves. The same files make the

@@ -21,6 +21,8 @@ make test-run    make run: HOST=
 make test-bench  does anything take more instructions than it did
 make test-seam   NMIs and machine checks at each instruction of the world switch
 make test-bochs  a few guests in Bochs
+make test-here   on this machine's own kernel, as root, without an emulator: SECONDS=600
+                 SEED= PARAMS="pcid=0" TESTS= KDIR=
 make fuzz        hostile guests and Launchers: SEED= SECONDS=3600 MACHINES= CPU=
 make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or KERNEL= MEM= OPS=
 make figures     what the last make test counted, into Documentation/testing.rst
@@ -31,8 +33,8 @@ help::
 	@:
 
 # SECONDS means something else to some shells.
-fuzz:
-	+@SEED=$(SEED) SECONDS_OF_FUZZ=$(SECONDS) tests/run/fuzz.sh
+fuzz test-here:
+	+@SEED=$(SEED) SECONDS_OF_FUZZ=$(SECONDS) tests/run/$@.sh
 
 host-tests:
 	$(MAKE) -C tests/host
@@ -53,5 +55,5 @@ tests-clean:
 clean: tests-clean
 
 .PHONY: run figures bench check test test-style test-launcher test-kunit \
-	test-build test-qemu test-run test-bochs test-bench test-seam fuzz \
+	test-build test-qemu test-run test-bochs test-bench test-seam test-here fuzz \
 	host-tests bench-programs seam-programs launcher-tests tests-clean

@@ -27,7 +27,7 @@ new_initramfs() {
 	root=${work:-$out}/${1##*/}
 	rm -rf "$root" "$root.cpio"
 	mkdir -p "$root"
-	add /bin/busybox bin/busybox
+	add "$(command -v busybox)" bin/busybox
 	add "$run/init" init
 	add "$run/steps" steps
 	add "$1" job

@@ -94,6 +94,19 @@ static void zap(struct lguest *lg, u32 first, u32 last, bool may_sleep)
 		lg_vcpu_kick_and_wait(lg);
 }
 
+/*
+ * The lock keeps those who count apart. Who waits for the count to be 0, and zap(), read
+ * it without the lock, and so each store has to be one.
+ */
+static unsigned int count_in_progress(struct lg_mmu *mmu, int change)
+{
+	unsigned int count = mmu->invalidate_in_progress + change;
+
+	lockdep_assert_held(&mmu->lock);
+	WRITE_ONCE(mmu->invalidate_in_progress, count);
+	return count;
+}
+
 static int invalidate_range_start(struct mmu_notifier *notifier,
 				  const struct mmu_notifier_range *range)
 {
@@ -103,7 +116,7 @@ static int invalidate_range_start(struct mmu_notifier *notifier,
 	if (!frames_of(lg, range->start, range->end, &first, &last))
 		return 0;
 	spin_lock(&lg->mmu.lock);
-	lg->mmu.invalidate_in_progress++;
+	count_in_progress(&lg->mmu, 1);
 	spin_unlock(&lg->mmu.lock);
 	zap(lg, first, last, mmu_notifier_range_blockable(range));
 	return 0;
@@ -120,7 +133,7 @@ static void invalidate_range_end(struct mmu_notifier *notifier,
 		return;
 	spin_lock(&lg->mmu.lock);
 	lg->mmu.invalidate_seq++;
-	last_one = !--lg->mmu.invalidate_in_progress;
+	last_one = !count_in_progress(&lg->mmu, -1);
 	spin_unlock(&lg->mmu.lock);
 	if (last_one)
 		wake_up_all(&lg->mmu.invalidate_wait);

@@ -8,6 +8,42 @@
 #ifndef LG_COMPAT_H
 #define LG_COMPAT_H
 
+/*
+ * What the kernel has chosen against what CPUs are known for: the KUnit build has no
+ * x86/, and so no use for this. A kernel that knows nothing of one of these does the
+ * like wherever the CPU may need it, or has an older word for it.
+ */
+#ifndef CONFIG_UML
+#include <asm/cpufeatures.h>
+
+#ifndef X86_FEATURE_CLEAR_CPU_BUF
+#define X86_FEATURE_CLEAR_CPU_BUF	X86_FEATURE_MD_CLEAR
+#endif
+#ifndef X86_FEATURE_CLEAR_CPU_BUF_VM
+#define X86_FEATURE_CLEAR_CPU_BUF_VM	X86_FEATURE_CLEAR_CPU_BUF
+#endif
+#if defined(X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT)
+#define X86_FEATURE_CLEAR_BHB_VMEXIT	X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
+#elif !defined(X86_FEATURE_CLEAR_BHB_VMEXIT)
+#define X86_FEATURE_CLEAR_BHB_VMEXIT	X86_FEATURE_IBRS_ENHANCED
+#define X86_FEATURE_CLEAR_BHB_HW	X86_FEATURE_IBRS_ENHANCED
+#endif
+#ifndef X86_BUG_DIV0
+#define X86_BUG_DIV0			X86_FEATURE_ZEN
+#endif
+/* They come beside X86_FEATURE_UNRET. */
+#ifndef X86_FEATURE_SRSO
+#define X86_FEATURE_SRSO		X86_FEATURE_UNRET
+#define X86_FEATURE_SRSO_ALIAS		X86_FEATURE_UNRET
+#define X86_FEATURE_IBPB_ON_VMEXIT	X86_FEATURE_UNRET
+#endif
+#ifndef X86_FEATURE_IBPB_EXIT_TO_USER
+#define X86_FEATURE_IBPB_EXIT_TO_USER	X86_FEATURE_IBPB_ON_VMEXIT
+#endif
+#endif /* !CONFIG_UML */
+
+#ifndef __ASSEMBLER__
+
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/mmu_notifier.h>
@@ -41,6 +77,17 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define rdmsrq(msr, val)	rdmsrl(msr, val)
 #define wrmsrq(msr, val)	wrmsrl(msr, val)
 #define rdmsrq_safe(msr, val)	rdmsrl_safe(msr, val)
+#endif
+
+/* No kernel before 6.2 counts calls. */
+#ifdef X86_FEATURE_CALL_DEPTH
+#define lg_host_counts_calls()	boot_cpu_has(X86_FEATURE_CALL_DEPTH)
+#else
+#define lg_host_counts_calls()	false
+#endif
+
+#ifndef EFER_AUTOIBRS
+#define EFER_AUTOIBRS		0
 #endif
 
 /* No kernel before 6.15 uses INVLPGB. */
@@ -95,4 +142,5 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define mmu_notifier_young_t \
 	typeof(((struct mmu_notifier_ops *)NULL)->test_young(NULL, NULL, 0))
 
+#endif /* !__ASSEMBLER__ */
 #endif /* LG_COMPAT_H */

@@ -60,7 +60,8 @@ static void __used lg_offsets(void)
 	FIELD(MCE_PENDING, mce_pending);
 	FIELD(SET_TS, set_ts);
 	FIELD(BARRIER, barrier);
-	FIELD(CLEAR_BUFFERS, clear_buffers);
+	FIELD(FILL_RSB, fill_rsb);
+	FIELD(VERW_SELECTOR, verw_selector);
 	FIELD(SELF, self);
 	FIELD(HOST_RSP, host_rsp);
 	FIELD(HOST_CR3, host_cr3);

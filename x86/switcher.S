@@ -69,6 +69,7 @@
 #include <asm/trapnr.h>
 #include <asm/unwind_hints.h>
 
+#include "../compat.h"
 #include "offsets.h"
 #include "switcher.h"
 
@@ -93,6 +94,34 @@
 #define LARGE_PAGE	0x80	/* in an entry only, and not for guests */
 
 #define ENTRY_FLAGS	(LARGE_PAGE | USER | WRITE | PRESENT)
+
+/*
+ * What follows is empty on a CPU that does not need it, or where the host was told to
+ * do without.
+ */
+
+/* A CPU may guess with what the last division by zero has left. */
+.macro forget_divider
+	ALTERNATIVE "", "xorl %eax, %eax; xorl %edx, %edx; movl $1, %ecx; divl %ecx", \
+		X86_BUG_DIV0
+.endm
+
+/* What went through the CPU's buffers and its register file. Changes flags. */
+.macro forget_buffers
+	ALTERNATIVE_2 "", \
+		__stringify(verw SW(VERW_SELECTOR)), X86_FEATURE_CLEAR_CPU_BUF, \
+		__stringify(verw SW(VERW_SELECTOR)), X86_FEATURE_CLEAR_CPU_BUF_VM
+.endm
+
+/*
+ * Where the CPU keeps histories apart (CLEAR_BHB_HW), it is ring 3's from all others'.
+ * %rax, %rcx
+ */
+.macro forget_history
+	ALTERNATIVE_2 "", \
+		"call overwrite_history", X86_FEATURE_CLEAR_BHB_VMEXIT, \
+		"call overwrite_history", X86_FEATURE_CLEAR_BHB_HW
+.endm
 
 /* Registers that reflecting something borrows */
 .macro borrow_registers
@@ -170,14 +199,22 @@
 /*
  * Back to where an NMI or machine check struck, without IRET, from a handler
  * that has left %rax, flags and address below the stack which that one interrupted.
+ * The first line is for whoever trained the return stack: it may have been a guest.
  */
 .macro resume
+	__FILL_ONE_RETURN
 	lea	-24(%rax), %rsp
 	pop	%rax
 	popfq
 	ANNOTATE_UNRET_SAFE
 	ret
 	int3
+.endm
+
+/* The RET in there is in the second half of a cache line, for the sake of some CPUs. */
+.macro for_resume
+	.balign	64, 0xcc
+	.skip	32, 0xcc
 .endm
 
 	.section .noinstr.text, "ax", @progbits
@@ -209,15 +246,12 @@ SYM_FUNC_START(lg_switch_to_guest)
 	mov	%cr0, %rax
 	or	$X86_CR0_TS, %rax
 	mov	%rax, %cr0
-1:	cmpb	$0, SW_CLEAR_BUFFERS(%rdi)
-	je	2f
-	movw	$__KERNEL_DS, SW_FAULT_VECTOR(%rdi)
-	verw	SW_FAULT_VECTOR(%rdi)
-2:	mov	SW_GUEST_CR4(%rdi), %rax
+1:	forget_divider
+	mov	SW_GUEST_CR4(%rdi), %rax
 	cmp	SW_HOST_CR4(%rdi), %rax
-	je	3f
+	je	2f
 	mov	%rax, %cr4
-3:	mov	SW_GUEST_CR3(%rdi), %rax
+2:	mov	SW_GUEST_CR3(%rdi), %rax
 	mov	%rax, %cr3
 .Lin_guest:
 	/* What faults or strikes from here on pushes below the frame that is there. */
@@ -241,6 +275,8 @@ SYM_INNER_LABEL(lg_switcher_segments_end, SYM_L_GLOBAL)
 	movl	SW(EDI), %edi
 	movl	SW(EBP), %ebp
 	movl	SW(EAX), %eax
+	/* From here on nothing of the host's is read. */
+	forget_buffers
 .Lin_iret:
 	iretq
 .Lin_end:
@@ -550,7 +586,7 @@ SYM_INNER_LABEL(lg_switcher_syscall, SYM_L_GLOBAL)
 	pushq	$SW_VECTOR_NONE
 	jmp	.Ltrap
 
-	.balign 16, 0xcc
+	for_resume
 .Lresume_guest:
 	resume
 
@@ -663,7 +699,14 @@ SEAM_HANDLER lg_switcher_mce X86_TRAP_MC SW_MCE_PENDING
 /* Out: the guest's registers are saved, ours are free. */
 	.balign 16, 0xcc
 .Lexit:
-	mov	SW(SELF), %rdi
+	/* Ring 1 trains the predictors that ring 0 uses: not under the host's tables. */
+	cmpb	$0, SW(BARRIER)
+	je	1f
+	movl	$MSR_IA32_PRED_CMD, %ecx
+	movl	$PRED_CMD_IBPB, %eax
+	xorl	%edx, %edx
+	wrmsr
+1:	mov	SW(SELF), %rdi
 	lgdt	SW(HOST_GDTR)
 	mov	SW(HOST_CR3), %rax
 	mov	%rax, %cr3
@@ -681,14 +724,10 @@ SEAM_HANDLER lg_switcher_mce X86_TRAP_MC SW_MCE_PENDING
 	mov	%eax, %ss
 	pushq	$X86_EFLAGS_FIXED	/* AC, DF and what else was the guest's */
 	popfq
-	cmpb	$0, SW_BARRIER(%rdi)
+	cmpb	$0, SW_FILL_RSB(%rdi)
 	je	3f
-	/* Ring 1 trains the predictors that ring 0 uses. */
-	movl	$MSR_IA32_PRED_CMD, %ecx
-	movl	$PRED_CMD_IBPB, %eax
-	xorl	%edx, %edx
-	wrmsr
 	FILL_RETURN_BUFFER %rax, RSB_CLEAR_LOOPS, X86_FEATURE_ALWAYS
+	forget_history
 3:	lidt	SW_HOST_IDTR(%rdi)
 .Lout_done:
 	/* The last of the guest's values, lest the host guess with them. */
@@ -703,7 +742,7 @@ SEAM_HANDLER lg_switcher_mce X86_TRAP_MC SW_MCE_PENDING
 	pop	%rbx
 	RET
 
-	.balign 16, 0xcc
+	for_resume
 .Lresume_host:
 	resume
 SYM_FUNC_END(lg_switch_to_guest)
@@ -713,6 +752,37 @@ STACK_FRAME_NON_STANDARD lg_switch_to_guest
 SYM_DATA_START(lg_switcher_end)
 	ANNOTATE_NOENDBR
 SYM_DATA_END(lg_switcher_end)
+
+/*
+ * Overwrites the history by which the CPU chooses among the targets of an indirect
+ * branch, with 12 nested calls of 7 turns each: what Intel advises for CPUs with long
+ * histories. The loop's RETs are in the second half of a cache line: in the first,
+ * some CPUs need a thunk for them.
+ */
+	.balign 64, 0xcc
+SYM_FUNC_START_LOCAL(overwrite_history)
+	movl	$12, %ecx
+	ANNOTATE_INTRA_FUNCTION_CALL
+	call	1f
+	lfence
+	RET
+	.balign 64, 0xcc
+	.skip	32 - 5, 0xcc
+	ANNOTATE_INTRA_FUNCTION_CALL
+1:	call	2f
+	RET
+	.balign 64, 0xcc
+	.skip	32 - 18, 0xcc
+2:	movl	$7, %eax
+3:	jmp	4f
+	nop
+4:	subl	$1, %eax
+	jnz	3b
+	subl	$1, %ecx
+	jnz	1b
+	RET
+SYM_FUNC_END(overwrite_history)
+STACK_FRAME_NON_STANDARD overwrite_history
 
 /*
  * void lg_give_to_host(u32 vector): give the host an event that brought the

@@ -74,7 +74,8 @@ struct lg_reflected {
  * @cr2: CR2 of a page fault of KVM's, or of one above the guest's 4 GiB
  * @set_ts: the guest's FPU registers are not loaded; it must not touch the host's
  * @barrier: flush the branch predictors on the way out
- * @clear_buffers: overwrite the CPU's data buffers on the way in
+ * @fill_rsb: fill the return stack buffer on the way out
+ * @verw_selector: what VERW wants to see, of a segment that can be written
  * @self: this page, at its address in the host
  * @host_rsp: the host's registers while the guest runs
  * @host_cr3: likewise
@@ -111,7 +112,8 @@ struct lg_switch {
 		};
 		u16 pending;
 	};
-	u8 set_ts, barrier, clear_buffers;
+	u8 set_ts, barrier, fill_rsb;
+	u16 verw_selector;
 	u32 async_pf_flags;
 	u64 cr2;
 

@@ -56,11 +56,6 @@
 			 X86_EFLAGS_DF | X86_EFLAGS_OF | X86_EFLAGS_NT | \
 			 X86_EFLAGS_RF | X86_EFLAGS_AC | X86_EFLAGS_ID)
 
-static bool ibpb = true;
-module_param(ibpb, bool, 0444);
-MODULE_PARM_DESC(ibpb,
-		 "Flush branch predictors whenever a guest comes out, on CPUs where it could train the host's (default: on)");
-
 unsigned int lg_pcid_mode = 1;
 module_param_named(pcid, lg_pcid_mode, uint, 0444);
 MODULE_PARM_DESC(pcid,
@@ -540,15 +535,6 @@ bool lg_vcpu_read_tsc(struct lguest *lg, u64 *tsc)
 	return true;
 }
 
-/* Whether the CPU's buffers leak what passed through them, and VERW clears them. */
-static bool leaks_buffers(void)
-{
-	return boot_cpu_has(X86_FEATURE_MD_CLEAR) &&
-	       (boot_cpu_has_bug(X86_BUG_MDS) || boot_cpu_has_bug(X86_BUG_TAA) ||
-		boot_cpu_has_bug(X86_BUG_MMIO_STALE_DATA) ||
-		boot_cpu_has_bug(X86_BUG_RFDS));
-}
-
 /**
  * lg_vcpu_init() - make the CPU's side of a new guest
  * @lg: the guest
@@ -580,9 +566,7 @@ int lg_vcpu_init(struct lguest *lg)
 	lg_fpu_init(vcpu);
 
 	sw->self = sw;
-	sw->barrier = ibpb && boot_cpu_has(X86_FEATURE_IBPB) &&
-		      boot_cpu_has_bug(X86_BUG_SPECTRE_V2);
-	sw->clear_buffers = leaks_buffers();
+	lg_barrier_choose(sw);
 	lg_idt_get(&sw->guest_idtr);
 	sw->guest_gdtr.size = sizeof(sw->gdt) - 1;
 	sw->guest_gdtr.address = LG_SWITCH_VA + offsetof(struct lg_switch, gdt);
@@ -676,7 +660,7 @@ int lg_cpu_init(void)
 {
 	int err;
 
-	err = lg_check_host();
+	err = lg_check_host() ?: lg_barrier_init();
 	if (err)
 		return err;
 	err = lg_idt_init();

@@ -81,6 +81,10 @@ extern unsigned int lg_pcid_mode;
 /* host.c: can this host run guests at all? */
 int lg_check_host(void);
 
+/* speculation.c: what keeps a guest from steering what the CPU guesses */
+int lg_barrier_init(void);
+void lg_barrier_choose(struct lg_switch *sw);
+
 /* idt.c: the IDT of every guest */
 int lg_idt_init(void);
 void lg_idt_exit(void);

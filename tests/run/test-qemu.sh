@@ -25,8 +25,8 @@ tests_of() (
 	for _tests in $(echo "$1" | tr , ' '); do
 		case $_tests in
 		all)	echo '*' ;;
-		smoke)	echo 'requests* processes* guest-* console' ;;
-		smoke64) echo 'requests processes guest-* console' ;;
+		smoke)	echo 'requests* processes* guest-* console speculation' ;;
+		smoke64) echo 'requests processes guest-* console speculation' ;;
 		*)	echo "$_tests" ;;
 		esac
 	done
@@ -48,6 +48,9 @@ boot() {
 	fi
 	add "$run/many-guests" tests/many-guests
 	add "$run/write-through" tests/write-through
+	# shellcheck disable=SC2016 # these quotes are the page's
+	{ echo; sed -n 's/^   \* - ``\([a-z0-9_]*\)``$/\1/p' \
+		"$top/Documentation/threat-model.rst"; } >"$root/tests/vulnerabilities"
 	echo "${SECONDS_OF_FUZZ:=120} ${SEED:-$(($(date +%Y%j) * 1009))}" \
 		>"$root/fuzz"
 	tests_of "${TESTS:-$4}" >"$root/wanted"

@@ -7,6 +7,8 @@
 # make bench KERNEL=bzImage [MEM=MB] [OPS="fork exec"]: measures instead what the
 # programs of a real guest wait for. It is printed as a table, and goes to
 # build/macro.csv; without OPS into Documentation/bench.rst, too.
+# make bench MITIGATIONS=1: measures instead what is done about speculation,
+# on CPUs that are known for more than the usual one.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -14,6 +16,7 @@
 . "$run/bench-micro.sh"
 . "$run/bench-growth.sh"
 . "$run/bench-macro.sh"
+. "$run/bench-mitigations.sh"
 
 page=$top/Documentation/bench.rst
 
@@ -44,6 +47,15 @@ between() {
 install_missing $pkgs_vm
 mkdir -p "$out"
 build launcher guests bench-programs
+if [ -n "${MITIGATIONS-}" ]; then
+	get_host 7.3
+	build_modules "$kver"
+	bench_mitigations
+	mitigations_table text
+	{ echo; mitigations_table rst; } |
+		between '.. mitigations' '.. end of mitigations'
+	exit
+fi
 get_host 6.1
 build_modules "$kver"
 if [ -n "${KERNEL-}" ]; then

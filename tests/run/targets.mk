@@ -24,7 +24,8 @@ make test-bochs  a few guests in Bochs
 make test-here   on this machine's own kernel, as root, without an emulator: SECONDS=600
                  SEED= PARAMS="pcid=0" TESTS= KDIR=
 make fuzz        hostile guests and Launchers: SEED= SECONDS=3600 MACHINES= CPU=
-make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or KERNEL= MEM= OPS=
+make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or MITIGATIONS=1,
+                 or KERNEL= MEM= OPS=
 make figures     what the last make test counted, into Documentation/testing.rst
 endef
 

@@ -211,7 +211,8 @@ struct lg_mmu {
  *
  * Call this whenever the tables lose something that a CPU may have cached: a
  * present entry, or a right. What the tables gain needs no call: a CPU caches no
- * absent entries, and it walks again before it faults for a right.
+ * absent entries, and if it faults for a right that it has not seen yet, it forgets
+ * what it had cached there.
  *
  * The next entry to the guest starts with none of its translations cached. If the
  * guest is in, it must come out for that: see lg_vcpu_kick_and_wait().

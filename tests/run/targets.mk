@@ -2,7 +2,7 @@
 # Goals that want a machine of their own. The scripts say what they install.
 
 run figures bench check test test-style test-launcher test-kunit test-build \
-test-qemu test-run test-bochs test-bench test-seam:
+test-qemu test-run test-bochs test-bench test-seam test-pcid:
 	+@tests/run/$@.sh
 
 # The heads of the scripts say more.
@@ -10,7 +10,8 @@ define test_goals
 make run         a guest on this terminal, in QEMU: KERNEL= INITRD= CMDLINE= BLOCK= NET=
                  RNG=1 MEM= LAUNCHER= HOST=6.12 CPU= SMP= ACCEL=kvm TIMEOUT=
 make check       what a change is checked by before it is sent, in minutes: KVER= KDIR=
-make test        everything, for an hour or so: all the goals test-* that follow
+make test        everything, for an hour or so: all the goals test-* that follow, but for
+                 test-pcid
 make test-style  checkpatch and shellcheck
 make test-launcher  what the Launcher says of kernels that can't be guests, and its parts
 make test-build  lg.ko for each of Debian's kernels: HOST="6.1 6.12 7.3"
@@ -23,6 +24,7 @@ make test-seam   NMIs and machine checks at each instruction of the world switch
 make test-bochs  a few guests in Bochs
 make test-here   on this machine's own kernel, as root, without an emulator: SECONDS=600
                  SEED= PARAMS="pcid=0" TESTS= KDIR=
+make test-pcid   guests on a TLB that keeps what it may: SEEDS="1 2" TESTS="guest-*" SMP=
 make fuzz        hostile guests and Launchers: SEED= SECONDS=3600 MACHINES= CPU=
 make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or MITIGATIONS=1,
                  or KERNEL= MEM= OPS=
@@ -56,5 +58,5 @@ tests-clean:
 clean: tests-clean
 
 .PHONY: run figures bench check test test-style test-launcher test-kunit \
-	test-build test-qemu test-run test-bochs test-bench test-seam test-here fuzz \
-	host-tests bench-programs seam-programs launcher-tests tests-clean
+	test-build test-qemu test-run test-bochs test-bench test-seam test-here \
+	test-pcid fuzz host-tests bench-programs seam-programs launcher-tests tests-clean

@@ -25,6 +25,7 @@ make test-bochs  a few guests in Bochs
 make test-here   on this machine's own kernel, as root, without an emulator: SECONDS=600
                  SEED= PARAMS="pcid=0" TESTS= KDIR=
 make test-pcid   guests on a TLB that keeps what it may: SEEDS="1 2" TESTS="guest-*" SMP=
+                 PLANT="zap rights", bugs that it has to find
 make fuzz        hostile guests and Launchers: SEED= SECONDS=3600 MACHINES= CPU=
 make bench       what everything takes: EXPECT=1 FUNCTIONS=1, or MITIGATIONS=1,
                  or KERNEL= MEM= OPS=

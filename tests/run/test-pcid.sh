@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-pcid [SEEDS=numbers] [TESTS=patterns] [SMP=number]: tests on
+# make test-pcid [SEEDS=numbers] [TESTS=patterns] [SMP=number] [PLANT=names]: tests on
 # Debian's 6.1, in a Bochs whose TLB keeps what the architecture allows it to: see
-# tlb/kept_tlb.h.
+# tlb/kept_tlb.h. With PLANT, the module has a bug instead, which the tests must find:
+# each name is a patch in planted/.
 
 . "$(dirname "$0")/lib.sh"
 . "$run/vm.sh"
@@ -54,6 +55,24 @@ kept() {
 	echo '# end kept-tlb 0'
 }
 
+# plant NAME: builds the module with that bug
+plant() {
+	rm -rf "$out/planted"
+	mkdir "$out/planted"
+	(cd "$top" && find Kbuild VERSION ./*.[ch] guest shadow include x86 -type f) |
+		copy_changed "$out/planted"
+	patch -s -d "$out/planted" -p1 <"$run/planted/$1.patch" ||
+		die "planted/$1.patch is of another time"
+	module=$kver-planted
+	(top=$out/planted && build_in "$kver" "$module" '')
+}
+
+# caught NAME: a test has failed, and not because there are no PCIDs
+caught() {
+	grep -q '^ok 1 guests have PCIDs' "$out/pcid-$1.results" &&
+		! (cd "$out" && awk -f "$run/ktap.awk" "pcid-$1.results") >"$out/pcid-$1.ktap"
+}
+
 # shellcheck disable=SC2086 # a list of words
 install_missing $pkgs_vm $pkgs_bochs
 mkdir -p "$out"
@@ -62,10 +81,37 @@ build launcher guests host-tests
 get_host 6.1
 build_modules "$kver"
 
-module=$kver
-set --
-for seed in ${SEEDS:-1}; do
-	machine "pcid-$seed" "$seed"
-	set -- "$@" "pcid-$seed"
-done
-report "$@"
+if [ -z "${PLANT-}" ]; then
+	module=$kver
+	set --
+	for seed in ${SEEDS:-1}; do
+		machine "pcid-$seed" "$seed"
+		set -- "$@" "pcid-$seed"
+	done
+	report "$@"
+	exit
+fi
+
+TESTS=${TESTS:-pcids guest-paging at-once}
+# shellcheck disable=SC2086 # a list of words
+set -- $PLANT
+{
+	echo '# begin planted'
+	echo 'KTAP version 1'
+	echo "1..$#"
+	n=0
+	for bug; do
+		n=$((n + 1))
+		plant "$bug"
+		machine "pcid-$bug" "${SEEDS:-1}"
+		if caught "$bug"; then
+			grep '^# failed: ' "$out/pcid-$bug.ktap"
+			echo "ok $n $bug"
+		else
+			echo "not ok $n $bug"
+		fi
+	done
+	echo '# end planted 0'
+	echo '# done'
+} >"$out/planted.results"
+report planted

@@ -11,6 +11,9 @@ took=$cache/seconds-of-${0##*/}
 run_stage() {
 	case $1 in
 	qemu-*)	MACHINES=${1#qemu-} "$run/test-qemu.sh" ;;
+	# Some of it: the rest takes many minutes.
+	pcid-*)	SEEDS=${1#pcid-} TESTS="pcids guest-paging at-once guest-boot* \
+guest-hypercalls guest-traps-pae requests backing" "$run/test-pcid.sh" ;;
 	*)	"$run/test-$1.sh" ;;
 	esac
 }

@@ -10,8 +10,8 @@ define test_goals
 make run         a guest on this terminal, in QEMU: KERNEL= INITRD= CMDLINE= BLOCK= NET=
                  RNG=1 MEM= LAUNCHER= HOST=6.12 CPU= SMP= ACCEL=kvm TIMEOUT=
 make check       what a change is checked by before it is sent, in minutes: KVER= KDIR=
-make test        everything, for an hour or so: all the goals test-* that follow, but for
-                 test-pcid
+make test        everything, for an hour or so: all the goals test-* that follow but
+                 test-here, and some of test-pcid
 make test-style  checkpatch and shellcheck
 make test-launcher  what the Launcher says of kernels that can't be guests, and its parts
 make test-build  lg.ko for each of Debian's kernels: HOST="6.1 6.12 7.3"

@@ -506,7 +506,7 @@ static void virtio_pci_refresh(struct device *dev)
  * Linux's early console is code that it frees when init starts (__init early_put_chars()),
  * and the driver that takes its place needs this bus's. Where that is a module, as
  * distributions have it, the next message that is printed jumps to what was freed. Besides,
- * each character of that console's takes 8 accesses to ports.
+ * each character on that console takes 8 accesses to ports.
  */
 static const char say_little[] = "quiet";
 

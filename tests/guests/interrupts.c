@@ -16,9 +16,10 @@
 #include "task.h"
 
 #define MSEC		NSEC_PER_MSEC
-/* Long enough for a host that's busy, and to see that nothing comes. */
+/* Long enough for a host that's busy; and to see that nothing comes */
 #define AT_MOST_MS	60000
 #define FOR_SURE_MS	40
+/* Well before the clock's longest time, of 4.3 s */
 #define LATER_MS	500
 
 static u32 fired;

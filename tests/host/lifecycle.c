@@ -659,22 +659,6 @@ static void migrate(void)
 	}
 }
 
-static long delete_module(void)
-{
-	return syscall(SYS_delete_module, "lg", O_NONBLOCK);
-}
-
-static long load_module(void)
-{
-	int fd = open(module, O_RDONLY);
-	long ret;
-
-	need(fd >= 0);
-	ret = syscall(SYS_finit_module, fd, parameters, 0);
-	close(fd);
-	return ret;
-}
-
 static void unload(void)
 {
 	struct guest g;
@@ -694,7 +678,7 @@ static void unload(void)
 	for (i = 0; i < 5; i++) {
 		need(!delete_module());
 		need(access("/dev/lguest", F_OK) && errno == ENOENT);
-		need(!load_module());
+		need(!load_module(module, parameters));
 		guest_start(&g, notify);
 		expect(run(&g) > 0);
 		close(g.fd);

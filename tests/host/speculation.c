@@ -20,7 +20,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/klog.h>
-#include <sys/syscall.h>
 #include "test.h"
 
 #define FILES	"/sys/devices/system/cpu/vulnerabilities"
@@ -214,17 +213,6 @@ static void divider_is_cleared(void)
 	expect(!!FIND(text, DIVIDE) == wanted);
 }
 
-static long load_module(const char *parameters)
-{
-	int fd = open(module, O_RDONLY);
-	long ret;
-
-	need(fd >= 0);
-	ret = syscall(SYS_finit_module, fd, parameters, 0);
-	close(fd);
-	return ret;
-}
-
 /* AMD's kind of Retbleed, against which a barrier comes too late */
 static void refused_unless_trusted(void)
 {
@@ -232,12 +220,12 @@ static void refused_unless_trusted(void)
 
 	if (!says("retbleed", "untrained return thunk") && !says("retbleed", ": IBPB"))
 		skip("this CPU is not refused");
-	need(!syscall(SYS_delete_module, "lg", O_NONBLOCK));
-	expect_errno(load_module(""), ENODEV);
+	need(!delete_module());
+	expect_errno(load_module(module, ""), ENODEV);
 	/* What it has to say would be a complaint to whoever looks next. */
 	need(klogctl(4, log, sizeof(log) - 1) > 0);
 	expect(strstr(log, "trusted=1"));
-	need(!load_module("trusted=1"));
+	need(!load_module(module, "trusted=1"));
 }
 
 static const struct test_case cases[] = {

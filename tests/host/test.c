@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <linux/lguest_launcher.h>
 #include "test.h"
@@ -78,6 +79,22 @@ void harms(const char *how)
 {
 	if (others_work())
 		skip(how);
+}
+
+long delete_module(void)
+{
+	return syscall(SYS_delete_module, "lg", O_NONBLOCK);
+}
+
+long load_module(const char *file, const char *parameters)
+{
+	int fd = open(file, O_RDONLY);
+	long ret;
+
+	need(fd >= 0);
+	ret = syscall(SYS_finit_module, fd, parameters, 0);
+	close(fd);
+	return ret;
 }
 
 int run_cases(const struct test_case *cases, int n)

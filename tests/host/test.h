@@ -62,6 +62,10 @@ void skip(const char *why) __attribute__((noreturn));
 bool others_work(void);
 void harms(const char *how);
 
+/* lg.ko, out of the kernel; and in, from that file, with parameters as for insmod */
+long delete_module(void);
+long load_module(const char *file, const char *parameters);
+
 double now(void);
 void sleep_ms(int ms);
 /* waitpid() for at most that long: false if the process is still there */

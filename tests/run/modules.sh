@@ -72,20 +72,25 @@ copy_sources() {
 	echo "$_line" >>"$out/$_dir/Kbuild"
 }
 
-# build_in KVER DIR LINE FILE...: builds lg.ko of these, in $out/DIR. A warning is a
-# failure: objtool may be saying that a stack can't be unwound.
+# compile KVER DIR: builds lg.ko of what is in $out/DIR. A warning is a failure: objtool
+# may be saying that a stack can't be unwound.
+compile() {
+	if ! make_modules "$1" "$2" </dev/null >"$out/$2.log" 2>&1 ||
+	     grep -v 'warning: the compiler differs from' "$out/$2.log" |
+		grep -q warning:; then
+		tail -n 40 "$out/$2.log" >&2
+		say "That was not good enough, all of it is in $out/$2.log"
+		return 1
+	fi
+	noinstr "$2"
+}
+
+# build_in KVER DIR LINE FILE...: both
 build_in() {
 	_kver=$1
 	shift
 	copy_sources "$@"
-	if ! make_modules "$_kver" "$_dir" </dev/null >"$out/$_dir.log" 2>&1 ||
-	     grep -v 'warning: the compiler differs from' "$out/$_dir.log" |
-		grep -q warning:; then
-		tail -n 40 "$out/$_dir.log" >&2
-		say "That was not good enough, all of it is in $out/$_dir.log"
-		return 1
-	fi
-	noinstr "$_dir"
+	compile "$_kver" "$1"
 }
 
 # build_modules KVER: builds lg.ko, and what the tests load besides, in $out/KVER

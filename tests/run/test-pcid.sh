@@ -57,14 +57,11 @@ kept() {
 
 # plant NAME: builds the module with that bug
 plant() {
-	rm -rf "$out/planted"
-	mkdir "$out/planted"
-	(cd "$top" && find Kbuild VERSION ./*.[ch] guest shadow include x86 -type f) |
-		copy_changed "$out/planted"
-	patch -s -d "$out/planted" -p1 <"$run/planted/$1.patch" ||
-		die "planted/$1.patch is of another time"
 	module=$kver-planted
-	(top=$out/planted && build_in "$kver" "$module" '')
+	copy_sources "$module" ''
+	patch -s -d "$out/$module" -p1 <"$run/planted/$1.patch" ||
+		die "planted/$1.patch is of another time"
+	compile "$kver" "$module"
 }
 
 # caught NAME: a test has failed, and not because there are no PCIDs

@@ -7,7 +7,8 @@
  * kernel_fpu_begin() and _end(). So whatever interrupts the guest finds the host's
  * FPU in its usual state. A guest that computes gets its registers in advance for a
  * number of stretches. One that does not runs with CR0.TS set: it neither pays for
- * them nor sees the host's.
+ * them nor sees the host's. Where the CPU guesses with them all the same, every
+ * guest gets its registers every time, as KVM's do.
  */
 #include <asm/cpufeature.h>
 #include <asm/fpu/api.h>
@@ -28,6 +29,7 @@
 void lg_fpu_init(struct lg_vcpu *vcpu)
 {
 	vcpu->sw->set_ts = true;
+	vcpu->fpu_always = lg_cpu_has_lazyfp();
 	*(u16 *)&vcpu->fpu[FX_FCW] = 0x37f;
 	*(u32 *)&vcpu->fpu[FX_MXCSR] = 0x1f80;
 }
@@ -49,13 +51,15 @@ bool lg_vcpu_wants_fpu(struct lguest *lg)
 
 /**
  * lg_fpu_load() - load the guest's FPU registers
- * @vcpu: the guest's vCPU, with @fpu_stretches left
+ * @vcpu: the guest's vCPU, with @fpu_always or @fpu_stretches left
+ * @ts: CR0.TS as the guest has set it
  *
  * Context: interrupts off.
  */
-void lg_fpu_load(struct lg_vcpu *vcpu)
+void lg_fpu_load(struct lg_vcpu *vcpu, bool ts)
 {
-	vcpu->fpu_stretches--;
+	if (!vcpu->fpu_always)
+		vcpu->fpu_stretches--;
 	kernel_fpu_begin_mask(0);
 	/*
 	 * On some AMD CPUs FXSAVE leaves out FIP, FDP and FOP, and FXRSTOR leaves
@@ -65,7 +69,8 @@ void lg_fpu_load(struct lg_vcpu *vcpu)
 	if (boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK))
 		asm volatile("fninit");
 	asm volatile("fxrstor %0" : : "m"(vcpu->fpu));
-	vcpu->sw->set_ts = false;
+	vcpu->sw->set_ts = ts;
+	vcpu->fpu_loaded = true;
 }
 
 /**
@@ -79,4 +84,5 @@ void lg_fpu_save(struct lg_vcpu *vcpu)
 	asm volatile("fxsave %0" : "=m"(vcpu->fpu));
 	kernel_fpu_end();
 	vcpu->sw->set_ts = true;
+	vcpu->fpu_loaded = false;
 }

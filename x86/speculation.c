@@ -10,6 +10,7 @@
  *
  * Documentation/threat-model.rst has a table of what CPUs are known for.
  */
+#include <linux/cpu.h>
 #include <linux/errno.h>
 #include <linux/moduleparam.h>
 #include <linux/printk.h>
@@ -107,4 +108,21 @@ void lg_barrier_choose(struct lg_switch *sw)
 	sw->fill_rsb = ibpb || (boot_cpu_has(X86_FEATURE_RSB_VMEXIT) &&
 				!boot_cpu_has(X86_FEATURE_SMEP));
 	sw->verw_selector = __KERNEL_DS;
+}
+
+/**
+ * lg_cpu_has_lazyfp() - whether guests may guess with registers that CR0.TS denies them
+ *
+ * Lazy FP State Restore (INTEL-SA-00145). The kernel has no word for it, as it and KVM
+ * never leave others' registers in the FPU. Xen, when it still did, had a list of Intel's
+ * models. Each of these has Meltdown or, if that is mended in it, Retbleed.
+ *
+ * Return: true if so, and the host or its user wants something done about it.
+ */
+bool lg_cpu_has_lazyfp(void)
+{
+	return boot_cpu_data.x86_vendor == X86_VENDOR_INTEL &&
+	       (boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN) ||
+		boot_cpu_has_bug(X86_BUG_RETBLEED)) &&
+	       !trusted && !cpu_mitigations_off();
 }

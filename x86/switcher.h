@@ -72,7 +72,8 @@ struct lg_reflected {
  * @pending: both in one word
  * @async_pf_flags: what KVM says of a page fault, see async_pf.c
  * @cr2: CR2 of a page fault of KVM's, or of one above the guest's 4 GiB
- * @set_ts: the guest's FPU registers are not loaded; it must not touch the host's
+ * @set_ts: the guest runs with CR0.TS set: its FPU registers are not loaded, or it has
+ *	set the bit itself
  * @barrier: flush the branch predictors on the way out
  * @fill_rsb: fill the return stack buffer on the way out
  * @verw_selector: what VERW wants to see, of a segment that can be written

@@ -370,8 +370,8 @@ void lg_vcpu_enter(struct lguest *lg)
 		load_ldt_selector(0);
 	}
 	choose_control_registers(lg, vcpu, sw);
-	if (vcpu->fpu_stretches && !lg->ts)
-		lg_fpu_load(vcpu);
+	if (vcpu->fpu_always || (vcpu->fpu_stretches && !lg->ts))
+		lg_fpu_load(vcpu, lg->ts);
 	if (unlikely(breakpoints))
 		set_debugreg(0UL, 7);
 
@@ -385,7 +385,7 @@ void lg_vcpu_enter(struct lguest *lg)
 
 	if (unlikely(breakpoints))
 		set_debugreg(__this_cpu_read(cpu_dr7), 7);
-	if (!sw->set_ts)
+	if (vcpu->fpu_loaded)
 		lg_fpu_save(vcpu);
 	if (!guests)
 		lg_sort_event(lg);

@@ -54,6 +54,8 @@ struct lg_interrupted {
  * @fs_base: likewise
  * @gs_base: likewise
  * @fpu_stretches: how many more stretches @fpu is to be loaded for in advance
+ * @fpu_always: load @fpu at each entry: the CPU has LazyFP
+ * @fpu_loaded: the CPU has what is in @fpu
  * @fpu: the guest's FPU registers, while they are not loaded
  */
 struct lg_vcpu {
@@ -72,6 +74,7 @@ struct lg_vcpu {
 	u16 ds, es, fs, gs, ldt;
 	u64 fs_base, gs_base;
 	unsigned int fpu_stretches;
+	bool fpu_always, fpu_loaded;
 	u8 fpu[512] __aligned(16);
 };
 
@@ -84,6 +87,7 @@ int lg_check_host(void);
 /* speculation.c: what keeps a guest from steering what the CPU guesses */
 int lg_barrier_init(void);
 void lg_barrier_choose(struct lg_switch *sw);
+bool lg_cpu_has_lazyfp(void);
 
 /* idt.c: the IDT of every guest */
 int lg_idt_init(void);
@@ -138,7 +142,7 @@ static __always_inline void lg_set_interrupted(const struct lg_regs *regs,
 
 /* fpu.c */
 void lg_fpu_init(struct lg_vcpu *vcpu);
-void lg_fpu_load(struct lg_vcpu *vcpu);
+void lg_fpu_load(struct lg_vcpu *vcpu, bool ts);
 void lg_fpu_save(struct lg_vcpu *vcpu);
 
 #endif /* LG_X86_H */

@@ -304,6 +304,7 @@ static void fpu_pointers(struct kunit *test)
 	u32 environment[7], error_code = LG_PF_WRITE;
 
 	set_flag(X86_BUG_FXSAVE_LEAK, true);
+	g->lg->vcpu->fpu_always = false;
 	guest_start(g, &fpu_environment, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_NM);
 	KUNIT_EXPECT_TRUE(test, lg_vcpu_wants_fpu(g->lg));

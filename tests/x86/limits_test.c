@@ -160,7 +160,7 @@ static u16 host_tr(struct guest *g)
 
 static u16 host_cr0(struct guest *g)
 {
-	return read_cr0() | X86_CR0_TS;
+	return read_cr0() | (g->lg->vcpu->fpu_always ? 0 : X86_CR0_TS);
 }
 
 static const struct leak leaks[] = {
@@ -332,6 +332,7 @@ static void fpu_registers(struct kunit *test)
 	struct guest *g = test->priv;
 	u32 found[4], vector;
 
+	g->lg->vcpu->fpu_always = false;
 	guest_start(g, &read_fpu, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), NM);
 	KUNIT_EXPECT_TRUE(test, lg_vcpu_wants_fpu(g->lg));
@@ -384,6 +385,47 @@ static void fpu_registers(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, read_cr0() & X86_CR0_TS);
 }
 
+/* What the CPU has while the guest may not touch it, if it guesses: the guest's own */
+static void fpu_registers_of_others(struct kunit *test)
+{
+	const u32 mine[] = { 0x600d, 0x600e, 0x600f, 0x6010 };
+	const u32 secret[] = { 0x5ec, 0x5ed, 0x5ee, 0x5ef };
+	struct guest *g = test->priv;
+	u32 vector, found[4] = {};
+
+	g->lg->vcpu->fpu_always = true;
+	guest_put(g, DATA, mine, sizeof(mine));
+	guest_start(g, &write_fpu, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+
+	g->lg->ts = true;
+	lg_vcpu_load(g->lg);
+	do {
+		guest_start(g, &read_fpu, 1);
+		local_irq_disable();
+		kernel_fpu_begin();
+		load_xmm0(secret);
+		kernel_fpu_end();
+		lg_vcpu_enter(g->lg);
+		kernel_fpu_begin();
+		store_xmm0(found);
+		kernel_fpu_end();
+		vector = g->lg->regs->vector;
+		local_irq_enable();
+	} while (vector == LG_VECTOR_NONE);
+	lg_vcpu_put(g->lg);
+	KUNIT_EXPECT_EQ(test, vector, NM);
+	KUNIT_EXPECT_EQ(test, memcmp(found, mine, sizeof(found)), 0);
+	KUNIT_EXPECT_FALSE(test, read_cr0() & X86_CR0_TS);
+
+	/* It finds them again, and may touch them when it wants to. */
+	g->lg->ts = false;
+	guest_start(g, &read_fpu, 1);
+	KUNIT_EXPECT_EQ(test, guest_run(g), LG_VECTOR_HYPERCALL);
+	guest_get(g, DATA, found, sizeof(found));
+	KUNIT_EXPECT_EQ(test, memcmp(found, mine, sizeof(found)), 0);
+}
+
 static struct kunit_case limits_cases[] = {
 	KUNIT_CASE_PARAM(is_a_fault, insn_gen_params),
 	KUNIT_CASE_PARAM(tells_no_more_than_documented, leak_gen_params),
@@ -391,6 +433,7 @@ static struct kunit_case limits_cases[] = {
 	KUNIT_CASE(io_bitmap),
 	KUNIT_CASE(addresses_wrap),
 	KUNIT_CASE(fpu_registers),
+	KUNIT_CASE(fpu_registers_of_others),
 	{}
 };
 

@@ -139,7 +139,7 @@ static __always_inline void set_spte(struct lg_mmu *mmu, struct lg_leaf *leaf,
 	    leaf->ptes[index] >> PAGE_SHIFT == map->gfn) {
 		leaf->ptes[index] = pte;
 		if (loses_rights(old, entry))
-			lg_inc_tlb_gen(mmu);
+			lg_inc_tlb_gen(leaf->tlb_gen);
 	} else {
 		if (old & LG_PTE_PRESENT)
 			lg_zap_spte(mmu, leaf, index);

@@ -163,7 +163,7 @@ static mmu_notifier_young_t clear_flush_young(struct mmu_notifier *notifier,
 	bool young = age(notifier, start, end, true);
 
 	if (young) {
-		lg_inc_tlb_gen(&lg->mmu);
+		lg_inc_tlb_gen(&lg->mmu.tlb_gen);
 		lg_vcpu_kick_and_wait(lg);
 	}
 	return young;

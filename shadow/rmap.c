@@ -121,7 +121,7 @@ bool lg_zap_spte(struct lg_mmu *mmu, struct lg_leaf *leaf, unsigned int index)
 	if (!(leaf->sptes[index] & LG_PTE_PRESENT))
 		return false;
 	WRITE_ONCE(leaf->sptes[index], 0);
-	lg_inc_tlb_gen(mmu);
+	lg_inc_tlb_gen(leaf->tlb_gen);
 	__clear_bit(index, leaf->filled);
 	if (link->next)
 		lg_link_of(mmu, link->next)->prev = link->prev;

@@ -68,6 +68,7 @@ struct lg_rmap_link {
 /**
  * struct lg_leaf - a lowest-level shadow table: 2 MiB of guest addresses
  * @sptes: the table that the CPU walks
+ * @tlb_gen: generation of the tables that lead here: one root's, or all roots'
  * @id: where it is in &lg_mmu.leaves
  * @rights: those of %LG_PTE_RIGHTS that the guest's pde had when the sptes were
  *	filled, or %LG_RIGHTS_DIFFER
@@ -91,6 +92,7 @@ struct lg_rmap_link {
  */
 struct lg_leaf {
 	u64 *sptes;
+	atomic_long_t *tlb_gen;
 	u32 id;
 	u64 rights;
 	DECLARE_BITMAP(filled, LG_TABLE_ENTRIES);
@@ -116,6 +118,7 @@ struct lg_guest_pd {
 /**
  * struct lg_root - the shadow of one guest top-level table
  * @id: never 0, and never the id of another root of this guest
+ * @tlb_gen: generation of what it does not share
  * @gpa: the guest's name for it (its cr3), or %LG_IDENTITY
  * @list: in &lg_mmu.roots
  * @used: &lg_mmu.uses when it last came into use
@@ -130,6 +133,7 @@ struct lg_guest_pd {
  */
 struct lg_root {
 	u64 id;
+	atomic_long_t tlb_gen;
 	u32 gpa;
 	struct list_head list;
 	unsigned long used;
@@ -157,7 +161,7 @@ struct lg_root {
  * @heads: pages of 1024 slots, by gfn / 1024: the first spte that maps each frame;
  *	NULL where no frame ever was mapped
  * @head_pages: how many pages @heads has at most
- * @tlb_gen: see lg_inc_tlb_gen()
+ * @tlb_gen: generation of what all roots share
  * @roots: all roots
  * @ids: how many roots there ever were
  * @by_gpa: all roots by &lg_root.gpa / 32, as a PAE guest aligns its tables
@@ -207,23 +211,38 @@ struct lg_mmu {
 
 /**
  * lg_inc_tlb_gen() - make the CPU forget what it has cached of a guest's tables
- * @mmu: the guest's shadow tables
+ * @tlb_gen: the generation of what these tables are a part of: a root, or what all
+ *	roots share
  *
  * Call this whenever the tables lose something that a CPU may have cached: a
  * present entry, or a right. What the tables gain needs no call: a CPU caches no
  * absent entries, and if it faults for a right that it has not seen yet, it forgets
  * what it had cached there.
  *
- * The next entry to the guest starts with none of its translations cached. If the
- * guest is in, it must come out for that: see lg_vcpu_kick_and_wait().
+ * The next entry to the guest with that root, or with any, starts with no translation
+ * of it cached. If the guest is in, it must come out for that: see lg_vcpu_kick_and_wait().
  *
  * Context: any.
  */
-static inline void lg_inc_tlb_gen(struct lg_mmu *mmu)
+static inline void lg_inc_tlb_gen(atomic_long_t *tlb_gen)
 {
 	/* Whoever sees the new count must see the changed tables. */
 	smp_mb__before_atomic();
-	atomic_long_inc(&mmu->tlb_gen);
+	atomic_long_inc(tlb_gen);
+}
+
+/**
+ * lg_tlb_gen() - the generation of all tables that a root leads to
+ * @mmu: the guest's shadow tables
+ * @root: one of its roots
+ *
+ * Context: any.
+ * Return: a number that grows with each lg_inc_tlb_gen() for any of these tables. Both of
+ * which it is the sum only grow.
+ */
+static inline u64 lg_tlb_gen(const struct lg_mmu *mmu, const struct lg_root *root)
+{
+	return atomic_long_read(&mmu->tlb_gen) + atomic_long_read(&root->tlb_gen);
 }
 
 /**

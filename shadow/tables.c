@@ -88,6 +88,12 @@ static unsigned long *links_of(struct lguest *lg, struct lg_root *root,
 					    root->links[i];
 }
 
+static atomic_long_t *tlb_gen_of(struct lguest *lg, struct lg_root *root,
+				 unsigned int i)
+{
+	return lg_is_shared_directory(lg, i) ? &lg->mmu.tlb_gen : &root->tlb_gen;
+}
+
 static struct lg_leaf *leaf_at(u64 pde)
 {
 	if (!pde)
@@ -113,13 +119,14 @@ static void free_leaf(struct lguest *lg, struct lg_leaf *leaf)
 	kvfree(leaf);
 }
 
-static struct lg_leaf *alloc_leaf(struct lguest *lg)
+static struct lg_leaf *alloc_leaf(struct lguest *lg, atomic_long_t *tlb_gen)
 {
 	struct lg_leaf *leaf;
 
 	leaf = kvzalloc(sizeof(*leaf), GFP_KERNEL_ACCOUNT);
 	if (!leaf)
 		return NULL;
+	leaf->tlb_gen = tlb_gen;
 	leaf->sptes = alloc_table(lg);
 	if (!leaf->sptes)
 		goto free_struct;
@@ -198,7 +205,7 @@ struct lg_leaf *lg_link_leaf(struct lguest *lg, struct lg_root *root,
 
 	leaf = leaf_at(*pde);
 	if (!leaf) {
-		leaf = alloc_leaf(lg);
+		leaf = alloc_leaf(lg, tlb_gen_of(lg, root, i));
 		if (!leaf)
 			return NULL;
 		*pde = unlinked(entry_of(leaf->sptes));
@@ -226,7 +233,7 @@ void lg_unlink_leaf(struct lguest *lg, struct lg_root *root, u32 gva)
 		return;
 	WRITE_ONCE(pd[index], unlinked(pd[index]));
 	__clear_bit(index, links_of(lg, root, i));
-	lg_inc_tlb_gen(&lg->mmu);
+	lg_inc_tlb_gen(tlb_gen_of(lg, root, i));
 }
 
 /**
@@ -247,7 +254,7 @@ void lg_unlink_directory(struct lguest *lg, struct lg_root *root,
 	for_each_set_bit(index, links, LG_TABLE_ENTRIES)
 		WRITE_ONCE(pd[index], unlinked(pd[index]));
 	bitmap_zero(links, LG_TABLE_ENTRIES);
-	lg_inc_tlb_gen(&lg->mmu);
+	lg_inc_tlb_gen(tlb_gen_of(lg, root, i));
 }
 
 static void set_guest_pd(struct lg_mmu *mmu, struct lg_guest_pd *tracked, u32 pd_gpa)
@@ -365,7 +372,7 @@ static void sync_directory(struct lguest *lg, struct lg_root *root,
 		cond_resched();
 	}
 	/* The CPU sets accessed bits only when it walks, so make it walk again. */
-	lg_inc_tlb_gen(&lg->mmu);
+	lg_inc_tlb_gen(tlb_gen_of(lg, root, i));
 }
 
 /**
@@ -401,7 +408,8 @@ void lg_sync_shared(struct lguest *lg)
 	}
 }
 
-static void free_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
+static void free_leaves(struct lguest *lg, u64 *pd, unsigned long *links,
+			atomic_long_t *tlb_gen)
 {
 	unsigned int i;
 
@@ -416,7 +424,7 @@ static void free_leaves(struct lguest *lg, u64 *pd, unsigned long *links)
 		cond_resched();
 	}
 	/* The CPU may have cached the way to a leaf even if that had no sptes. */
-	lg_inc_tlb_gen(&lg->mmu);
+	lg_inc_tlb_gen(tlb_gen);
 }
 
 /**
@@ -435,7 +443,7 @@ void lg_free_private(struct lguest *lg, struct lg_root *root)
 
 		if (!pd)
 			continue;
-		free_leaves(lg, pd, root->links[i]);
+		free_leaves(lg, pd, root->links[i], &root->tlb_gen);
 		root->pd[i] = NULL;
 		root->pdpt[i] = 0;
 		free_table(lg, pd);
@@ -455,7 +463,7 @@ void lg_free_shared(struct lguest *lg)
 	for (i = 0; i < LG_DIRECTORIES; i++) {
 		if (lg->mmu.kernel_pd[i])
 			free_leaves(lg, lg->mmu.kernel_pd[i],
-				    lg->mmu.kernel_links[i]);
+				    lg->mmu.kernel_links[i], &lg->mmu.tlb_gen);
 	}
 }
 

@@ -246,10 +246,9 @@ static void choose_control_registers(struct lguest *lg, struct lg_vcpu *vcpu,
  */
 static u64 choose_pcid(struct lguest *lg)
 {
-	struct lg_mmu *mmu = &lg->mmu;
-	u64 tlb_gen = atomic_long_read(&mmu->tlb_gen);
+	struct lg_root *root = lg->mmu.root;
 
-	return lg_pcid_choose(&lg->vcpu->pcids, mmu->root->id, tlb_gen) &
+	return lg_pcid_choose(&lg->vcpu->pcids, root->id, lg_tlb_gen(&lg->mmu, root)) &
 	       pcid_mask;
 }
 

@@ -87,7 +87,7 @@ static void count_zapped(spinlock_t *lock)
 
 	if (lock != &mmu->lock)
 		return;
-	now = atomic_long_read(&mmu->tlb_gen);
+	now = lg_tlb_gen(mmu, mmu->root);
 	most = max(most, now - before);
 	before = now;
 	holds++;
@@ -97,7 +97,7 @@ static void count_from_here(void)
 {
 	most = 0;
 	holds = 0;
-	before = atomic_long_read(&mmu->tlb_gen);
+	before = lg_tlb_gen(mmu, mmu->root);
 	fake_host.rescheds = 0;
 	fake_host.unlocking = count_zapped;
 }

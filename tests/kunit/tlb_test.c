@@ -16,9 +16,26 @@
 
 KUNIT_ARRAY_PARAM(format, formats, describe_format);
 
-static long generation(struct guest *g)
+static struct lg_root *root_of(struct guest *g, u32 top)
 {
-	return atomic_long_read(&g->lg->mmu.tlb_gen);
+	return lg_find_root(g->lg, top);
+}
+
+static u64 generation_of(struct guest *g, u32 top)
+{
+	return lg_tlb_gen(&g->lg->mmu, root_of(g, top));
+}
+
+/* Of all roots */
+static u64 generation(struct guest *g)
+{
+	struct lg_mmu *mmu = &g->lg->mmu;
+	struct lg_root *root;
+	u64 sum = 0;
+
+	list_for_each_entry(root, &mmu->roots, list)
+		sum += lg_tlb_gen(mmu, root);
+	return sum;
 }
 
 /* Both pages are in use, the first one by both roots. TOP is the root in use. */
@@ -182,7 +199,7 @@ static void taken_away(struct kunit *test)
 	const struct step *s = test->param_value;
 	struct guest *g = test->priv;
 	unsigned int pae;
-	long was;
+	u64 was;
 
 	for (pae = 0; pae < 2; pae++) {
 		if (pae) {
@@ -203,7 +220,7 @@ static void empty_tables_go(struct kunit *test)
 {
 	const struct format *f = test->param_value;
 	struct guest *g = test->priv;
-	long was;
+	u64 was;
 
 	use_pages(g, f->pae);
 	map_and_say(g, GVA, 0);
@@ -224,7 +241,7 @@ static void nothing_taken_away(struct kunit *test)
 	const struct format *f = test->param_value;
 	struct guest *g = test->priv;
 	unsigned long page = g->memory + PAGE;
-	long was;
+	u64 was;
 
 	use_pages(g, f->pae);
 	was = generation(g);
@@ -259,6 +276,39 @@ static void nothing_taken_away(struct kunit *test)
 	EXPECT_ALIVE(g);
 }
 
+/* What a root does not share costs the others nothing. */
+static void roots_lose_their_own(struct kunit *test)
+{
+	const struct format *f = test->param_value;
+	struct guest *g = test->priv;
+	u64 was, other;
+
+	use_pages(g, f->pae);
+	was = generation_of(g, TOP);
+	other = generation_of(g, OTHER_TOP);
+	map_and_say(g, GVA, 0);
+	KUNIT_EXPECT_GT(test, generation_of(g, TOP), was);
+	was = generation_of(g, TOP);
+	guest_hypercall(g, SET_PGD, TOP, 0, 0);
+	KUNIT_EXPECT_GT(test, generation_of(g, TOP), was);
+	was = generation_of(g, TOP);
+	guest_hypercall(g, FLUSH_TLB, 0, 0, 0);
+	KUNIT_EXPECT_GT(test, generation_of(g, TOP), was);
+	KUNIT_EXPECT_EQ(test, generation_of(g, OTHER_TOP), other);
+
+	was = generation_of(g, TOP);
+	say_pte(g, OTHER_TOP, GVA, 0);
+	KUNIT_EXPECT_GT(test, generation_of(g, OTHER_TOP), other);
+	KUNIT_EXPECT_EQ(test, generation_of(g, TOP), was);
+
+	/* The kernel's part is everybody's. */
+	other = generation_of(g, OTHER_TOP);
+	map_and_say(g, KERNEL + PAGE, 0);
+	KUNIT_EXPECT_GT(test, generation_of(g, TOP), was);
+	KUNIT_EXPECT_GT(test, generation_of(g, OTHER_TOP), other);
+	EXPECT_ALIVE(g);
+}
+
 /* A root that takes the place of another, gpa and all, is not the same. */
 static void roots_have_ids(struct kunit *test)
 {
@@ -282,6 +332,7 @@ static struct kunit_case tlb_cases[] = {
 	KUNIT_CASE_PARAM(taken_away, step_gen_params),
 	KUNIT_CASE_PARAM(empty_tables_go, format_gen_params),
 	KUNIT_CASE_PARAM(nothing_taken_away, format_gen_params),
+	KUNIT_CASE_PARAM(roots_lose_their_own, format_gen_params),
 	KUNIT_CASE_PARAM(roots_have_ids, format_gen_params),
 	{}
 };

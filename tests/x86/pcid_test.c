@@ -45,7 +45,7 @@ static void expect_noted(struct guest *g)
 
 	KUNIT_EXPECT_EQ(g->test, pcid->root, mmu->root->id);
 	KUNIT_EXPECT_EQ(g->test, pcid->tlb_gen,
-			(u64)atomic_long_read(&mmu->tlb_gen));
+			lg_tlb_gen(mmu, mmu->root));
 }
 
 static void entries_keep_what_is_good(struct kunit *test)
@@ -59,7 +59,7 @@ static void entries_keep_what_is_good(struct kunit *test)
 	first = enter(g);
 	expect_noted(g);
 	again = enter(g);
-	lg_inc_tlb_gen(&g->lg->mmu);
+	lg_inc_tlb_gen(&g->lg->mmu.root->tlb_gen);
 	outdated = enter(g);
 	expect_noted(g);
 	after = enter(g);

@@ -31,6 +31,7 @@ int guest_open(struct kunit *test)
 		return -ENOMEM;
 	g->test = test;
 	xa_init(&g->cached);
+	xa_init(&g->tlb_gens);
 	g->mm = mm_alloc();
 	if (!g->mm)
 		return -ENOMEM;
@@ -132,6 +133,7 @@ void guest_free(struct kunit *test)
 	if (g->lg)
 		lg_destroy(g->lg);
 	xa_destroy(&g->cached);
+	xa_destroy(&g->tlb_gens);
 	KUNIT_EXPECT_EQ(test, fake_cpu_allocated, 0);
 	fake_cpu_allocated = 0;
 	KUNIT_EXPECT_EQ(test, fake_host.allocated, 0);

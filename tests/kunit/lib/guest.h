@@ -70,7 +70,7 @@ enum {
  * @words: a page of the Launcher's own, with nothing mapped behind it
  * @device: its /dev/lguest, if the suite has opened it (device.h)
  * @cached: what the worst TLB holds (tlb.c)
- * @tlb_gen: &lg_mmu.tlb_gen that @cached is as of
+ * @tlb_gens: the lg_tlb_gen() that @cached is as of, by the root's id
  * @data: for the test's own use
  */
 struct guest {
@@ -81,7 +81,7 @@ struct guest {
 	unsigned long words;
 	struct file *device;
 	struct xarray cached;
-	long tlb_gen;
+	struct xarray tlb_gens;
 	void *data;
 };
 
@@ -189,7 +189,7 @@ int guest_eventfd(struct guest *g);
 u64 guest_eventfd_count(struct guest *g, int fd);
 
 /*
- * Check that all that the CPU has cached still holds, unless &lg_mmu.tlb_gen
+ * Check that all that the CPU has cached still holds, unless lg_tlb_gen()
  * tells it to forget that. Then let it cache all that the shadow tables have
  * now.
  */

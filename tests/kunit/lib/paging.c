@@ -144,7 +144,7 @@ void paging_use(struct guest *g, u32 gva)
 void paging_rest(struct guest *g, u32 gva)
 {
 	*pde_of(g, gva) &= ~LG_PTE_ACCESSED;
-	lg_inc_tlb_gen(&g->lg->mmu);
+	lg_inc_tlb_gen(&g->lg->mmu.tlb_gen);
 }
 
 u64 paging_host_page(struct guest *g, u32 gpa)

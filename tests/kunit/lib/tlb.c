@@ -104,19 +104,32 @@ static void look_below(struct guest *g, struct lg_root *root,
 	}
 }
 
+/* Drop what is cached of a root, if that is of another generation. */
+static void forget(struct guest *g, struct lg_root *root)
+{
+	u64 tlb_gen = lg_tlb_gen(&g->lg->mmu, root);
+	void *was = xa_load(&g->tlb_gens, root->id);
+	unsigned long at;
+	void *cached;
+
+	if (was == xa_mk_value(tlb_gen))
+		return;
+	xa_store(&g->tlb_gens, root->id, xa_mk_value(tlb_gen), GFP_KERNEL | __GFP_NOFAIL);
+	xa_for_each_range(&g->cached, at, cached, root->id << ROOT_SHIFT,
+			  ((root->id + 1) << ROOT_SHIFT) - 1)
+		xa_erase(&g->cached, at);
+}
+
 void guest_walk_all(struct guest *g)
 {
 	struct lg_mmu *mmu = &g->lg->mmu;
-	long tlb_gen = atomic_long_read(&mmu->tlb_gen);
 	struct lg_root *root;
 	unsigned int i;
 
 	if (!g->lg->initialized || lg_is_dead(g->lg))
 		return;
-	if (tlb_gen != g->tlb_gen)
-		xa_destroy(&g->cached);
-	g->tlb_gen = tlb_gen;
 	list_for_each_entry(root, &mmu->roots, list) {
+		forget(g, root);
 		for (i = 0; i < LG_DIRECTORIES; i++) {
 			u32 gva = i << LG_DIRECTORY_SHIFT;
 

@@ -16,6 +16,9 @@
  * often such a translation is used, and apart how often under a PCID of lg's, for an
  * address below 4 GiB, and with another page or more rights than the tables give. On a
  * machine with one CPU that is a bug of lg's: a guest's tables change while it is out.
+ *
+ * When a PCID of lg's is flushed by MOV to CR3, it counts what that throws away, and how
+ * much of it is wrong by now: what is right was lost for nothing.
  */
 #ifndef KEPT_TLB_H
 #define KEPT_TLB_H
@@ -118,14 +121,47 @@ public:
 	void count(uint64_t cr3, uint64_t laddr, bool differs, bool bad)
 	{
 		outdated += differs;
-		if (bad && pcid_of(cr3) >= LG_PCID_FIRST && laddr >> 32 == 0 && !wrong++)
+		if (bad && is_guest(cr3) && laddr >> 32 == 0 && !wrong++)
 			fprintf(stderr, "kept: guest address %08x, outdated\n", (unsigned)laddr);
 		if (!(++used % (1 << 20)))
 			report();
 	}
 
+	/* What a MOV to CR3 will do about translations of lg's guests */
+	bool is_guest(uint64_t cr3) const
+	{
+		return pcid_of(cr3) >= LG_PCID_FIRST;
+	}
+
+	void count_kept()
+	{
+		loads_kept++;
+	}
+
+	/* @is_wrong: called with address, page and rights of each 4 KiB page */
+	template<class F> void count_flushed(uint64_t cr3, F is_wrong)
+	{
+		unsigned tag = pcid_of(cr3);
+
+		loads_flushed++;
+		for (const entry &e : slots) {
+			if (!e.key || (e.key & 0x1fff) != tag || (e.key >> 13 & 7) != PAGE_4K ||
+			    !is_good(&e, PAGE_4K, tag))
+				continue;
+			lost++;
+			lost_wrong += is_wrong((e.key & ~(1ull << 63)) >> 16 << 12, e.address,
+					       e.access);
+		}
+	}
+
 	void report()
 	{
+		if (used)
+			fprintf(stderr,
+				"kept: %llu loads keep, %llu flush, with %llu translations, %llu of them wrong\n",
+				(unsigned long long)loads_kept,
+				(unsigned long long)loads_flushed, (unsigned long long)lost,
+				(unsigned long long)lost_wrong);
 		if (used)
 			fprintf(stderr, "kept: %llu used, %llu outdated, %llu wrong for guests\n",
 				(unsigned long long)used, (unsigned long long)outdated,
@@ -166,6 +202,7 @@ private:
 	uint64_t flushed[GLOBAL + 1] = {}, tables_flushed[GLOBAL + 1] = {};
 	uint64_t all_pcids_flushed = 0, all_flushed = 0;
 	uint64_t used = 0, outdated = 0, wrong = 0;
+	uint64_t loads_kept = 0, loads_flushed = 0, lost = 0, lost_wrong = 0;
 	uint64_t seed;
 
 	static unsigned pcid_of(uint64_t cr3)

@@ -2,67 +2,43 @@
 /* Virtio block: a file or block device of the host as a disk of the guest. */
 #include "launcher.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define SECTOR_SIZE	512
 
 /* A flush, by a driver that takes it for a write. Not in the kernel's header */
 #define VIRTIO_BLK_T_FLUSH_OUT	(VIRTIO_BLK_T_FLUSH | VIRTIO_BLK_T_OUT)
 
 struct block {
 	struct device dev;
-	char *file;
-	int fd;
-	bool read_only;
+	struct disk *disk;
 	/* Each write is there to stay before the guest hears that it is done. */
 	bool write_through;
-	__u64 sectors;		/* changes while requests are served */
 };
 
 static bool block_transfer(struct block *block, bool write, __u64 sector,
 			   struct iovec *iov, unsigned int num)
 {
-	int flags = READ_ONCE(block->write_through) ? RWF_DSYNC : 0;
-	__u64 sectors = __atomic_load_n(&block->sectors, __ATOMIC_RELAXED);
+	__u64 sectors = disk_size(block->disk) / SECTOR_SIZE;
 	__u64 len = iov_length(iov, num);
-	off_t offset = sector * SECTOR_SIZE;
 
 	if (len % SECTOR_SIZE || sector > sectors ||
 	    len / SECTOR_SIZE > sectors - sector)
 		return false;
-
-	while (len) {
-		ssize_t n;
-
-		if (write)
-			n = pwritev2(block->fd, iov, num, offset, flags);
-		else
-			n = preadv(block->fd, iov, num, offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		/* 0: the file has become shorter. */
-		if (n <= 0)
-			return false;
-		iov_skip(iov, num, n);
-		offset += n;
-		len -= n;
-	}
-	return true;
+	if (write)
+		return disk_write(block->disk, sector * SECTOR_SIZE, iov, num,
+				  READ_ONCE(block->write_through));
+	return disk_read(block->disk, sector * SECTOR_SIZE, iov, num);
 }
 
 static bool block_get_id(struct block *block, struct iovec *in,
 			 unsigned int num)
 {
-	const char *slash = strrchr(block->file, '/');
+	const char *file = disk_name(block->disk);
+	const char *slash = strrchr(file, '/');
 	char id[VIRTIO_BLK_ID_BYTES] = { };
-	const char *name = slash ? slash + 1 : block->file;
+	const char *name = slash ? slash + 1 : file;
 
 	memcpy(id, name, strnlen(name, sizeof(id)));
 	return iov_write(in, num, id, sizeof(id)) == sizeof(id);
@@ -98,13 +74,13 @@ static void block_request(struct virtqueue *vq, struct vq_chain *chain)
 				    chain->in_num);
 		break;
 	case VIRTIO_BLK_T_OUT:
-		ok = !block->read_only &&
+		ok = !disk_is_read_only(block->disk) &&
 			block_transfer(block, true, hdr.sector, chain->out,
 				       chain->out_num);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
 	case VIRTIO_BLK_T_FLUSH_OUT:
-		ok = !fdatasync(block->fd);
+		ok = disk_flush(block->disk);
 		break;
 	case VIRTIO_BLK_T_GET_ID:
 		ok = block_get_id(block, chain->in, chain->in_num);
@@ -137,59 +113,37 @@ static void block_configure(struct device *dev, __u64 features)
 static bool block_refresh(struct device *dev)
 {
 	struct block *block = container_of(dev, struct block, dev);
-	off_t size = lseek(block->fd, 0, SEEK_END);
-	__u64 sectors = size / SECTOR_SIZE;
 
-	if (size < 0 || sectors == block->sectors)
+	if (!disk_refresh(block->disk))
 		return false;
-	__atomic_store_n(&block->sectors, sectors, __ATOMIC_RELAXED);
-	dev->config.block.capacity = sectors;
+	dev->config.block.capacity = disk_size(block->disk) / SECTOR_SIZE;
 	return true;
 }
 
-/* @spec: FILE[,ro] */
+/* @spec: as disk_open() takes it */
 void block_create(const char *spec)
 {
 	struct block *block = calloc(1, sizeof(*block));
-	size_t len = strlen(spec);
-	off_t size;
+	__u64 read_only;
 
 	if (!block)
 		die("no memory for a disk");
-	block->file = strdup(spec);
-	if (!block->file)
-		die("no memory for a disk");
-	if (len > 3 && !strcmp(spec + len - 3, ",ro")) {
-		block->file[len - 3] = '\0';
-		block->read_only = true;
-	}
-	block->fd = open(block->file, O_CLOEXEC |
-			 (block->read_only ? O_RDONLY : O_RDWR));
-	if (block->fd < 0)
-		die("%s: %m%s", block->file, errno == EACCES || errno == EROFS ?
-		    " (append \",ro\" for a read-only disk)" : "");
-	size = lseek(block->fd, 0, SEEK_END);
-	if (size < 0)
-		die("%s: %m", block->file);
-	if (size % SECTOR_SIZE)
-		fprintf(stderr,
-			"lguest: %s: the last %u bytes are less than a sector and stay unused\n",
-			block->file, (unsigned int)(size % SECTOR_SIZE));
-	block->sectors = size / SECTOR_SIZE;
+	block->disk = disk_open(spec);
+	read_only = disk_is_read_only(block->disk);
 
 	block->dev = (struct device) {
-		.name = block->file,
+		.name = disk_name(block->disk),
 		.type = VIRTIO_ID_BLOCK,
 		.num_vq = 1,
 		.vq = { { .num = VQ_MAX_ENTRIES, .serve = block_serve } },
 		.features = 1 << VIRTIO_BLK_F_SEG_MAX |
 			1 << VIRTIO_BLK_F_FLUSH |
-			block->read_only << VIRTIO_BLK_F_RO |
+			read_only << VIRTIO_BLK_F_RO |
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
 		.configure = block_configure,
 		.refresh = block_refresh,
 	};
-	block->dev.config.block.capacity = block->sectors;
+	block->dev.config.block.capacity = disk_size(block->disk) / SECTOR_SIZE;
 	/* A request also has a header and a status, in a buffer each. */
 	block->dev.config.block.seg_max = VQ_MAX_ENTRIES - 2;
 	block->dev.config_len = offsetof(struct virtio_blk_config, geometry);

@@ -24,7 +24,6 @@
 #define BZIMAGE_GPA		0x100000U
 /* If the kernel doesn't say, the boot protocol lets an initrd end here. */
 #define INITRD_ADDR_MAX		0x37ffffffU
-#define SECTOR_SIZE		512
 /* The setup code and the sector before it: boot.rst allows no more. */
 #define SETUP_SIZE_MAX		(65 * SECTOR_SIZE)
 #define E820_TYPE_RAM		1

@@ -5,8 +5,8 @@
  * A reading order: main.c (what the user wants), guest_memory.c, kernel_image.c and
  * kernel_check.c (laying out a machine), guest.c, run.c and panic.c (running it),
  * device.c and virtqueue.c (what a device is), lguest_bus.c, or pci.c, virtio_pci.c and
- * insn.c (how the guest finds it and talks to it), then the devices themselves, and
- * watch.c (what changes outside).
+ * insn.c (how the guest finds it and talks to it), then the devices themselves, disk.c and
+ * disk_*.c (what a disk is made of), and watch.c (what changes outside).
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -157,11 +157,15 @@ void vq_interrupt(struct virtqueue *vq);
 bool vq_wait_input(struct virtqueue *vq, int fd);
 void __printf(2, 3) __noreturn vq_bad_guest(const struct virtqueue *vq,
 					    const char *fmt, ...);
+
+/* iov.c */
 __u64 iov_length(const struct iovec *iov, unsigned int num);
 size_t iov_read(struct iovec *iov, unsigned int num, void *dst, size_t len);
 size_t iov_write(struct iovec *iov, unsigned int num, const void *src,
 		 size_t len);
 void iov_skip(struct iovec *iov, unsigned int num, size_t len);
+unsigned int iov_first(struct iovec *part, const struct iovec *iov, unsigned int num,
+		       size_t len);
 
 /* device.c */
 #define VQ_MAX		2
@@ -295,6 +299,35 @@ extern const struct bus virtio_pci;
 /* insn.c */
 bool insn_port(const __u8 *insn);
 bool insn_memory(const __u8 *insn, __u32 gpa);
+
+/* disk.c */
+#define SECTOR_SIZE	512U
+
+struct disk;
+
+struct disk *disk_open(const char *spec);
+const char *disk_name(const struct disk *disk);
+bool disk_is_read_only(const struct disk *disk);
+__u64 disk_size(const struct disk *disk);
+bool disk_refresh(struct disk *disk);
+bool disk_read(struct disk *disk, __u64 offset, struct iovec *iov, unsigned int num);
+bool disk_write(struct disk *disk, __u64 offset, struct iovec *iov, unsigned int num,
+		bool durable);
+bool disk_flush(struct disk *disk);
+const char *disks_flush(void);
+
+/* disk_lock.c */
+void disk_lock(const char *file, int fd, bool read_only);
+
+/* disk_format.c */
+const char *disk_format(int fd, off_t size);
+
+/* disk_snapshot.c */
+struct disk_snapshot;
+
+struct disk_snapshot *disk_snapshot_create(const char *file, int base, __u64 size);
+int disk_snapshot_run(struct disk_snapshot *snapshot, __u64 offset, __u64 *len);
+int disk_snapshot_take(struct disk_snapshot *snapshot, __u64 offset, __u64 len);
 
 /* tap.c */
 int tap_open(char *name, int header);

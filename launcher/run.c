@@ -68,7 +68,7 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 {
 	static const char shutdown[] = "CRASH: ";
 	char reason[512] = "";
-	const char *hint;
+	const char *hint, *lost;
 	size_t len;
 
 	if (guest_read(reason, sizeof(reason) - 1) < 0)
@@ -79,8 +79,12 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 		reason[len - 1] = '\0';
 	/* The last words may still be on their way to the terminal. */
 	devices_stop();
-	if (!strcmp(reason, "CRASH: Power down"))
+	lost = disks_flush();
+	if (!strcmp(reason, "CRASH: Power down")) {
+		if (lost)
+			die("guest powered off, but something that it wrote to %s is lost", lost);
 		quit(0, "guest powered off (%s)", reason);
+	}
 	/*
 	 * Linux makes this hypercall to power off or when it panics. Any other reason is
 	 * the host's, which is no panic: someone should read it.

@@ -48,16 +48,18 @@ result() {
 	echo "${_not}ok $n $2"
 }
 
-# expect IMAGE REGEX NAME: the Launcher's last word
+# expect IMAGE REGEX NAME [OPTION...]: the Launcher's last word
 expect() {
-	"$top/launcher/lguest" --device="$no_device" -m 16 "$images/$1" \
+	_image=$images/$1 _regex=$2 _name=$3
+	shift 3
+	timeout 600 "$top/launcher/lguest" --device="$no_device" -m 16 "$@" "$_image" \
 		>"$images/said" 2>&1 </dev/null && _status=0 || _status=$?
-	if [ "$_status" = 1 ] && tail -n 1 "$images/said" | grep -q "$2"; then
-		result 0 "$3"
+	if [ "$_status" = 1 ] && tail -n 1 "$images/said" | grep -q "$_regex"; then
+		result 0 "$_name"
 	else
 		sed 's/^/# /' "$images/said"
-		echo "# status $_status, expected: $2"
-		result 1 "$3"
+		echo "# status $_status, expected: $_regex"
+		result 1 "$_name"
 	fi
 }
 
@@ -121,9 +123,53 @@ cases() {
 	expect program 'needs more memory than 16 MB.*is it a kernel?' '32-bit program'
 }
 
+# disk NAME BYTES [OFFSET]: a file with these bytes, as printf has them
+disk() {
+	truncate -s 64K "$images/$1"
+	put "$images/$1" "${3:-0}" "$2"
+}
+
+# expect_disk FILE[OPTIONS] REGEX NAME
+expect_disk() {
+	expect b319 "$2" "disk: $3" --block="$1"
+}
+
+disk_cases() {
+	disk raw 'anything'
+	mkfifo "$images/fifo"
+	: >"$images/empty"
+	expect_disk "$images/raw" "$could_be" 'a raw image'
+	expect_disk "$images/raw,ro" "$could_be" 'a raw image, read-only'
+	expect_disk "$images" 'no file and no block device' 'a directory'
+	expect_disk "$images,ro" 'no file and no block device' 'a directory, read-only'
+	expect_disk /dev/zero 'no file and no block device' 'a character device'
+	expect_disk "$images/fifo" 'no file and no block device' 'a pipe'
+	expect_disk "$images/empty" 'is empty' 'an empty file'
+	expect_disk "$images/none" 'No such file' 'no file'
+
+	disk qcow2 'QFI\373\000\000\000\003'
+	disk vmdk 'KDMV'
+	disk vdi '\177\020\332\276' 64
+	disk vhd 'conectix' $((65536 - 512))
+	disk gz '\037\213\010'
+	disk xz '\3757zXZ\000'
+	expect_disk "$images/qcow2" 'is a qcow2 image.*format=raw' 'qcow2'
+	expect_disk "$images/qcow2,ro" 'is a qcow2 image' 'qcow2, read-only'
+	expect_disk "$images/qcow2,format=raw" "$could_be" 'qcow2 as a raw image'
+	expect_disk "$images/qcow2,format=raw,ro" "$could_be" 'the same, read-only'
+	expect_disk "$images/vmdk" 'is a VMDK image' 'VMDK'
+	expect_disk "$images/vdi" 'is a VDI image' 'VDI'
+	expect_disk "$images/vhd" 'is a VHD image' 'VHD'
+	expect_disk "$images/gz" 'compressed by gzip' 'gzip'
+	expect_disk "$images/xz" 'compressed by xz' 'xz'
+	expect_disk "$images/raw,snapshot" "$could_be" 'snapshot'
+	expect b319 "in use by another guest or program" 'disk: the same twice' \
+		--block="$images/raw,ro" --block="$images/raw"
+}
+
 # parts: the programs of tests/launcher, whose results become ours
 parts() {
-	for _program in 'pci' 'fuzz 200'; do
+	for _program in pci 'fuzz 200' disk; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
 		grep -q '^\(not \)\?ok ' "$images/said" || result 1 "$_program"
@@ -148,7 +194,7 @@ rm -rf "$images"
 mkdir "$images"
 {
 	echo '# begin launcher'
-	{ cases; parts; } >"$images/cases"
+	{ cases; disk_cases; parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

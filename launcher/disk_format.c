@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a file is that is no raw image. Its first sectors would be a guest's disk all the
+ * same, of which nothing can be made, and into which the guest would write.
+ */
+#include "launcher.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define FROM_START(offset, text, name)	{ offset, text, sizeof(text) - 1, name }
+/* In the last sector */
+#define FROM_END(text, name)		{ -512, text, sizeof(text) - 1, name }
+
+static const struct {
+	off_t offset;
+	const char *magic;
+	size_t len;
+	const char *name;
+} formats[] = {
+	FROM_START(0, "QFI\xfb", "a qcow2 image"),
+	FROM_START(0, "QED\0", "a QED image"),
+	FROM_START(0, "KDMV", "a VMDK image"),
+	FROM_START(0, "COWD", "a VMDK image"),
+	FROM_START(0, "# Disk DescriptorFile", "a VMDK image's description"),
+	FROM_START(0, "vhdxfile", "a VHDX image"),
+	FROM_START(0, "conectix", "a VHD image"),
+	FROM_END("conectix", "a VHD image"),
+	FROM_START(64, "\x7f\x10\xda\xbe", "a VDI image"),
+	FROM_START(0, "WithoutFreeSpace", "a Parallels image"),
+	FROM_START(0, "WithouFreSpacExt", "a Parallels image"),
+	FROM_END("koly", "a DMG image"),
+	FROM_START(0, "\x1f\x8b", "compressed by gzip"),
+	FROM_START(0, "\xfd" "7zXZ\0", "compressed by xz"),
+	FROM_START(0, "BZh", "compressed by bzip2"),
+	FROM_START(0, "\x28\xb5\x2f\xfd", "compressed by zstd"),
+	FROM_START(0, "PK\3\4", "a ZIP archive"),
+	FROM_START(257, "ustar", "a tar archive"),
+	FROM_START(0, "070701", "a cpio archive"),
+};
+
+/**
+ * disk_format() - find out whether a file is an image of another format than raw
+ * @fd: open to be read
+ * @size: of the file in bytes
+ *
+ * Return: what it is, or NULL if it may be raw.
+ */
+const char *disk_format(int fd, off_t size)
+{
+	char found[32];
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++) {
+		off_t at = formats[i].offset < 0 ? size + formats[i].offset :
+						   formats[i].offset;
+
+		if (at >= 0 &&
+		    pread(fd, found, formats[i].len, at) == (ssize_t)formats[i].len &&
+		    !memcmp(found, formats[i].magic, formats[i].len))
+			return formats[i].name;
+	}
+	return NULL;
+}

@@ -142,7 +142,7 @@ struct disk *disk_open(const char *spec)
 		die("%s: %m", disk->file);
 	format = disk->raw ? NULL : disk_format(disk->fd, size);
 	if (format)
-		die("%s is %s, and a disk has to be a raw image (append \",format=raw\" if that is what you want; qemu-img convert makes one)",
+		die("%s is %s, but disks are raw (append \",format=raw\" if that is what it is)",
 		    disk->file, format);
 	disk->size = whole_sectors(disk, size);
 	if (!disk->size)

@@ -31,7 +31,7 @@ static const struct {
 	FROM_START(0, "WithouFreSpacExt", "a Parallels image"),
 	FROM_END("koly", "a DMG image"),
 	FROM_START(0, "\x1f\x8b", "compressed by gzip"),
-	FROM_START(0, "\xfd" "7zXZ\0", "compressed by xz"),
+	FROM_START(0, "\3757zXZ\0", "compressed by xz"),
 	FROM_START(0, "BZh", "compressed by bzip2"),
 	FROM_START(0, "\x28\xb5\x2f\xfd", "compressed by zstd"),
 	FROM_START(0, "PK\3\4", "a ZIP archive"),

@@ -5,6 +5,7 @@
  * looks in the end at what is on the disk.
  */
 #include "clock.h"
+#include "disk.h"
 #include "irq.h"
 #include "ktap.h"
 #include "paging.h"
@@ -16,38 +17,10 @@
 #define BOOT_RAMDISK_IMAGE	0x218
 #define BOOT_RAMDISK_SIZE	0x21c
 
-#define SECTOR_SIZE	512
-
-#define BLK_F_FLUSH	9
-
-#define BLK_IN		0
-#define BLK_OUT		1
-#define BLK_SCSI	2
-#define BLK_SCSI_OUT	3
-#define BLK_FLUSH	4
-#define BLK_FLUSH_OUT	5
-#define BLK_GET_ID	8
-#define BLK_BARRIER	0x80000000
-
-#define BLK_OK		0
-#define BLK_IOERR	1
-#define BLK_UNSUPP	2
-#define BLK_NONE	0xff
-
 #define NET_NEEDS_CSUM	1
 #define NET_TCPV4	1
 #define NET_TCPV6	4
 #define NET_ECN		0x80
-
-struct blk_request {
-	struct {
-		u32 type;
-		u32 ioprio;
-		u64 sector;
-	} header;
-	u8 data[SECTOR_SIZE];
-	u8 status;
-};
 
 struct net_header {
 	u8 flags;
@@ -74,8 +47,9 @@ struct arp_packet {
 	u8 target_ip[4];
 } __packed;
 
-static struct lguest_device_desc *disk, *card, *rng;
-static struct virtqueue disk_vq, card_in, card_out, rng_vq;
+static struct lguest_device_desc *card, *rng;
+static struct virtqueue card_in, card_out, rng_vq;
+static bool disk;
 
 /* Interrupts only wake us. */
 static void woken(struct regs *regs)
@@ -91,8 +65,6 @@ static struct lguest_device_desc *start(u8 type, struct virtqueue *vq0,
 	if (!dev)
 		return NULL;
 	virtio_reset(dev);
-	if (type == VIRTIO_BLOCK && !strcmp(command_line(), "flush"))
-		virtio_accept(dev, BLK_F_FLUSH);
 	if (!virtio_queue(dev, 0, vq0) || (vq1 && !virtio_queue(dev, 1, vq1)))
 		return NULL;
 	irq_handler(vq0->irq, woken);
@@ -100,53 +72,6 @@ static struct lguest_device_desc *start(u8 type, struct virtqueue *vq0,
 		irq_handler(vq1->irq, woken);
 	virtio_start(dev);
 	return dev;
-}
-
-/* Sleeps until the Launcher gives a request back. */
-static u16 next_used(struct virtqueue *vq, u32 *len)
-{
-	u16 desc;
-
-	while (!vq_used(vq, &desc, len))
-		irq_wait();
-	return desc;
-}
-
-/* Up to three descriptors, from @desc on */
-static void blk_offer(struct blk_request *req, u16 desc, u32 type, u32 sector,
-		      u32 len)
-{
-	u16 dir = type & BLK_OUT ? 0 : VRING_DESC_WRITE;
-	u16 next = desc + 1;
-
-	req->header.type = type;
-	req->header.sector = sector;
-	req->status = BLK_NONE;
-	vq_describe(&disk_vq, desc, &req->header, sizeof(req->header),
-		    VRING_DESC_NEXT);
-	if (len)
-		vq_describe(&disk_vq, next++, req->data, len,
-			    VRING_DESC_NEXT | dir);
-	vq_describe(&disk_vq, next, &req->status, 1, VRING_DESC_WRITE);
-	vq_offer(&disk_vq, desc);
-}
-
-/* Do one request. Returns its status. */
-static u8 blk_do(struct blk_request *req, u32 type, u32 sector, u32 len)
-{
-	blk_offer(req, 0, type, sector, len);
-	vq_kick(&disk_vq);
-	next_used(&disk_vq, &len);
-	return req->status;
-}
-
-static u64 blk_capacity(void)
-{
-	u64 sectors;
-
-	memcpy(&sectors, disk->config + sizeof(struct lguest_vqconfig) +
-	       2 * disk->feature_len, sizeof(sectors));
-	return sectors;
 }
 
 static bool have_disk(void)
@@ -159,23 +84,23 @@ static bool have_disk(void)
 static void blk_reads(void)
 {
 	static const char text[] = "written by the host";
-	static struct blk_request req;
+	static struct disk_request req;
 
 	if (!have_disk())
 		return;
-	CHECK_EQ(blk_do(&req, BLK_IN, 0, SECTOR_SIZE), BLK_OK);
+	CHECK_EQ(disk_do(&req, DISK_IN, 0, SECTOR_SIZE), DISK_OK);
 	CHECK(!memcmp(req.data, text, strlen(text)));
 }
 
 static void blk_write(u32 type, u32 sector, const char *text)
 {
-	static struct blk_request req;
+	static struct disk_request req;
 
 	memset(req.data, 0, sizeof(req.data));
 	strscpy((char *)req.data, text, sizeof(req.data));
-	CHECK_EQ(blk_do(&req, type, sector, SECTOR_SIZE), BLK_OK);
+	CHECK_EQ(disk_do(&req, type, sector, SECTOR_SIZE), DISK_OK);
 	memset(req.data, 0, sizeof(req.data));
-	CHECK_EQ(blk_do(&req, BLK_IN, sector, SECTOR_SIZE), BLK_OK);
+	CHECK_EQ(disk_do(&req, DISK_IN, sector, SECTOR_SIZE), DISK_OK);
 	CHECK(!strcmp((char *)req.data, text));
 }
 
@@ -183,8 +108,8 @@ static void blk_writes(void)
 {
 	if (!have_disk())
 		return;
-	blk_write(BLK_OUT, 1, "written by the guest\n");
-	blk_write(BLK_OUT | BLK_BARRIER, blk_capacity() - 1,
+	blk_write(DISK_OUT, 1, "written by the guest\n");
+	blk_write(DISK_OUT | DISK_BARRIER, disk_capacity() - 1,
 		  "written in a barrier\n");
 }
 
@@ -195,23 +120,23 @@ static void blk_answers_each_type(void)
 		u32 len;
 		u8 status;
 	} requests[] = {
-		{ BLK_IN, SECTOR_SIZE, BLK_OK },
-		{ BLK_OUT, SECTOR_SIZE, BLK_OK },
-		{ BLK_FLUSH, 0, BLK_OK },
-		{ BLK_FLUSH_OUT, 0, BLK_OK },
-		{ BLK_GET_ID, 20, BLK_OK },
-		{ BLK_SCSI, SECTOR_SIZE, BLK_UNSUPP },
-		{ BLK_SCSI_OUT, SECTOR_SIZE, BLK_UNSUPP },
-		{ 0x100, 0, BLK_UNSUPP },
+		{ DISK_IN, SECTOR_SIZE, DISK_OK },
+		{ DISK_OUT, SECTOR_SIZE, DISK_OK },
+		{ DISK_FLUSH, 0, DISK_OK },
+		{ DISK_FLUSH_OUT, 0, DISK_OK },
+		{ DISK_GET_ID, 20, DISK_OK },
+		{ DISK_SCSI, SECTOR_SIZE, DISK_UNSUPP },
+		{ DISK_SCSI_OUT, SECTOR_SIZE, DISK_UNSUPP },
+		{ 0x100, 0, DISK_UNSUPP },
 	};
-	static struct blk_request req;
+	static struct disk_request req;
 	u32 i, type;
 
 	if (!have_disk())
 		return;
 	for (i = 0; i < 2 * ARRAY_SIZE(requests); i++) {
-		type = requests[i / 2].type | (i % 2 ? BLK_BARRIER : 0);
-		blk_do(&req, type, 2, requests[i / 2].len);
+		type = requests[i / 2].type | (i % 2 ? DISK_BARRIER : 0);
+		disk_do(&req, type, 2, requests[i / 2].len);
 		if (!CHECK_EQ(req.status, requests[i / 2].status))
 			printf("# by a request of type 0x%x\n", type);
 	}
@@ -221,23 +146,23 @@ static void blk_answers_each_type(void)
 static void blk_keeps_order(void)
 {
 	static const u32 types[] = {
-		BLK_OUT, BLK_FLUSH | BLK_BARRIER, BLK_OUT | BLK_BARRIER,
-		BLK_FLUSH | BLK_BARRIER, BLK_OUT, BLK_IN,
+		DISK_OUT, DISK_FLUSH | DISK_BARRIER, DISK_OUT | DISK_BARRIER,
+		DISK_FLUSH | DISK_BARRIER, DISK_OUT, DISK_IN,
 	};
-	static struct blk_request reqs[ARRAY_SIZE(types)];
+	static struct disk_request reqs[ARRAY_SIZE(types)];
 	u32 i, len;
 
 	if (!have_disk())
 		return;
 	for (i = 0; i < ARRAY_SIZE(types); i++) {
 		memset(reqs[i].data, i, SECTOR_SIZE);
-		blk_offer(&reqs[i], 3 * i, types[i], 3,
-			  types[i] & BLK_FLUSH ? 0 : SECTOR_SIZE);
+		disk_offer(&reqs[i], 3 * i, types[i], 3,
+			   types[i] & DISK_FLUSH ? 0 : SECTOR_SIZE);
 	}
 	vq_kick(&disk_vq);
 	for (i = 0; i < ARRAY_SIZE(types); i++) {
-		CHECK_EQ(next_used(&disk_vq, &len), 3 * i);
-		CHECK_EQ(reqs[i].status, BLK_OK);
+		CHECK_EQ(vq_wait(&disk_vq, &len), 3 * i);
+		CHECK_EQ(reqs[i].status, DISK_OK);
 	}
 	/* The read sees the last write. */
 	CHECK_EQ(reqs[i - 1].data[0], i - 2);
@@ -245,16 +170,16 @@ static void blk_keeps_order(void)
 
 static void blk_refuses_what_is_beyond(void)
 {
-	static struct blk_request req;
+	static struct disk_request req;
 	u32 end;
 
 	if (!have_disk())
 		return;
-	end = blk_capacity();
-	CHECK_EQ(blk_do(&req, BLK_IN, end, SECTOR_SIZE), BLK_IOERR);
-	CHECK_EQ(blk_do(&req, BLK_OUT, end, SECTOR_SIZE), BLK_IOERR);
-	CHECK_EQ(blk_do(&req, BLK_OUT | BLK_BARRIER, end, SECTOR_SIZE),
-		 BLK_IOERR);
+	end = disk_capacity();
+	CHECK_EQ(disk_do(&req, DISK_IN, end, SECTOR_SIZE), DISK_IOERR);
+	CHECK_EQ(disk_do(&req, DISK_OUT, end, SECTOR_SIZE), DISK_IOERR);
+	CHECK_EQ(disk_do(&req, DISK_OUT | DISK_BARRIER, end, SECTOR_SIZE),
+		 DISK_IOERR);
 }
 
 static void net_send(const struct net_header *header, const void *packet,
@@ -264,7 +189,7 @@ static void net_send(const struct net_header *header, const void *packet,
 	vq_describe(&card_out, 1, packet, len, 0);
 	vq_offer(&card_out, 0);
 	vq_kick(&card_out);
-	CHECK_EQ(next_used(&card_out, &len), 0);
+	CHECK_EQ(vq_wait(&card_out, &len), 0);
 }
 
 static bool late;
@@ -375,7 +300,7 @@ static void rng_gives_numbers(void)
 	memset(numbers, 0, sizeof(numbers));
 	vq_add(&rng_vq, 0, numbers, sizeof(numbers), VRING_DESC_WRITE);
 	vq_kick(&rng_vq);
-	CHECK_EQ(next_used(&rng_vq, &len), 0);
+	CHECK_EQ(vq_wait(&rng_vq, &len), 0);
 	CHECK(len > 0 && len <= sizeof(numbers));
 	for (i = 0; i < sizeof(numbers); i++)
 		sum += numbers[i];
@@ -411,7 +336,7 @@ static const struct ktap_test tests[] = {
 void guest_main(void)
 {
 	printf("# command line: %s\n", command_line());
-	disk = start(VIRTIO_BLOCK, &disk_vq, NULL);
+	disk = disk_start(!strcmp(command_line(), "flush"));
 	card = start(VIRTIO_NET, &card_in, &card_out);
 	rng = start(VIRTIO_RNG, &rng_vq, NULL);
 	ktap_run(tests, ARRAY_SIZE(tests));

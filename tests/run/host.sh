@@ -17,7 +17,7 @@ pkgs_host='debian-archive-keyring xz-utils zstd kmod sparse'
 pkgs_chroot='?essential binutils make'
 # What machines may load: for the user's own disk and network, and to swap to.
 # Which others these need, the package knows, and which of them are built in.
-host_modules='virtio_pci virtio_blk virtio_net bridge tun brd'
+host_modules='virtio_pci virtio_blk virtio_net bridge tun brd dm_mod ext4 crc32c_generic'
 
 # machines COMMAND...: for each that the file has, and that MACHINES asks for
 # with a pattern (or else, with one of Debian's kernels),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "hypercall.h"
+#include "irq.h"
 #include "paging.h"
 #include "virtio.h"
 
@@ -136,4 +137,13 @@ bool vq_used(struct virtqueue *vq, u16 *desc, u32 *len)
 	*len = vq->used->ring[slot].len;
 	vq->last_used++;
 	return true;
+}
+
+u16 vq_wait(struct virtqueue *vq, u32 *len)
+{
+	u16 desc;
+
+	while (!vq_used(vq, &desc, len))
+		irq_wait();
+	return desc;
 }

@@ -72,5 +72,7 @@ void vq_offer(struct virtqueue *vq, u16 desc);
 void vq_kick(struct virtqueue *vq);
 /* A descriptor that the Launcher is done with. */
 bool vq_used(struct virtqueue *vq, u16 *desc, u32 *len);
+/* Sleeps until there is one, and returns it. */
+u16 vq_wait(struct virtqueue *vq, u32 *len);
 
 #endif /* GUEST_VIRTIO_H */

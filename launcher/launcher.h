@@ -44,11 +44,20 @@ static inline __u32 bytes_mask(unsigned int size)
 	return ~0U >> (4 - size) * 8;
 }
 
+/* How the Launcher ends */
+enum {
+	EXIT_POWERED_OFF,
+	EXIT_FAILED,		/* the Launcher, or what it was given */
+	EXIT_USAGE,
+	EXIT_DIED,		/* the guest */
+	EXIT_ENDED,		/* it was, by the user */
+};
+
 /* main.c */
 void __printf(2, 3) __noreturn quit(int status, const char *fmt, ...);
 
 /* Errors name the file or device, and end in "%m" where errno is the cause. */
-#define die(fmt, ...)	quit(1, fmt, ##__VA_ARGS__)
+#define die(fmt, ...)	quit(EXIT_FAILED, fmt, ##__VA_ARGS__)
 
 /* guest_memory.c */
 void guest_memory_create(__u64 ram_size);
@@ -99,12 +108,13 @@ void guest_set_register(unsigned int offset, __u32 value);
 bool guest_trap(unsigned int vector);
 
 /* run.c */
-void __noreturn run_guest(char **argv, int panic_timeout);
+void __noreturn run_guest(char **argv, int panic_timeout, bool reboots);
 
 /* panic.c */
 int panic_timeout(const char *cmdline);
 
 /* terminal.c */
+void terminal_escape(const char *arg);
 void terminal_start(void);
 void terminal_restore(void);
 int terminal_input(void);

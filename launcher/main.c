@@ -5,8 +5,11 @@
  */
 #include "launcher.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +25,9 @@
 static const char usage[] =
 "Usage: lguest [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
 "Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
-"its console on this terminal. Three ^C within a second end it.\n"
+"its console on this terminal. ^A x ends it at once.\n"
 "\n"
-"  -m, --memory=MB         RAM of the guest (default 128)\n"
+"  -m, --memory=MB|SIZE    RAM of the guest (default 128); SIZE ends in K, M or G\n"
 "  -b, --block=FILE[,ro][,snapshot][,format=raw]\n"
 "                          a disk, from an image file or a block device; the\n"
 "                          first is the guest's /dev/vda, and so on; ro makes it\n"
@@ -39,11 +42,16 @@ static const char usage[] =
 "  -i, --initrd=FILE       initial RAM disk\n"
 "      --bus=lguest|pci    how the guest finds its devices, if that is not to be\n"
 "                          taken from its version\n"
+"      --no-reboot         end when the guest reboots or panics\n"
+"      --timeout=SECONDS   end the guest then\n"
+"      --escape=^X|none    what begins a command on the terminal (default ^A);\n"
+"                          ^A ^A is a ^A for the guest\n"
 "      --device=PATH       use PATH instead of /dev/lguest\n"
 "  -h, --help              show this\n"
 "  -V, --version           show the version\n"
 "\n"
-"Exit status: 0 when the guest powers off, 1 when it or the Launcher fails.\n"
+"Exit status: 0 when the guest powers off, 1 when the Launcher fails, 2 when it is\n"
+"not understood, 3 when the guest dies, 4 when it was ended (^A x, --timeout).\n"
 "SIGUSR1 makes it look whether disks have become larger (on a PCI bus).\n"
 "On a PCI bus (Linux 4.0 to 4.13) the kernel's command line begins with \"quiet\",\n"
 "since those with virtio_pci as a module die of printing. loglevel=7 behind it\n"
@@ -86,15 +94,45 @@ static void open_standard_files(void)
 	close(fd);
 }
 
+/* A plain number is one of megabytes. */
 static __u64 parse_memory(const char *arg)
 {
+	static const char units[] = "KMG";
+	const char *unit = NULL;
 	char *end;
-	unsigned long mb = strtoul(arg, &end, 10);
+	unsigned long size;
 
-	if (*arg < '0' || *arg > '9' || *end || !mb || mb > MAX_MEMORY_MB)
-		die("--memory=%s: want a number of megabytes from 1 to %u", arg,
-		    MAX_MEMORY_MB);
-	return (__u64)mb << 20;
+	errno = 0;
+	size = strtoul(arg, &end, 10);
+	if (*end)
+		unit = strchr(units, toupper(*end));
+	if (*arg < '0' || *arg > '9' || errno || (*end && (!unit || end[1])))
+		die("--memory=%s: want a number of megabytes, or one with K, M or G", arg);
+	if (unit == units)
+		size /= 1024;
+	else if (unit == units + 2 && size <= MAX_MEMORY_MB)
+		size *= 1024;
+	if (!size || size > MAX_MEMORY_MB)
+		die("--memory=%s: a guest has 1 MB to %u MB", arg, MAX_MEMORY_MB);
+	return (__u64)size << 20;
+}
+
+/* watch.c hears the signal. It comes from before an exec of ourselves, too. */
+static void start_timeout(unsigned int seconds)
+{
+	unsigned int left = alarm(0);
+
+	alarm(left ? left : seconds);
+}
+
+static unsigned int parse_timeout(const char *arg)
+{
+	char *end;
+	unsigned long seconds = strtoul(arg, &end, 10);
+
+	if (*arg < '0' || *arg > '9' || *end || !seconds || seconds > UINT_MAX)
+		die("--timeout=%s: want a number of seconds", arg);
+	return seconds;
 }
 
 static const struct bus *parse_bus(const char *arg)
@@ -125,7 +163,7 @@ static char *join_words(const char *first, char **words)
 
 int main(int argc, char **argv)
 {
-	enum { OPT_DEVICE = 256, OPT_BUS };
+	enum { OPT_DEVICE = 256, OPT_BUS, OPT_NO_REBOOT, OPT_TIMEOUT, OPT_ESCAPE };
 	static const char short_options[] = "+m:b:n:ri:hV";
 	static const struct option options[] = {
 		{ "memory", required_argument, NULL, 'm' },
@@ -135,6 +173,9 @@ int main(int argc, char **argv)
 		{ "initrd", required_argument, NULL, 'i' },
 		{ "device", required_argument, NULL, OPT_DEVICE },
 		{ "bus", required_argument, NULL, OPT_BUS },
+		{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "escape", required_argument, NULL, OPT_ESCAPE },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ }
@@ -142,6 +183,8 @@ int main(int argc, char **argv)
 	const char *device = "/dev/lguest", *initrd = NULL;
 	__u64 memory = (__u64)DEFAULT_MEMORY_MB << 20;
 	const struct bus *bus = NULL;
+	unsigned int seconds = 0;
+	bool reboots = true;
 	__u32 start, version;
 	char *cmdline;
 	int c;
@@ -161,6 +204,15 @@ int main(int argc, char **argv)
 		case OPT_BUS:
 			bus = parse_bus(optarg);
 			break;
+		case OPT_NO_REBOOT:
+			reboots = false;
+			break;
+		case OPT_TIMEOUT:
+			seconds = parse_timeout(optarg);
+			break;
+		case OPT_ESCAPE:
+			terminal_escape(optarg);
+			break;
 		case OPT_DEVICE:
 			device = optarg;
 			break;
@@ -172,12 +224,12 @@ int main(int argc, char **argv)
 			return 0;
 		case '?':
 			fputs("Try 'lguest --help'.\n", stderr);
-			return 1;
+			return EXIT_USAGE;
 		}
 	}
 	if (optind == argc) {
 		fputs(usage, stderr);
-		return 1;
+		return EXIT_USAGE;
 	}
 
 	guest_memory_create(memory);
@@ -208,5 +260,6 @@ int main(int argc, char **argv)
 	devices_attach();
 	watch_start();
 	terminal_start();
-	run_guest(argv, panic_timeout(cmdline));
+	start_timeout(seconds);
+	run_guest(argv, panic_timeout(cmdline), reboots);
 }

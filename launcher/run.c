@@ -83,7 +83,7 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 	if (!strcmp(reason, "CRASH: Power down")) {
 		if (lost)
 			die("guest powered off, but something that it wrote to %s is lost", lost);
-		quit(0, "guest powered off (%s)", reason);
+		quit(EXIT_POWERED_OFF, "guest powered off (%s)", reason);
 	}
 	/*
 	 * Linux makes this hypercall to power off or when it panics. Any other reason is
@@ -91,7 +91,7 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 	 */
 	hint = died_of_printing(reason);
 	if (strncmp(reason, shutdown, strlen(shutdown)) || !panic_timeout)
-		die("guest died: %s%s", reason, hint);
+		quit(EXIT_DIED, "guest died: %s%s", reason, hint);
 	fprintf(stderr, "lguest: guest died: %s%s\n", reason, hint);
 	guest_restart_in(panic_timeout, argv);
 }
@@ -136,8 +136,25 @@ static bool run_until_notified(unsigned long *gpa)
 	return false;
 }
 
-void run_guest(char **argv, int panic_timeout)
+static void __noreturn guest_rebooted(char **argv, bool reboots)
 {
+	const char *lost;
+
+	if (reboots)
+		guest_restart(argv);
+	devices_stop();
+	lost = disks_flush();
+	if (lost)
+		die("guest rebooted, but something that it wrote to %s is lost", lost);
+	quit(EXIT_POWERED_OFF, "guest rebooted (--no-reboot)");
+}
+
+/* @panic_timeout: from panic_timeout(); @reboots: start a guest that reboots again */
+void run_guest(char **argv, int panic_timeout, bool reboots)
+{
+	if (!reboots)
+		panic_timeout = 0;
+
 	for (;;) {
 		unsigned long gpa;
 
@@ -146,7 +163,7 @@ void run_guest(char **argv, int panic_timeout)
 		else if (errno == ENOENT)
 			guest_died(argv, panic_timeout);
 		else if (errno == ERESTART)
-			guest_restart(argv);
+			guest_rebooted(argv, reboots);
 		else if (errno != EINTR)
 			die("cannot run the guest: %m");
 	}

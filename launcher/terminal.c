@@ -6,21 +6,23 @@
  */
 #include "launcher.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ttydefaults.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
-
-#define CTRL_C	3
 
 static struct termios saved_mode;
 static volatile sig_atomic_t is_raw;
 static int input_fd = STDIN_FILENO;
 static int keys_pipe;
+/* What begins a command for us; 0 if nothing does */
+static char escape = CTRL('A');
 
 /* Safe to call in a signal handler, and more than once. */
 void terminal_restore(void)
@@ -43,7 +45,7 @@ static void restore_and_die(int sig)
 static void catch_signals(void)
 {
 	static const int fatal[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGXCPU, SIGUSR2,
+		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU, SIGUSR2,
 		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
 	};
 	struct sigaction act = {
@@ -63,24 +65,51 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void quit_on_third_ctrl_c(char key)
+/**
+ * terminal_escape() - choose the key that begins a command
+ * @arg: "^X", for any letter or one of [\]^_, or "none"
+ */
+void terminal_escape(const char *arg)
 {
-	static struct timespec first;
-	static int count;
-	struct timespec now;
+	if (!strcmp(arg, "none"))
+		escape = 0;
+	else if (arg[0] == '^' && strlen(arg) == 2 && toupper(arg[1]) > '@' &&
+		 toupper(arg[1]) <= '_')
+		escape = CTRL(arg[1]);
+	else
+		die("--escape=%s: want ^A, or another letter, or none", arg);
+}
 
-	if (key != CTRL_C) {
-		count = 0;
-		return;
+static void say_keys(void)
+{
+	char key = escape + '@';
+
+	fprintf(stderr, "lguest: ^%c x ends the guest at once, ^%c ^%c is a ^%c for it\n", key,
+		key, key, key);
+}
+
+/* Take out of @keys what is for us. Returns how many are left. */
+static ssize_t take_commands(char *keys, ssize_t n)
+{
+	static bool escaped;
+	ssize_t left = 0;
+
+	for (ssize_t i = 0; i < n; i++) {
+		char key = keys[i];
+
+		if (!escaped && escape && key == escape) {
+			escaped = true;
+			continue;
+		}
+		if (!escaped || key == escape)
+			keys[left++] = key;
+		else if (key == 'x')
+			quit(EXIT_ENDED, "ended by ^%c x", escape + '@');
+		else
+			say_keys();
+		escaped = false;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (!count || (now.tv_sec - first.tv_sec) * 1000000000LL +
-	    now.tv_nsec - first.tv_nsec > 1000000000LL) {
-		first = now;
-		count = 0;
-	}
-	if (++count == 3)
-		die("ended by ^C");
+	return left;
 }
 
 /*
@@ -96,8 +125,8 @@ static void *watch_keys(void *unused)
 	       (n < 0 && (errno == EINTR || errno == EAGAIN))) {
 		struct pollfd wait = { STDIN_FILENO, POLLIN, 0 };
 
-		for (ssize_t i = 0; i < n; i++)
-			quit_on_third_ctrl_c(keys[i]);
+		if (n > 0)
+			n = take_commands(keys, n);
 		/* What doesn't fit is lost, as with any unread keyboard. */
 		if (n > 0 && write(keys_pipe, keys, n) < 0 && errno != EAGAIN)
 			die("cannot pass on input: %m");
@@ -133,6 +162,8 @@ void terminal_start(void)
 	errno = pthread_create(&thread, NULL, watch_keys, NULL);
 	if (errno)
 		die("cannot start a thread for the terminal: %m");
+	if (escape)
+		say_keys();
 }
 
 /* The file to read the guest's console input from */

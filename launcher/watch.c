@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What changes outside while a guest runs: the window's size, a network interface that goes
- * up or down, and a disk that became larger, for which SIGUSR1 asks us to look.
+ * up or down, and a disk that became larger, for which SIGUSR1 asks us to look. And the
+ * time that a guest was given is over.
  */
 #include "launcher.h"
 
@@ -30,6 +31,7 @@ void watch_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGWINCH);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGALRM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
@@ -53,9 +55,12 @@ static void signalled(void)
 {
 	struct signalfd_siginfo info;
 
-	while (read(signals, &info, sizeof(info)) == sizeof(info))
+	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGALRM)
+			quit(EXIT_ENDED, "ended, as its time is over");
 		devices_refresh(info.ssi_signo == SIGUSR1 ? VIRTIO_ID_BLOCK :
 							     VIRTIO_ID_CONSOLE);
+	}
 }
 
 /* The card looks for itself, so it does not matter what they say, or if some are lost. */

@@ -17,6 +17,9 @@
 #include "test.h"
 
 #define PROMPT		"lguest> "
+/* The Launcher's exit status */
+#define DIED		3
+#define ENDED		4
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static char *launcher, *demo;
@@ -27,9 +30,9 @@ static int tty;
 static char said[1 << 16];
 static size_t len;
 
-static void launch(char *command_line)
+static void launch_with(char *option, char *command_line)
 {
-	char *argv[] = { launcher, demo, command_line, NULL };
+	char *argv[] = { launcher, option, demo, command_line, NULL };
 
 	fflush(stdout);
 	pid = forkpty(&tty, NULL, NULL, NULL);
@@ -38,6 +41,11 @@ static void launch(char *command_line)
 		execv(launcher, argv);
 		_exit(127);
 	}
+}
+
+static void launch(char *command_line)
+{
+	launch_with("--rng", command_line);
 }
 
 /* Hears what comes within that time. False if nothing has come */
@@ -172,7 +180,7 @@ static void crash_is_told(void)
 	launch(NULL);
 	need(hear(PROMPT));
 	type("crash of a kind\r");
-	expect(exit_status() == 1);
+	expect(exit_status() == DIED);
 	expect(strstr(said, "CRASH: of a kind"), "%s", said);
 }
 
@@ -227,7 +235,7 @@ static void panic_does_not_restart(void)
 
 	for (i = 0; i < ARRAY_SIZE(lines); i++) {
 		launch(lines[i]);
-		expect(exit_status() == 1, "%s", lines[i]);
+		expect(exit_status() == DIED, "%s", lines[i]);
 		expect(strstr(said, "CRASH: of a kind"), "%s", said);
 		len = 0;
 	}
@@ -254,7 +262,7 @@ static void other_ends_are_final(void)
 	expect(strstr(said, "powered off"), "%s", said);
 	len = 0;
 	launch("panic=-1 ; fault die");
-	expect(exit_status() == 1);
+	expect(exit_status() == DIED);
 	expect(strstr(said, "guest died: "), "%s", said);
 }
 
@@ -265,8 +273,51 @@ static void one_can_leave_meanwhile(void)
 	kill_and_reap(SIGINT);
 	launch("panic=1000 ; crash of a kind");
 	need(hear("(panic=1000)"));
-	type("\003\003\003");
-	expect(exit_status() == 1);
+	type("\001x");
+	expect(exit_status() == ENDED);
+}
+
+static void no_reboot(void)
+{
+	launch_with("--no-reboot", NULL);
+	need(hear(PROMPT));
+	type("reboot\r");
+	expect(exit_status() == 0);
+	expect(strstr(said, "guest rebooted"), "%s", said);
+	len = 0;
+	launch_with("--no-reboot", "panic=-1 ; crash of a kind");
+	expect(exit_status() == DIED);
+}
+
+/* However often it restarts meanwhile */
+static void time_is_over(void)
+{
+	launch_with("--timeout=3", "panic=1 ; crash of a kind");
+	expect(exit_status() == ENDED);
+	expect(strstr(said, "its time is over"), "%s", said);
+	len = 0;
+	launch_with("--timeout=2", NULL);
+	expect(exit_status() == ENDED);
+}
+
+static void another_escape(void)
+{
+	launch_with("--escape=^]", NULL);
+	need(hear("^] x ends the guest"));
+	need(hear(PROMPT));
+	type("time\r\001x\003");
+	expect(hear(" UTC"));
+	need(hear(PROMPT));
+	type("\035x");
+	expect(exit_status() == ENDED);
+	len = 0;
+	launch_with("--escape=none", NULL);
+	need(hear(PROMPT));
+	type("\001x\003\003\003");
+	type("\r");
+	need(hear(PROMPT));
+	type("poweroff\r");
+	expect(exit_status() == 0);
 }
 
 static void keys_are_the_guests(void)
@@ -297,16 +348,20 @@ static void keys_are_the_guests(void)
 	expect(is.c_iflag == was.c_iflag);
 }
 
-/* The user can still leave a guest that hears nothing. */
-static void three_interrupts_end_it(void)
+/* The user can still leave a guest that hears nothing, but not by accident. */
+static void a_guest_that_hears_nothing(void)
 {
 	launch(NULL);
 	need(hear(PROMPT));
 	type("spin forever\r");
 	expect(hear("spinning"));
 	sleep_ms(300);
-	type("\003\003\003");
-	expect(exit_status() == 1);
+	type("\003\003\003\001\001x\001\003");
+	expect(hear("^A x ends the guest"));
+	sleep_ms(300);
+	expect(is_alive());
+	type("\001x");
+	expect(exit_status() == ENDED);
 }
 
 static void without_a_terminal(void)
@@ -343,7 +398,10 @@ int main(int argc, char **argv)
 		CASE(other_ends_are_final),
 		CASE(one_can_leave_meanwhile),
 		CASE(keys_are_the_guests),
-		CASE(three_interrupts_end_it),
+		CASE(a_guest_that_hears_nothing),
+		CASE(no_reboot),
+		CASE(time_is_over),
+		CASE(another_escape),
 		CASE(without_a_terminal),
 	};
 

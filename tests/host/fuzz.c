@@ -146,7 +146,7 @@ static void judge(struct job *job, int status)
 			 WTERMSIG(status));
 		if (WTERMSIG(status) != SIGKILL || !job->killed)
 			fail(job, what);
-	} else if (WEXITSTATUS(status) > 1) {
+	} else if (WEXITSTATUS(status) > 1 && WEXITSTATUS(status) != 3) {
 		snprintf(what, sizeof(what), "exit status %d",
 			 WEXITSTATUS(status));
 		fail(job, what);

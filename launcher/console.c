@@ -35,6 +35,7 @@ static void console_input(struct virtqueue *vq)
 		if (chain.out_num)
 			vq_bad_guest(vq, "output for the input queue");
 		do {
+			terminal_ask();
 			if (!vq_wait_input(vq, fd))
 				return;
 			n = readv(fd, chain.in, chain.in_num);

@@ -3,7 +3,7 @@
  * What the parts of the Launcher know of each other.
  *
  * A reading order: main.c (what the user wants), guest_memory.c, kernel_image.c and
- * kernel_check.c (laying out a machine), guest.c, run.c and panic.c (running it),
+ * kernel_check.c (laying out a machine), guest.c, run.c, panic.c and stop.c (running it),
  * device.c and virtqueue.c (what a device is), lguest_bus.c, or pci.c, virtio_pci.c and
  * insn.c (how the guest finds it and talks to it), then the devices themselves, disk.c and
  * disk_*.c (what a disk is made of), and watch.c (what changes outside).
@@ -118,7 +118,12 @@ void terminal_escape(const char *arg);
 void terminal_start(void);
 void terminal_restore(void);
 int terminal_input(void);
+void terminal_ask(void);
+void terminal_type(const char *keys);
 void terminal_write(const void *buf, size_t len);
+
+/* stop.c */
+void stop_guest(void);
 
 /* watch.c */
 void watch_signals(void);

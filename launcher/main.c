@@ -258,8 +258,8 @@ int main(int argc, char **argv)
 
 	guest_initialize(device, start);
 	devices_attach();
-	watch_start();
 	terminal_start();
+	watch_start();
 	start_timeout(seconds);
 	run_guest(argv, panic_timeout(cmdline), reboots);
 }

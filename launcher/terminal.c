@@ -13,14 +13,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ttydefaults.h>
 #include <termios.h>
 #include <unistd.h>
 
 static struct termios saved_mode;
 static volatile sig_atomic_t is_raw;
-static int input_fd = STDIN_FILENO;
-static int keys_pipe;
+static bool is_terminal;
+static int input_fd, keys_pipe, wanted;
 /* What begins a command for us; 0 if nothing does */
 static char escape = CTRL('A');
 
@@ -45,7 +46,7 @@ static void restore_and_die(int sig)
 static void catch_signals(void)
 {
 	static const int fatal[] = {
-		SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU, SIGUSR2,
+		SIGINT, SIGQUIT, SIGXCPU, SIGUSR2,
 		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
 	};
 	struct sigaction act = {
@@ -114,56 +115,86 @@ static ssize_t take_commands(char *keys, ssize_t n)
 
 /*
  * A guest that boots or hangs does not listen, and that is when one wants out. So
- * the keyboard has a thread of its own, which passes keys on to the guest.
+ * the keyboard has a thread of its own, which passes keys on to the guest. But of a file or
+ * a pipe, nothing is taken before the guest wants it: who comes after it may want the rest.
  */
 static void *watch_keys(void *unused)
 {
+	struct pollfd wait = { STDIN_FILENO, POLLIN, 0 };
 	char keys[64];
-	ssize_t n;
 
-	while ((n = read(STDIN_FILENO, keys, sizeof(keys))) > 0 ||
-	       (n < 0 && (errno == EINTR || errno == EAGAIN))) {
-		struct pollfd wait = { STDIN_FILENO, POLLIN, 0 };
+	for (;;) {
+		ssize_t n;
 
-		if (n > 0)
+		if (!is_terminal)
+			eventfd_read(wanted, &(eventfd_t){ 0 });
+		poll(&wait, 1, -1);
+		n = read(STDIN_FILENO, keys, sizeof(keys));
+		/* The guest can live without more. */
+		if (!n || (n < 0 && errno != EINTR && errno != EAGAIN))
+			return unused;
+		if (n > 0 && is_terminal)
 			n = take_commands(keys, n);
 		/* What doesn't fit is lost, as with any unread keyboard. */
 		if (n > 0 && write(keys_pipe, keys, n) < 0 && errno != EAGAIN)
 			die("cannot pass on input: %m");
-		poll(&wait, 1, -1);
 	}
-	close(keys_pipe);
-	return unused;
 }
 
-void terminal_start(void)
+static void make_raw(void)
 {
-	struct termios raw;
-	pthread_t thread;
-	int fd[2];
+	struct termios raw = saved_mode;
 
-	catch_signals();
-	if (tcgetattr(STDIN_FILENO, &saved_mode))
-		return;
-
-	raw = saved_mode;
 	cfmakeraw(&raw);
 	/* Our own messages, and early console lines, end in a bare newline. */
 	raw.c_oflag = saved_mode.c_oflag;
 	is_raw = 1;
 	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw))
 		die("cannot set up the terminal: %m");
+}
 
+/** terminal_start() - from now on, what is typed or comes otherwise is the guest's */
+void terminal_start(void)
+{
+	pthread_t thread;
+	int fd[2];
+
+	catch_signals();
+	is_terminal = !tcgetattr(STDIN_FILENO, &saved_mode);
+	if (is_terminal)
+		make_raw();
 	if (pipe2(fd, O_CLOEXEC))
 		die("cannot make a pipe for the terminal: %m");
 	input_fd = fd[0];
 	keys_pipe = fd[1];
 	fcntl(keys_pipe, F_SETFL, O_NONBLOCK);
+	wanted = eventfd(0, EFD_CLOEXEC);
+	if (wanted < 0)
+		die("cannot make an eventfd for the terminal: %m");
 	errno = pthread_create(&thread, NULL, watch_keys, NULL);
 	if (errno)
 		die("cannot start a thread for the terminal: %m");
-	if (escape)
+	if (is_terminal && escape)
 		say_keys();
+}
+
+/**
+ * terminal_type() - give the guest keys that nobody has typed
+ * @keys: all of them, or none if it has not read so much
+ */
+void terminal_type(const char *keys)
+{
+	if (write(keys_pipe, keys, strlen(keys)) < 0)
+		fprintf(stderr, "lguest: the guest does not read what is typed: %m\n");
+}
+
+/** terminal_ask() - the guest waits for input */
+void terminal_ask(void)
+{
+	struct pollfd have = { input_fd, POLLIN, 0 };
+
+	if (poll(&have, 1, 0) == 0)
+		eventfd_write(wanted, 1);
 }
 
 /* The file to read the guest's console input from */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What changes outside while a guest runs: the window's size, a network interface that goes
- * up or down, and a disk that became larger, for which SIGUSR1 asks us to look. And the
- * time that a guest was given is over.
+ * up or down, and a disk that became larger, for which SIGUSR1 asks us to look. The time
+ * that a guest was given is over; or somebody wants it to stop.
  */
 #include "launcher.h"
 
@@ -19,6 +19,16 @@
 
 static int signals, links = -1;
 
+/* One that is ignored (nohup) stays so. */
+static void add_unless_ignored(sigset_t *set, int sig)
+{
+	struct sigaction act;
+
+	sigaction(sig, NULL, &act);
+	if (act.sa_handler != SIG_IGN)
+		sigaddset(set, sig);
+}
+
 /**
  * watch_signals() - keep signals that tell of a change; before all else that takes time
  *
@@ -32,6 +42,8 @@ void watch_signals(void)
 	sigaddset(&set, SIGWINCH);
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGALRM);
+	add_unless_ignored(&set, SIGTERM);
+	add_unless_ignored(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
@@ -56,10 +68,20 @@ static void signalled(void)
 	struct signalfd_siginfo info;
 
 	while (read(signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGALRM)
+		switch (info.ssi_signo) {
+		case SIGWINCH:
+			devices_refresh(VIRTIO_ID_CONSOLE);
+			break;
+		case SIGUSR1:
+			devices_refresh(VIRTIO_ID_BLOCK);
+			break;
+		case SIGALRM:
 			quit(EXIT_ENDED, "ended, as its time is over");
-		devices_refresh(info.ssi_signo == SIGUSR1 ? VIRTIO_ID_BLOCK :
-							     VIRTIO_ID_CONSOLE);
+		case SIGTERM:
+		case SIGHUP:
+			stop_guest();
+			break;
+		}
 	}
 }
 

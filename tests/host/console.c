@@ -30,6 +30,12 @@ static int tty;
 static char said[1 << 16];
 static size_t len;
 
+static void hear_anew(void)
+{
+	len = 0;
+	said[0] = '\0';
+}
+
 static void launch_with(char *option, char *command_line)
 {
 	char *argv[] = { launcher, option, demo, command_line, NULL };
@@ -85,8 +91,7 @@ static bool hear(const char *text)
 		for (line = strtok(said, "\r\n"); line;
 		     line = strtok(NULL, "\r\n"))
 			printf("#   %s\n", line);
-		len = 0;
-		said[0] = '\0';
+		hear_anew();
 		return false;
 	}
 	p += strlen(text);
@@ -192,8 +197,7 @@ static void kill_and_reap(int sig)
 	need(wait_for(pid, &status, SOON));
 	expect(WIFSIGNALED(status) && WTERMSIG(status) == sig, "%#x", status);
 	close(tty);
-	len = 0;
-	said[0] = '\0';
+	hear_anew();
 }
 
 /* The commands are words of the command line, too. The last one is a panic. */
@@ -237,7 +241,7 @@ static void panic_does_not_restart(void)
 		launch(lines[i]);
 		expect(exit_status() == DIED, "%s", lines[i]);
 		expect(strstr(said, "CRASH: of a kind"), "%s", said);
-		len = 0;
+		hear_anew();
 	}
 }
 
@@ -260,7 +264,7 @@ static void other_ends_are_final(void)
 	launch("panic=-1 ; poweroff");
 	expect(exit_status() == 0);
 	expect(strstr(said, "powered off"), "%s", said);
-	len = 0;
+	hear_anew();
 	launch("panic=-1 ; fault die");
 	expect(exit_status() == DIED);
 	expect(strstr(said, "guest died: "), "%s", said);
@@ -284,7 +288,7 @@ static void no_reboot(void)
 	type("reboot\r");
 	expect(exit_status() == 0);
 	expect(strstr(said, "guest rebooted"), "%s", said);
-	len = 0;
+	hear_anew();
 	launch_with("--no-reboot", "panic=-1 ; crash of a kind");
 	expect(exit_status() == DIED);
 }
@@ -295,7 +299,7 @@ static void time_is_over(void)
 	launch_with("--timeout=3", "panic=1 ; crash of a kind");
 	expect(exit_status() == ENDED);
 	expect(strstr(said, "its time is over"), "%s", said);
-	len = 0;
+	hear_anew();
 	launch_with("--timeout=2", NULL);
 	expect(exit_status() == ENDED);
 }
@@ -310,7 +314,7 @@ static void another_escape(void)
 	need(hear(PROMPT));
 	type("\035x");
 	expect(exit_status() == ENDED);
-	len = 0;
+	hear_anew();
 	launch_with("--escape=none", NULL);
 	need(hear(PROMPT));
 	type("\001x\003\003\003");
@@ -318,6 +322,27 @@ static void another_escape(void)
 	need(hear(PROMPT));
 	type("poweroff\r");
 	expect(exit_status() == 0);
+}
+
+/* The demo does not know what is typed then, so it is ended after a while, or at once. */
+static void asked_to_stop(void)
+{
+	static const int signals[] = { SIGTERM, SIGHUP };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		launch(NULL);
+		need(hear(PROMPT));
+		need(!kill(pid, signals[i]));
+		need(hear("asking the guest to power off"));
+		/* s, u and o, without the ^O in front of each */
+		expect(hear("suo"), "%s", said);
+		if (i)
+			need(!kill(pid, SIGTERM));
+		expect(exit_status() == ENDED);
+		expect(strstr(said, i ? "a second signal" : "did not power off"), "%s", said);
+		hear_anew();
+	}
 }
 
 static void keys_are_the_guests(void)
@@ -402,6 +427,7 @@ int main(int argc, char **argv)
 		CASE(no_reboot),
 		CASE(time_is_over),
 		CASE(another_escape),
+		CASE(asked_to_stop),
 		CASE(without_a_terminal),
 	};
 

@@ -84,6 +84,10 @@ int terminal_input(void)
 	return fds[0];
 }
 
+void terminal_ask(void)
+{
+}
+
 void terminal_write(const void *buf, size_t len)
 {
 	if (len > sizeof(machine_output) - machine_output_len)

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/hrtimer.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -214,10 +215,15 @@ static inline bool lg_is_shared(struct lguest *lg, u32 gva)
 	       (gva & LG_DIRECTORY_MASK) >= lg->kernel_address;
 }
 
-/* Where the Launcher has a gpa, which must be in the guest's memory. */
+/*
+ * Where the Launcher has a gpa, which must be in the guest's memory. A CPU that guesses past
+ * the check of that gets the guest's first page.
+ */
 static inline void __user *lg_user_address(struct lguest *lg, u32 gpa)
 {
-	return (void __user *)(lg->base + gpa);
+	unsigned long size = (unsigned long)lg->pfn_limit << PAGE_SHIFT;
+
+	return (void __user *)(lg->base + array_index_nospec((unsigned long)gpa, size));
 }
 
 /* guest/memory.c: how the host reads and writes the guest's memory */

@@ -12,6 +12,7 @@
  */
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched/signal.h>
 
 #include "cpu.h"
@@ -637,9 +638,14 @@ static void set_pdpte(struct lguest *lg, u32 cr3, u32 index)
  */
 void lg_set_pgd(struct lguest *lg, u32 cr3, u32 index)
 {
-	if (index >= (lg->mmu.pae ? 4 : 1024))
+	u32 entries = lg->mmu.pae ? 4 : 1024;
+
+	if (index >= entries) {
 		lg_kill(lg, "page directory entry %u does not exist", index);
-	else if (lg->mmu.pae)
+		return;
+	}
+	index = array_index_nospec(index, entries);
+	if (lg->mmu.pae)
 		set_pdpte(lg, cr3, index);
 	else
 		set_pde(lg, cr3, index);

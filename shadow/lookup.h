@@ -8,6 +8,7 @@
 #define LG_LOOKUP_H
 
 #include <linux/mm.h>
+#include <linux/nospec.h>
 
 #include "../cpu.h"
 #include "../lg.h"
@@ -87,8 +88,10 @@ static inline struct lg_rmap_link *lg_link_of(struct lg_mmu *mmu, u32 slot)
 
 static inline u32 *lg_head_of(struct lg_mmu *mmu, u32 gfn)
 {
+	/* The guest chooses gfn, and the CPU may guess past the check of it. */
+	u32 page = array_index_nospec(gfn / LG_HEADS_PER_PAGE, mmu->head_pages);
 	/* Pairs with lg_rmap_prepare(), by the address. */
-	u32 *heads = READ_ONCE(mmu->heads[gfn / LG_HEADS_PER_PAGE]);
+	u32 *heads = READ_ONCE(mmu->heads[page]);
 
 	return heads ? &heads[gfn % LG_HEADS_PER_PAGE] : NULL;
 }

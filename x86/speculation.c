@@ -66,6 +66,16 @@ static bool barrier_is_late(void)
 		boot_cpu_has(X86_FEATURE_ENTRY_IBPB));
 }
 
+/*
+ * SRSO: without new microcode, IBPB leaves what it is to flush. The kernel untrains its
+ * returns instead, and so does KVM behind a guest, but we can't: it exports no code for it.
+ */
+static bool barrier_is_incomplete(void)
+{
+	return (boot_cpu_has(X86_FEATURE_SRSO) || boot_cpu_has(X86_FEATURE_SRSO_ALIAS)) &&
+	       !boot_cpu_has(X86_FEATURE_IBPB_BRTYPE);
+}
+
 /* Retpolines guess nothing, whoever has trained what. */
 static bool host_guards_itself(void)
 {
@@ -87,6 +97,10 @@ int lg_barrier_init(void)
 		pr_err("this CPU lets a guest steer the kernel's first instructions (Retbleed); trusted=1 if you trust all guests\n");
 		return -ENODEV;
 	}
+	if (!trusted && ibpb && barrier_is_incomplete()) {
+		pr_err("this CPU's microcode has no complete IBPB (SRSO), without which guests may read the host's memory; trusted=1 if you trust all guests\n");
+		return -ENODEV;
+	}
 	if (!trusted && ibpb && !has_barrier && barrier_is_needed()) {
 		pr_err("this CPU or its microcode has no IBPB, without which guests may read the host's memory; trusted=1 if you trust all guests\n");
 		return -ENODEV;
@@ -99,14 +113,14 @@ int lg_barrier_init(void)
  * lg_barrier_choose() - tell the switcher what to flush when a guest comes out
  * @sw: a new guest's
  *
- * Without a barrier, what the guest has called is still predicted for the host's
- * returns. It can only lie below 4 GiB, where SMEP keeps the kernel from executing it.
+ * Without a barrier, the host's returns go by what the guest has called, or if there are not
+ * enough of these on Skylake, by what it has trained. SMEP is no help there, nor on Atoms
+ * that keep 32 bits of each.
  */
 void lg_barrier_choose(struct lg_switch *sw)
 {
 	sw->barrier = ibpb;
-	sw->fill_rsb = ibpb || (boot_cpu_has(X86_FEATURE_RSB_VMEXIT) &&
-				!boot_cpu_has(X86_FEATURE_SMEP));
+	sw->fill_rsb = ibpb || boot_cpu_has(X86_FEATURE_RSB_VMEXIT);
 	sw->verw_selector = __KERNEL_DS;
 }
 
@@ -114,15 +128,12 @@ void lg_barrier_choose(struct lg_switch *sw)
  * lg_cpu_has_lazyfp() - whether guests may guess with registers that CR0.TS denies them
  *
  * Lazy FP State Restore (INTEL-SA-00145). The kernel has no word for it, as it and KVM
- * never leave others' registers in the FPU. Xen, when it still did, had a list of Intel's
- * models. Each of these has Meltdown or, if that is mended in it, Retbleed.
+ * never leave others' registers in the FPU. Xen, when it still did, took Intel's CPUs for
+ * having it but for some Atoms. Nobody lists newer ones that do not.
  *
  * Return: true if so, and the host or its user wants something done about it.
  */
 bool lg_cpu_has_lazyfp(void)
 {
-	return boot_cpu_data.x86_vendor == X86_VENDOR_INTEL &&
-	       (boot_cpu_has_bug(X86_BUG_CPU_MELTDOWN) ||
-		boot_cpu_has_bug(X86_BUG_RETBLEED)) &&
-	       !trusted && !cpu_mitigations_off();
+	return boot_cpu_data.x86_vendor == X86_VENDOR_INTEL && !trusted && !cpu_mitigations_off();
 }

@@ -52,7 +52,7 @@ static void entries_keep_what_is_good(struct kunit *test)
 {
 	struct guest *g = test->priv;
 	u64 cr3 = g->lg->mmu.root->cr3;
-	u64 first, again, outdated, after;
+	u64 first, again, outdated, after, all_outdated;
 
 	KUNIT_EXPECT_EQ(test, cr3 & X86_CR3_PCID_MASK, 0);
 	start(g);
@@ -63,12 +63,15 @@ static void entries_keep_what_is_good(struct kunit *test)
 	outdated = enter(g);
 	expect_noted(g);
 	after = enter(g);
+	lg_inc_tlb_gen(&g->lg->mmu.tlb_gen);
+	all_outdated = enter(g);
 	stop_again(g);
 
 	KUNIT_EXPECT_EQ(test, first, with_pcid(cr3, LG_PCID_FIRST));
 	KUNIT_EXPECT_EQ(test, again, with_pcid(first, LG_CR3_NOFLUSH));
 	KUNIT_EXPECT_EQ(test, outdated, first);
 	KUNIT_EXPECT_EQ(test, after, again);
+	KUNIT_EXPECT_EQ(test, all_outdated, first);
 }
 
 #define MARK	1000000

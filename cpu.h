@@ -33,7 +33,7 @@ void lg_vcpu_put(struct lguest *lg);
 bool lg_vcpu_was_away(struct lguest *lg);
 void lg_vcpu_enter(struct lguest *lg);
 void lg_vcpu_kick_and_wait(struct lguest *lg);
-bool lg_vcpu_wants_fpu(struct lguest *lg);
+void lg_vcpu_wants_fpu(struct lguest *lg);
 void lg_vcpu_update_handlers(struct lguest *lg);
 void lg_vcpu_move_stack(struct lguest *lg);
 void lg_vcpu_update_walk(struct lguest *lg);

@@ -473,8 +473,10 @@ void lg_handle_other_trap(struct lguest *lg)
 		general_protection(lg, regs->error_code);
 		break;
 	case TRAP_NM:
-		if (lg->ts || !lg_vcpu_wants_fpu(lg))
+		if (lg->ts)
 			reflect(lg, TRAP_NM, 0);
+		else
+			lg_vcpu_wants_fpu(lg);
 		break;
 	case TRAP_NP:
 	case TRAP_SS:

@@ -36,17 +36,11 @@ void lg_fpu_init(struct lg_vcpu *vcpu)
 
 /**
  * lg_vcpu_wants_fpu() - handle a #NM: load the FPU from the next entry on
- * @lg: the guest; its own task calls
- *
- * Return: true if the registers will be loaded on the next entry; false if they
- * were loaded, so that the fault must be the guest's own.
+ * @lg: the guest, which has not set CR0.TS itself; its own task calls
  */
-bool lg_vcpu_wants_fpu(struct lguest *lg)
+void lg_vcpu_wants_fpu(struct lguest *lg)
 {
-	if (!lg->vcpu->sw->set_ts)
-		return false;
 	lg->vcpu->fpu_stretches = STRETCHES;
-	return true;
 }
 
 /**

@@ -26,7 +26,7 @@ count_vm() {
 		-nodefaults -display none -no-reboot \
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" -append "\
 console=ttyS0 loglevel=4 panic=-1 oops=panic nokaslr nowatchdog tsc=reliable \
-tsc_early_khz=1000000 lpj=4000000 randomize_kstack_offset=off ${append-}" \
+tsc_early_khz=1000000 lpj=4000000 randomize_kstack_offset=off ${append-mitigations=off}" \
 		-plugin "$bench/build/count.so,out=$out/$_name.counts" \
 		-serial "file:$out/$_name.log" \
 		-serial "file:$out/$_name.results" "$@" </dev/null >&2 &

@@ -112,9 +112,9 @@ void lg_vcpu_host_fault(struct lguest *lg)
 	lg->vcpu->host_faults++;
 }
 
-bool lg_vcpu_wants_fpu(struct lguest *lg)
+void lg_vcpu_wants_fpu(struct lguest *lg)
 {
-	return lg->vcpu->takes_fpu;
+	lg->vcpu->wants_fpu++;
 }
 
 void lg_vcpu_update_handlers(struct lguest *lg)

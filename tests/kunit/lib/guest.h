@@ -103,7 +103,7 @@ struct guest {
  * @stack_moves: how often lg_vcpu_move_stack() was called
  * @walk_updates: how often lg_vcpu_update_walk() was called
  * @tsc: answer of lg_vcpu_read_tsc(), 0 if the guest reads it itself
- * @takes_fpu: answer of lg_vcpu_wants_fpu()
+ * @wants_fpu: how often lg_vcpu_wants_fpu() was called
  * @host_faults: how often lg_vcpu_host_fault() was called
  * @segment_load: answer of lg_vcpu_fault_in_segment_load()
  */
@@ -123,7 +123,7 @@ struct lg_vcpu {
 	unsigned int walk_updates;
 	unsigned int host_faults;
 	u64 tsc;
-	bool takes_fpu;
+	unsigned int wants_fpu;
 	bool segment_load;
 };
 

@@ -17,6 +17,8 @@ headers=${KDIR:-/lib/modules/$release/build}
 seconds=${SECONDS_OF_FUZZ:-600}
 seed=${SEED:-$(date +%s)}
 cgroup=lg-test-here
+# A compiler that warns of more than ours is no reason not to test.
+export WERROR=
 # What is looked for in the kernel's log: the module's own words, and bad news
 signs='(^|[^a-z])lg: |\[lg\]|lguest|WARNING: |BUG: |Oops|INFO: |general protection'
 signs="$signs|Call Trace|Hardware Error|stall"

@@ -55,7 +55,8 @@ void disk_lock(const char *file, int fd, bool read_only)
 	for (unsigned int i = 0; i < USES; i++) {
 		if ((does & 1 << i && lock_byte(fd, DOES + i)) ||
 		    (denies & 1 << i && lock_byte(fd, DENIES + i))) {
-			if (errno == EAGAIN || errno == EACCES)
+			/* A kernel without locks says EACCES. */
+			if (errno == EAGAIN)
 				die("%s is in use by another program", file);
 			fprintf(stderr,
 				"lguest: %s can't be locked, so take care that nothing else uses it: %m\n",

@@ -56,6 +56,7 @@ wait_for() {
 			kill -0 "$machine" 2>/dev/null || die "the machine has ended"
 			! grep -q 'Kernel panic\|failed after' "$disks"/port? ||
 				die "something else has failed, see $disks"
+			! is_silent 1800 "$disks"/port? || die "the machine hangs"
 			sleep 0.1
 		done
 	done

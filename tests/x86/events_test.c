@@ -242,17 +242,6 @@ static void debug_exceptions_sorted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, g->lg->regs->dr6, 0);
 }
 
-/* Set or clear a feature or bug flag of the CPU's. */
-static void set_flag(unsigned int flag, bool on)
-{
-	unsigned long *flags = (unsigned long *)boot_cpu_data.x86_capability;
-
-	if (on)
-		set_bit(flag, flags);
-	else
-		clear_bit(flag, flags);
-}
-
 static u32 alignment_check(struct guest *g, u32 ring, u32 flags)
 {
 	guest_start(g, &stop, ring);
@@ -269,18 +258,18 @@ static void alignment_checks(struct kunit *test)
 	struct guest *g = test->priv;
 	bool had = boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT);
 
-	set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, false);
+	cpu_set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, false);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 1, 0), X86_TRAP_AC);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 3, 0), X86_TRAP_AC);
 
-	set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, true);
+	cpu_set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, true);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 1, 0), LG_VECTOR_HOST_FAULT);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 1, X86_EFLAGS_AC),
 			LG_VECTOR_HOST_FAULT);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 3, 0), LG_VECTOR_HOST_FAULT);
 	KUNIT_EXPECT_EQ(test, alignment_check(g, 3, X86_EFLAGS_AC),
 			X86_TRAP_AC);
-	set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, had);
+	cpu_set_flag(X86_FEATURE_SPLIT_LOCK_DETECT, had);
 }
 
 /* The guest's handlers could not tell them from faults of its own. */
@@ -303,7 +292,7 @@ static void fpu_pointers(struct kunit *test)
 	bool had = boot_cpu_has_bug(X86_BUG_FXSAVE_LEAK);
 	u32 environment[7], error_code = LG_PF_WRITE;
 
-	set_flag(X86_BUG_FXSAVE_LEAK, true);
+	cpu_set_flag(X86_BUG_FXSAVE_LEAK, true);
 	g->lg->vcpu->fpu_always = false;
 	guest_start(g, &fpu_environment, 1);
 	KUNIT_EXPECT_EQ(test, guest_run(g), X86_TRAP_NM);
@@ -318,7 +307,7 @@ static void fpu_pointers(struct kunit *test)
 	guest_get(g, DATA, environment, sizeof(environment));
 	KUNIT_EXPECT_EQ(test, environment[3], 0);
 	KUNIT_EXPECT_EQ(test, environment[5], 0);
-	set_flag(X86_BUG_FXSAVE_LEAK, had);
+	cpu_set_flag(X86_BUG_FXSAVE_LEAK, had);
 }
 
 static struct kunit_case events_cases[] = {

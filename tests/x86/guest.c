@@ -142,6 +142,16 @@ void expect_same(struct kunit *test, const struct host_state *before,
 					    state_names[i]);
 }
 
+void cpu_set_flag(unsigned int flag, bool on)
+{
+	unsigned long *flags = (unsigned long *)boot_cpu_data.x86_capability;
+
+	if (on)
+		set_bit(flag, flags);
+	else
+		clear_bit(flag, flags);
+}
+
 int cpu_suite_init(struct kunit_suite *suite)
 {
 	int err = lg_cpu_init();

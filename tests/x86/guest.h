@@ -106,6 +106,9 @@ struct guest {
 int cpu_suite_init(struct kunit_suite *suite);
 void cpu_suite_exit(struct kunit_suite *suite);
 
+/* Set or clear a feature or bug flag of the CPU's. */
+void cpu_set_flag(unsigned int flag, bool on);
+
 /* For each case: on CPU 0, in a thread with the Launcher's address space. */
 int guest_init(struct kunit *test);
 void guest_exit(struct kunit *test);

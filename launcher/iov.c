@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+/** iov_length() - how many bytes the @num pieces of @iov have */
 __u64 iov_length(const struct iovec *iov, unsigned int num)
 {
 	__u64 len = 0;
@@ -38,23 +39,26 @@ static size_t iov_move(struct iovec *iov, unsigned int num, void *dst,
 	return done;
 }
 
+/** iov_read() - take up to @len bytes off the front of @iov, into @dst; how many */
 size_t iov_read(struct iovec *iov, unsigned int num, void *dst, size_t len)
 {
 	return iov_move(iov, num, dst, NULL, len);
 }
 
+/** iov_write() - take up to @len bytes off the front of @iov, write @src there; how many */
 size_t iov_write(struct iovec *iov, unsigned int num, const void *src,
 		 size_t len)
 {
 	return iov_move(iov, num, NULL, src, len);
 }
 
+/** iov_skip() - take up to @len bytes off the front of @iov */
 void iov_skip(struct iovec *iov, unsigned int num, size_t len)
 {
 	iov_move(iov, num, NULL, NULL, len);
 }
 
-/* Make @part the first @len bytes of @iov, without what is empty. Returns its length. */
+/** iov_first() - make @part the first @len bytes of @iov, without what is empty; its length */
 unsigned int iov_first(struct iovec *part, const struct iovec *iov, unsigned int num,
 		       size_t len)
 {

@@ -123,6 +123,7 @@ void terminal_type(const char *keys);
 void terminal_write(const void *buf, size_t len);
 
 /* stop.c */
+void __noreturn end_guest(int status, const char *why);
 void stop_guest(void);
 
 /* watch.c */

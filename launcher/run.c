@@ -68,7 +68,7 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 {
 	static const char shutdown[] = "CRASH: ";
 	char reason[512] = "";
-	const char *hint, *lost;
+	const char *hint;
 	size_t len;
 
 	if (guest_read(reason, sizeof(reason) - 1) < 0)
@@ -79,12 +79,9 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 		reason[len - 1] = '\0';
 	/* The last words may still be on their way to the terminal. */
 	devices_stop();
-	lost = disks_flush();
-	if (!strcmp(reason, "CRASH: Power down")) {
-		if (lost)
-			die("guest powered off, but something that it wrote to %s is lost", lost);
-		quit(EXIT_POWERED_OFF, "guest powered off (%s)", reason);
-	}
+	if (!strcmp(reason, "CRASH: Power down"))
+		end_guest(EXIT_POWERED_OFF, "guest powered off (CRASH: Power down)");
+	disks_flush();
 	/*
 	 * Linux makes this hypercall to power off or when it panics. Any other reason is
 	 * the host's, which is no panic: someone should read it.
@@ -138,15 +135,10 @@ static bool run_until_notified(unsigned long *gpa)
 
 static void __noreturn guest_rebooted(char **argv, bool reboots)
 {
-	const char *lost;
-
 	if (reboots)
 		guest_restart(argv);
 	devices_stop();
-	lost = disks_flush();
-	if (lost)
-		die("guest rebooted, but something that it wrote to %s is lost", lost);
-	quit(EXIT_POWERED_OFF, "guest rebooted (--no-reboot)");
+	end_guest(EXIT_POWERED_OFF, "guest rebooted (--no-reboot)");
 }
 
 /* @panic_timeout: from panic_timeout(); @reboots: start a guest that reboots again */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asking a guest to stop. Linux takes ^O and a letter on its console for SysRq: s writes
- * out what is not on the disks yet, u makes file systems read-only, o powers off. It takes
- * these only where it has hvc0 for its console. A guest that does not listen is ended.
+ * How the Launcher ends with its guest, and asking a guest to stop. Linux takes ^O and a letter
+ * on its console for SysRq: s writes out what is not on the disks yet, u makes file systems
+ * read-only, o powers off. It takes these only where it has hvc0 for its console. A guest that
+ * does not listen is ended.
  */
 #include "launcher.h"
 
@@ -12,13 +13,21 @@
 
 #define GRACE	30	/* seconds, from the power off on */
 
-static void end(const char *why)
+/**
+ * end_guest() - end the Launcher, once the guest's data is on its disks
+ * @status: the exit status
+ * @why: what the user is told
+ *
+ * If something of what the guest wrote is lost, the user is told that, and the status is
+ * %EXIT_FAILED.
+ */
+void end_guest(int status, const char *why)
 {
 	const char *lost = disks_flush();
 
 	if (lost)
-		die("%s, and something that the guest wrote to %s is lost", why, lost);
-	quit(EXIT_ENDED, "%s", why);
+		die("%s, but something that the guest wrote to %s is lost", why, lost);
+	quit(status, "%s", why);
 }
 
 static void *ask(void *unused)
@@ -38,7 +47,7 @@ static void *ask(void *unused)
 		while (left)
 			left = sleep(left);
 	}
-	end("ended by a signal, as the guest did not power off");
+	end_guest(EXIT_ENDED, "ended by a signal, as the guest did not power off");
 	return unused;
 }
 
@@ -54,7 +63,7 @@ void stop_guest(void)
 	pthread_t thread;
 
 	if (asked)
-		end("ended by a second signal");
+		end_guest(EXIT_ENDED, "ended by a second signal");
 	asked = true;
 	fprintf(stderr, "lguest: asking the guest to power off, for at most %d s\n", GRACE + 5);
 	errno = pthread_create(&thread, NULL, ask, NULL);

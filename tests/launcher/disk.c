@@ -4,11 +4,11 @@
  * under a snapshot, and who else may use a file. Which files are no disks is tested by the
  * Launcher itself, see tests/run/test-launcher.sh.
  */
+#include "ktap.h"
 #include "launcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +16,6 @@
 #include <unistd.h>
 
 #define SIZE	(256 * 1024 + 3 * SECTOR_SIZE)
-
-static unsigned int tests, failed;
-static bool ok;
 
 #define EXPECT(condition)						\
 	do {								\
@@ -28,17 +25,6 @@ static bool ok;
 			ok = false;					\
 		}							\
 	} while (0)
-
-void quit(int status, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	_exit(status);
-}
 
 /* In the place of the C library's: the next call of each fails so. */
 static int next_flush, next_write;
@@ -342,14 +328,6 @@ static void qemu_uses_it(void)
 	}
 }
 
-static void run(const char *name, void (*test)(void))
-{
-	ok = true;
-	test();
-	failed += !ok;
-	printf("%sok %u %s\n", ok ? "" : "not ", ++tests, name);
-}
-
 int main(void)
 {
 	puts("KTAP version 1\n1..7");
@@ -360,5 +338,5 @@ int main(void)
 	run("disk: snapshot", a_snapshot);
 	run("disk: two users", who_uses_it);
 	run("disk: QEMU and its tools", qemu_uses_it);
-	return !!failed;
+	return ktap_failed();
 }

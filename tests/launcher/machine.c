@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See machine.h. A guest that the Launcher would end exits with status 1 here, too. */
+/* See machine.h. A guest that the Launcher would end exits with status 1 here, too: see ktap.c. */
 #include "machine.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +22,6 @@ __u32 machine_registers[17];
 unsigned int machine_interrupts;
 char machine_output[64];
 unsigned int machine_output_len;
-
-void quit(int status, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fputc('\n', stderr);
-	_exit(status);
-}
 
 __u32 guest_register(unsigned int offset)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The PCI bus and virtio 1.0 on it, as a driver of Linux 4.x uses them */
+#include "ktap.h"
 #include "machine.h"
 
 #include <linux/pci_regs.h>
@@ -17,9 +18,6 @@
 #define DISK		2
 #define RNG		3
 #define NET		4
-
-static unsigned int tests, failed;
-static bool ok;
 
 #define EXPECT_EQ(a, b)							\
 	do {								\
@@ -543,14 +541,6 @@ static void instructions(void)
 	EXPECT_EQ(machine_registers[12], 0x5a5a5a5f);
 }
 
-static void run(const char *name, void (*test)(void))
-{
-	ok = true;
-	test();
-	failed += !ok;
-	printf("%sok %u %s\n", ok ? "" : "not ", ++tests, name);
-}
-
 int main(void)
 {
 	char disk[] = "/tmp/lg-disk-XXXXXX";
@@ -575,5 +565,5 @@ int main(void)
 	run("insn: loads and ports", instructions);
 	fflush(stdout);
 	/* Threads still use what exit() would tear down. */
-	_exit(!!failed);
+	_exit(ktap_failed());
 }

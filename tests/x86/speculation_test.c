@@ -3,6 +3,7 @@
  * What a new guest's switch is told to flush. Whether the kernel has patched the rest into
  * switcher.S is looked at by tests/host/speculation.c.
  */
+#include <linux/cpu.h>
 #include <asm/cpufeature.h>
 #include <asm/segment.h>
 
@@ -43,7 +44,7 @@ static void whose_registers(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, g->lg->vcpu->fpu_always);
 	boot_cpu_data.x86_vendor = X86_VENDOR_INTEL;
 	lg_fpu_init(g->lg->vcpu);
-	KUNIT_EXPECT_EQ(test, g->lg->vcpu->fpu_always, lg_cpu_has_lazyfp());
+	KUNIT_EXPECT_EQ(test, g->lg->vcpu->fpu_always, !cpu_mitigations_off());
 	boot_cpu_data.x86_vendor = vendor;
 }
 

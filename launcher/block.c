@@ -120,8 +120,17 @@ static bool block_refresh(struct device *dev)
 	return true;
 }
 
-/* @spec: as disk_open() takes it */
-void block_create(const char *spec)
+/* A disk may have become larger since it was opened. */
+static void block_create(struct device *dev)
+{
+	block_refresh(dev);
+}
+
+/**
+ * block_add() - give the guest a disk
+ * @spec: as disk_open() takes it
+ */
+void block_add(const char *spec)
 {
 	struct block *block = calloc(1, sizeof(*block));
 	__u64 read_only;
@@ -140,6 +149,7 @@ void block_create(const char *spec)
 			1 << VIRTIO_BLK_F_FLUSH |
 			read_only << VIRTIO_BLK_F_RO |
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
+		.create = block_create,
 		.configure = block_configure,
 		.refresh = block_refresh,
 	};

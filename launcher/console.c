@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Virtio console: the guest's hvc0, tied to our terminal. */
+/* Virtio console: the guest's hvc0, as a stream of ours (stream.c). */
 #include "launcher.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static void tell_size(void)
 
 static void console_input(struct virtqueue *vq)
 {
-	int fd = terminal_input();
+	int fd = stream_input();
 	struct vq_chain chain;
 	bool first = true;
 	ssize_t n;
@@ -35,7 +35,7 @@ static void console_input(struct virtqueue *vq)
 		if (chain.out_num)
 			vq_bad_guest(vq, "output for the input queue");
 		do {
-			terminal_ask();
+			stream_ask();
 			if (!vq_wait_input(vq, fd))
 				return;
 			n = readv(fd, chain.in, chain.in_num);
@@ -58,7 +58,7 @@ static void console_output(struct virtqueue *vq)
 		if (chain.in_num)
 			vq_bad_guest(vq, "input for the output queue");
 		for (unsigned int i = 0; i < chain.out_num; i++)
-			terminal_write(chain.out[i].iov_base,
+			stream_write(chain.out[i].iov_base,
 				       chain.out[i].iov_len);
 		vq_used(vq, &chain, 0);
 	}
@@ -71,7 +71,7 @@ static void console_config_written(struct device *dev, unsigned int offset, __u3
 
 	(void)dev;
 	if (offset == offsetof(struct virtio_console_config, emerg_wr))
-		terminal_write(&c, sizeof(c));
+		stream_write(&c, sizeof(c));
 }
 
 static bool console_refresh(struct device *dev)
@@ -80,7 +80,7 @@ static bool console_refresh(struct device *dev)
 	bool untold = __atomic_exchange_n(&size_untold, false, __ATOMIC_RELAXED);
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+	if (ioctl(stream_output(), TIOCGWINSZ, &size) || !size.ws_col)
 		return false;
 	if (config->cols == size.ws_col && config->rows == size.ws_row)
 		return untold;
@@ -102,8 +102,27 @@ static void console_configure(struct device *dev, __u64 features)
  */
 #define FIRST_THAT_HEARS	LINUX_VERSION(4, 4, 0)
 
-/* @version: the guest's */
-void console_create(__u32 version)
+/* Output that has a size now will always have one. */
+static void console_create(struct device *dev)
+{
+	if (console_refresh(dev)) {
+		dev->features |= 1 << VIRTIO_CONSOLE_F_SIZE;
+		if (device_guest_version() >= FIRST_THAT_HEARS) {
+			dev->refresh = console_refresh;
+			dev->configure = console_configure;
+		}
+	}
+	if (device_is_modern()) {
+		dev->features |= 1 << VIRTIO_CONSOLE_F_EMERG_WRITE;
+		dev->config_len = sizeof(dev->config.console);
+		dev->config_written = console_config_written;
+	} else {
+		dev->config_len = offsetof(struct virtio_console_config, max_nr_ports);
+	}
+}
+
+/** console_add() - give the guest its console */
+void console_add(void)
 {
 	static struct device console = {
 		.name = "console",
@@ -113,22 +132,8 @@ void console_create(__u32 version)
 			{ .num = CONSOLE_QUEUE, .serve = console_input },
 			{ .num = CONSOLE_QUEUE, .serve = console_output },
 		},
+		.create = console_create,
 	};
 
-	/* Output that has a size now will always have one. */
-	if (console_refresh(&console)) {
-		console.features |= 1 << VIRTIO_CONSOLE_F_SIZE;
-		if (version >= FIRST_THAT_HEARS) {
-			console.refresh = console_refresh;
-			console.configure = console_configure;
-		}
-	}
-	if (device_is_modern()) {
-		console.features |= 1 << VIRTIO_CONSOLE_F_EMERG_WRITE;
-		console.config_len = sizeof(console.config.console);
-		console.config_written = console_config_written;
-	} else {
-		console.config_len = offsetof(struct virtio_console_config, max_nr_ports);
-	}
 	device_add(&console);
 }

@@ -5,17 +5,43 @@
  */
 #include "launcher.h"
 
+#include <stdio.h>
+
+#define LAST_REQUESTS_SECONDS	10
+
 static struct device *devices, **devices_end = &devices;
 static const struct bus *bus;
+static __u32 version;
 
 /**
- * device_bus() - say on which bus the guest looks for devices
- * @the_bus: the bus; before any device is made
+ * device_add() - give the guest a device
+ * @dev: what it is; stays in use
+ *
+ * They are found in the order of these calls: the first disk is vda.
  */
-void device_bus(const struct bus *the_bus)
+void device_add(struct device *dev)
+{
+	*devices_end = dev;
+	devices_end = &dev->next;
+}
+
+/**
+ * devices_create() - put the devices on a bus, in the process of a guest
+ * @the_bus: on which the guest looks for them
+ * @guest_version: which Linux it is
+ */
+void devices_create(const struct bus *the_bus, __u32 guest_version)
 {
 	bus = the_bus;
+	version = guest_version;
 	bus->create();
+	for (struct device *dev = devices; dev; dev = dev->next) {
+		if (dev->create)
+			dev->create(dev);
+		for (unsigned int i = 0; i < dev->num_vq; i++)
+			dev->vq[i].dev = dev;
+		bus->add(dev);
+	}
 }
 
 /**
@@ -28,19 +54,10 @@ bool device_is_modern(void)
 	return bus->modern;
 }
 
-/**
- * device_add() - put a device on the bus
- * @dev: what it is; stays in use
- *
- * They are found in the order of these calls: the first disk is vda.
- */
-void device_add(struct device *dev)
+/** device_guest_version() - which Linux the guest is, by LINUX_VERSION(), or 0 */
+__u32 device_guest_version(void)
 {
-	for (unsigned int i = 0; i < dev->num_vq; i++)
-		dev->vq[i].dev = dev;
-	bus->add(dev);
-	*devices_end = dev;
-	devices_end = &dev->next;
+	return version;
 }
 
 /** devices_first() - the first of the list; the next are by &device.next */
@@ -89,26 +106,46 @@ void device_start(struct device *dev)
 	dev->running = true;
 }
 
+static bool stop_until(struct device *dev, const struct timespec *deadline)
+{
+	bool stopped = true;
+
+	if (!dev->running)
+		return true;
+	for (unsigned int i = 0; i < dev->num_vq; i++) {
+		if (dev->vq[i].vring.desc && !vq_stop(&dev->vq[i], deadline))
+			stopped = false;
+	}
+	dev->running = false;
+	return stopped;
+}
+
 /**
  * device_stop() - finish what the guest asked for, then serve no more
  * @dev: a device, running or not; the guest does not run meanwhile
  */
 void device_stop(struct device *dev)
 {
-	if (!dev->running)
-		return;
-	for (unsigned int i = 0; i < dev->num_vq; i++) {
-		if (dev->vq[i].vring.desc)
-			vq_stop(&dev->vq[i]);
-	}
-	dev->running = false;
+	stop_until(dev, NULL);
 }
 
-/** devices_stop() - device_stop() for all: the guest won't run again */
+/**
+ * devices_stop() - the guest won't run again: finish what it asked for, but not for ever
+ *
+ * It may have asked for hundreds of gigabytes, or nobody reads what it prints.
+ */
 void devices_stop(void)
 {
-	for (struct device *dev = devices; dev; dev = dev->next)
-		device_stop(dev);
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += LAST_REQUESTS_SECONDS;
+	for (struct device *dev = devices; dev; dev = dev->next) {
+		if (!stop_until(dev, &deadline))
+			fprintf(stderr,
+				"lguest: %s: not all that the guest asked for at its end is done after %d s\n",
+				dev->name, LAST_REQUESTS_SECONDS);
+	}
 }
 
 /**

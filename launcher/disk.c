@@ -18,6 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What a guest's process leaves to the next and to the parent */
+struct disk_history {
+	bool lost;
+	bool has_told;
+};
+
 struct disk {
 	char *file;
 	int fd;
@@ -25,8 +31,7 @@ struct disk {
 	bool raw;		/* whatever it looks like */
 	struct disk_snapshot *snapshot;
 	__u64 size;		/* whole sectors; changes while requests are served */
-	bool lost;
-	bool has_told;
+	struct disk_history *history;
 	struct disk *next;
 };
 
@@ -35,11 +40,11 @@ static struct disk *disks;
 /* Once for each disk: a guest can make as many errors as it likes. */
 static void tell(struct disk *disk, const char *what)
 {
-	if (!disk->has_told)
+	if (!disk->history->has_told)
 		fprintf(stderr,
 			"lguest: %s: %s: %m (told to the guest; of this disk you hear no more)\n",
 			disk->file, what);
-	disk->has_told = true;
+	disk->history->has_told = true;
 }
 
 /* Cut @option off the end of @spec. */
@@ -60,7 +65,8 @@ static struct disk *parse(const char *spec, bool *snapshot)
 	if (!disk)
 		die("no memory for a disk");
 	disk->file = strdup(spec);
-	if (!disk->file)
+	disk->history = shared_alloc(sizeof(*disk->history));
+	if (!disk->file || !disk->history)
 		die("no memory for a disk");
 	for (;;) {
 		if (take_option(disk->file, ",ro"))
@@ -284,11 +290,11 @@ bool disk_flush(struct disk *disk)
 	/* Nothing of a snapshot is there to stay. */
 	if (disk->read_only || disk->snapshot)
 		return true;
-	if (!disk->lost && fdatasync(disk->fd)) {
-		disk->lost = true;
+	if (!disk->history->lost && fdatasync(disk->fd)) {
+		disk->history->lost = true;
 		tell(disk, "can't flush");
 	}
-	return !disk->lost;
+	return !disk->history->lost;
 }
 
 /**

@@ -17,7 +17,7 @@ struct disk_snapshot {
 	int base;
 	int fd;
 	__u64 size;		/* of the disk, in bytes */
-	unsigned char *taken;	/* a bit for each block */
+	unsigned char *taken;	/* a bit for each block; a reboot forgets none */
 };
 
 static bool is_taken(const struct disk_snapshot *snapshot, __u64 block)
@@ -57,8 +57,7 @@ struct disk_snapshot *disk_snapshot_create(const char *file, int base, __u64 siz
 	snapshot->base = base;
 	snapshot->size = size;
 	snapshot->fd = open_unnamed(file);
-	/* Memory is taken only for what is written to. */
-	snapshot->taken = calloc(1, (blocks + 7) / 8);
+	snapshot->taken = shared_alloc((blocks + 7) / 8);
 	if (!snapshot->taken)
 		die("no memory for a snapshot of %s", file);
 	if (ftruncate(snapshot->fd, size))

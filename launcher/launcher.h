@@ -2,11 +2,13 @@
 /*
  * What the parts of the Launcher know of each other.
  *
- * A reading order: main.c (what the user wants), guest_memory.c, kernel_image.c and
- * kernel_check.c (laying out a machine), guest.c, run.c, panic.c and stop.c (running it),
- * device.c and virtqueue.c (what a device is), lguest_bus.c, or pci.c, virtio_pci.c and
- * insn.c (how the guest finds it and talks to it), then the devices themselves, disk.c and
- * disk_*.c (what a disk is made of), and watch.c (what changes outside).
+ * There are two processes. The parent: main.c (what the user wants), supervisor.c (a process
+ * for each life of the guest), panic.c and stop.c (when it starts again, how it is asked to
+ * stop), terminal.c and loop.c. The guest's: machine.c, guest_memory.c, kernel_image.c and
+ * kernel_check.c (laying out a machine), guest.c and run.c (running it), device.c and
+ * virtqueue.c (what a device is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the
+ * guest finds it and talks to it), then the devices themselves, disk.c and disk_*.c (what a
+ * disk is made of), and watch.c (what changes outside). Between the two: stream.c, shared.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -22,6 +24,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #define PAGE_SIZE	4096UL
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -51,6 +54,9 @@ enum {
 	EXIT_USAGE,
 	EXIT_DIED,		/* the guest */
 	EXIT_ENDED,		/* it was, by the user */
+	/* How a guest's process ends, which the parent makes one of the others of */
+	EXIT_REBOOTED,
+	EXIT_PANICKED,
 };
 
 /* main.c */
@@ -108,28 +114,96 @@ void guest_set_register(unsigned int offset, __u32 value);
 bool guest_trap(unsigned int vector);
 
 /* run.c */
-void __noreturn run_guest(char **argv, int panic_timeout, bool reboots);
+void __noreturn run_guest(void);
+
+/* machine.c */
+struct bus;
+
+/**
+ * struct machine - what the user wants
+ * @kernel: file name
+ * @initrd: file name, or NULL
+ * @words: command line of the kernel
+ * @memory: bytes of RAM
+ * @bus: on which devices are; NULL if the kernel's version tells
+ * @device: file name of /dev/lguest
+ * @reboots: start a guest that reboots again
+ * @panic_timeout: from panic_timeout()
+ * @timeout: seconds until it is ended, or 0
+ */
+struct machine {
+	const char *kernel;
+	const char *initrd;
+	const char *words;
+	__u64 memory;
+	const struct bus *bus;
+	const char *device;
+	bool reboots;
+	int panic_timeout;
+	unsigned int timeout;
+};
+
+void __noreturn machine_run(const struct machine *machine, int channel);
 
 /* panic.c */
 int panic_timeout(const char *cmdline);
 
+/* supervisor.c */
+
+/* What the parent has a guest's process do */
+enum command {
+	COMMAND_WINDOW,		/* look at the window's size */
+	COMMAND_DISKS,		/* look at the disks' sizes */
+};
+
+void __noreturn supervise(const struct machine *machine);
+void __noreturn supervisor_end(int status, const char *why);
+void __printf(1, 2) __noreturn supervisor_kill(const char *fmt, ...);
+void supervisor_tell(enum command what);
+
+/* loop.c */
+struct timer {
+	void (*over)(void);
+	__u64 due;
+	struct timer *next;
+};
+
+bool loop_add(int fd, void (*ready)(int fd, void *arg), void *arg);
+void loop_remove(int fd);
+__u64 loop_now(void);
+void timer_start(struct timer *timer, __u64 ms);
+void timer_stop(struct timer *timer);
+void __noreturn loop_run(void);
+
 /* terminal.c */
 void terminal_escape(const char *arg);
+void terminal_open(void);
 void terminal_start(void);
+void terminal_check(void);
 void terminal_restore(void);
-int terminal_input(void);
-void terminal_ask(void);
-void terminal_type(const char *keys);
-void terminal_write(const void *buf, size_t len);
+void terminal_forget(void);
+void terminal_inherit(void);
 
 /* stop.c */
-void __noreturn end_guest(int status, const char *why);
 void stop_guest(void);
+bool stop_is_asked(void);
+
+/* shared.c */
+void *shared_alloc(size_t len);
+
+/* stream.c */
+void stream_renew(void);
+void stream_set_output(int fd);
+int stream_output(void);
+bool stream_type(const void *buf, size_t len);
+int stream_wanted(void);
+int stream_input(void);
+void stream_ask(void);
+void stream_write(const void *buf, size_t len);
 
 /* watch.c */
-void watch_signals(void);
 void watch_links(void);
-void watch_start(void);
+void watch_start(int channel);
 
 /* virtqueue.c */
 #define VQ_MAX_ENTRIES	256
@@ -166,7 +240,7 @@ struct vq_chain {
 void vq_open(struct virtqueue *vq);
 void vq_kick(struct virtqueue *vq);
 void vq_start(struct virtqueue *vq);
-void vq_stop(struct virtqueue *vq);
+bool vq_stop(struct virtqueue *vq, const struct timespec *deadline);
 bool vq_next(struct virtqueue *vq, struct vq_chain *chain);
 void vq_used(struct virtqueue *vq, const struct vq_chain *chain, __u32 len);
 void vq_interrupt(struct virtqueue *vq);
@@ -187,12 +261,14 @@ unsigned int iov_first(struct iovec *part, const struct iovec *iov, unsigned int
 #define VQ_MAX		2
 
 struct device {
-	/* Set by the device before device_add(). */
+	/* Set by the device before device_add(), or in create(). */
 	const char *name;
 	__u8 type;
 	__u8 num_vq;
 	__u64 features;
 	struct virtqueue vq[VQ_MAX];
+	/* Called in each process of a guest, before it is put on the bus; may be NULL. */
+	void (*create)(struct device *dev);
 	/* Called with the features that the guest chose; may be NULL. */
 	void (*configure)(struct device *dev, __u64 features);
 	/* Look again at what changes outside; whether the configuration did. May be NULL. */
@@ -239,9 +315,10 @@ struct bus {
 	void (*refresh)(struct device *dev);
 };
 
-void device_bus(const struct bus *the_bus);
-bool device_is_modern(void);
 void device_add(struct device *dev);
+void devices_create(const struct bus *the_bus, __u32 guest_version);
+bool device_is_modern(void);
+__u32 device_guest_version(void);
 struct device *devices_first(void);
 void devices_attach(void);
 void device_configure(struct device *dev, __u64 features);
@@ -346,15 +423,16 @@ int disk_snapshot_run(struct disk_snapshot *snapshot, __u64 offset, __u64 *len);
 int disk_snapshot_take(struct disk_snapshot *snapshot, __u64 offset, __u64 len);
 
 /* tap.c */
-int tap_open(char *name, int header);
+int tap_open(char *name);
+void tap_set_header(const char *name, int fd, int size);
 void tap_set_offloads(const char *name, int fd, __u64 features);
 void tap_set_address(const char *name, const char *spec);
 bool tap_is_up(int fd);
 
 /* The devices: each adds itself. */
-void console_create(__u32 version);
-void block_create(const char *spec);
-void net_create(const char *spec);
-void rng_create(void);
+void console_add(void);
+void block_add(const char *spec);
+void net_add(const char *spec);
+void rng_add(void);
 
 #endif /* LGUEST_LAUNCHER_H */

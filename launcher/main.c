@@ -20,8 +20,6 @@
 /* RAM and the device pages above it must stay below 4 GiB. */
 #define MAX_MEMORY_MB		4095
 
-#define FIRST_WITH_PCI		LINUX_VERSION(4, 0, 0)
-
 static const char usage[] =
 "Usage: lguest [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
 "Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
@@ -117,14 +115,6 @@ static __u64 parse_memory(const char *arg)
 	return (__u64)size << 20;
 }
 
-/* watch.c hears the signal. It comes from before an exec of ourselves, too. */
-static void start_timeout(unsigned int seconds)
-{
-	unsigned int left = alarm(0);
-
-	alarm(left ? left : seconds);
-}
-
 static unsigned int parse_timeout(const char *arg)
 {
 	char *end;
@@ -144,10 +134,9 @@ static const struct bus *parse_bus(const char *arg)
 	die("--bus=%s: want lguest or pci", arg);
 }
 
-/* @first may be NULL. */
-static char *join_words(const char *first, char **words)
+static char *join_words(char **words)
 {
-	size_t len = first ? strlen(first) + 1 : 1;
+	size_t len = 1;
 	char *line, *p;
 
 	for (char **w = words; *w; w++)
@@ -155,7 +144,7 @@ static char *join_words(const char *first, char **words)
 	line = calloc(1, len);
 	if (!line)
 		die("no memory for the command line");
-	p = line + sprintf(line, "%s", first ? first : "");
+	p = line;
 	for (char **w = words; *w; w++)
 		p += sprintf(p, "%s%s", p == line ? "" : " ", *w);
 	return line;
@@ -180,41 +169,46 @@ int main(int argc, char **argv)
 		{ "version", no_argument, NULL, 'V' },
 		{ }
 	};
-	const char *device = "/dev/lguest", *initrd = NULL;
-	__u64 memory = (__u64)DEFAULT_MEMORY_MB << 20;
-	const struct bus *bus = NULL;
-	unsigned int seconds = 0;
-	bool reboots = true;
-	__u32 start, version;
-	char *cmdline;
+	struct machine machine = {
+		.memory = (__u64)DEFAULT_MEMORY_MB << 20,
+		.device = "/dev/lguest",
+		.reboots = true,
+	};
 	int c;
 
 	open_standard_files();
-	watch_signals();
-
-	/* Devices depend on RAM, which they are above, and on the kernel. */
+	console_add();
 	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
 		switch (c) {
 		case 'm':
-			memory = parse_memory(optarg);
+			machine.memory = parse_memory(optarg);
+			break;
+		case 'b':
+			block_add(optarg);
+			break;
+		case 'n':
+			net_add(optarg);
+			break;
+		case 'r':
+			rng_add();
 			break;
 		case 'i':
-			initrd = optarg;
+			machine.initrd = optarg;
 			break;
 		case OPT_BUS:
-			bus = parse_bus(optarg);
+			machine.bus = parse_bus(optarg);
 			break;
 		case OPT_NO_REBOOT:
-			reboots = false;
+			machine.reboots = false;
 			break;
 		case OPT_TIMEOUT:
-			seconds = parse_timeout(optarg);
+			machine.timeout = parse_timeout(optarg);
 			break;
 		case OPT_ESCAPE:
 			terminal_escape(optarg);
 			break;
 		case OPT_DEVICE:
-			device = optarg;
+			machine.device = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -231,35 +225,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-
-	guest_memory_create(memory);
-	start = load_guest(argv[optind], initrd, &version);
-	if (!bus)
-		bus = version < FIRST_WITH_PCI ? &lguest_bus : &virtio_pci;
-	cmdline = join_words(bus->words, argv + optind + 1);
-	load_command_line(cmdline);
-	device_bus(bus);
-	console_create(version);
-
-	optind = 0;
-	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
-		switch (c) {
-		case 'b':
-			block_create(optarg);
-			break;
-		case 'n':
-			net_create(optarg);
-			break;
-		case 'r':
-			rng_create();
-			break;
-		}
-	}
-
-	guest_initialize(device, start);
-	devices_attach();
-	terminal_start();
-	watch_start();
-	start_timeout(seconds);
-	run_guest(argv, panic_timeout(cmdline), reboots);
+	machine.kernel = argv[optind];
+	machine.words = join_words(argv + optind + 1);
+	machine.panic_timeout = panic_timeout(machine.words);
+	supervise(&machine);
 }

@@ -137,8 +137,29 @@ static void make_mac(const char *tap, __u8 mac[ETH_ALEN])
 	mac[0] = (mac[0] & ~1) | 2;
 }
 
-/* @spec: TAP[,ip=A.B.C.D/LEN][,mac=XX:XX:XX:XX:XX:XX] */
-void net_create(const char *spec)
+/* What the interface was told for an earlier guest does not hold for this one. */
+static void net_create(struct device *dev)
+{
+	struct net *net = container_of(dev, struct net, dev);
+
+	net->header = device_is_modern() ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
+					   sizeof(struct virtio_net_hdr);
+	tap_set_header(net->name, net->fd, net->header);
+	tap_set_offloads(net->name, net->fd, 0);
+	if (device_is_modern()) {
+		dev->features |= 1 << VIRTIO_NET_F_STATUS;
+		dev->config_len += sizeof(dev->config.net.status);
+		dev->refresh = net_refresh;
+		watch_links();
+		net_refresh(dev);
+	}
+}
+
+/**
+ * net_add() - give the guest a network card
+ * @spec: TAP[,ip=A.B.C.D/LEN][,mac=XX:XX:XX:XX:XX:XX]
+ */
+void net_add(const char *spec)
 {
 	struct net *net = calloc(1, sizeof(*net));
 	char *copy = strdup(spec), *tap, *opt;
@@ -161,10 +182,7 @@ void net_create(const char *spec)
 		    spec, sizeof(net->name) - 1);
 	strcpy(net->name, tap);
 
-	net->header = device_is_modern() ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
-					   sizeof(struct virtio_net_hdr);
-	net->fd = tap_open(net->name, net->header);
-	tap_set_offloads(net->name, net->fd, 0);
+	net->fd = tap_open(net->name);
 	if (ip)
 		tap_set_address(net->name, ip);
 	net->dev = (struct device) {
@@ -185,6 +203,7 @@ void net_create(const char *spec)
 			1 << VIRTIO_NET_F_GUEST_TSO6 |
 			1 << VIRTIO_NET_F_GUEST_ECN |
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
+		.create = net_create,
 		.configure = net_configure,
 	};
 	address = net->dev.config.net.mac;
@@ -193,12 +212,5 @@ void net_create(const char *spec)
 	else
 		make_mac(net->name, address);
 	net->dev.config_len = sizeof(net->dev.config.net.mac);
-	if (device_is_modern()) {
-		net->dev.features |= 1 << VIRTIO_NET_F_STATUS;
-		net->dev.config_len += sizeof(net->dev.config.net.status);
-		net->dev.refresh = net_refresh;
-		watch_links();
-		net_refresh(&net->dev);
-	}
 	device_add(&net->dev);
 }

@@ -29,7 +29,8 @@ static void rng_serve(struct virtqueue *vq)
 	}
 }
 
-void rng_create(void)
+/** rng_add() - give the guest a source of random numbers */
+void rng_add(void)
 {
 	static struct device rng = {
 		.name = "rng",
@@ -38,7 +39,7 @@ void rng_create(void)
 		.vq = { { .num = RNG_QUEUE, .serve = rng_serve } },
 	};
 
-	if (rng.slot)
+	if (rng_fd)
 		die("one --rng is all a guest can use");
 	rng_fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
 	if (rng_fd < 0)

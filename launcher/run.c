@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Running the guest, until it dies or starts again. */
+/* Running the guest, until it dies or wants to start again. */
 #include "launcher.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,32 +27,7 @@ static void guest_notified(unsigned long gpa)
 	len = strnlen(text, room);
 	if (len == room)
 		die("the guest's early console string at %#lx has no end", gpa);
-	terminal_write(text, len);
-}
-
-/*
- * To start over, we execute ourselves: all our files close on exec, and nothing of
- * a guest outlives its file.
- */
-static void __noreturn guest_restart(char **argv)
-{
-	devices_stop();
-	terminal_restore();
-	execv("/proc/self/exe", argv);
-	/* There may be no /proc. */
-	execvp(argv[0], argv);
-	die("cannot restart %s: %m", argv[0]);
-}
-
-/* The keyboard's thread goes on: one can still leave. */
-static void __noreturn guest_restart_in(int seconds, char **argv)
-{
-	if (seconds > 0)
-		fprintf(stderr, "lguest: it starts again in %d s (panic=%d)\n",
-			seconds, seconds);
-	while (seconds > 0)
-		seconds = sleep(seconds);
-	guest_restart(argv);
+	stream_write(text, len);
 }
 
 /* See say_little[] of virtio_pci.c: "quiet" leaves messages of errors. */
@@ -64,11 +38,10 @@ static const char *died_of_printing(const char *reason)
 	return "";
 }
 
-static void __noreturn guest_died(char **argv, int panic_timeout)
+static void __noreturn guest_died(void)
 {
 	static const char shutdown[] = "CRASH: ";
 	char reason[512] = "";
-	const char *hint;
 	size_t len;
 
 	if (guest_read(reason, sizeof(reason) - 1) < 0)
@@ -80,17 +53,13 @@ static void __noreturn guest_died(char **argv, int panic_timeout)
 	/* The last words may still be on their way to the terminal. */
 	devices_stop();
 	if (!strcmp(reason, "CRASH: Power down"))
-		end_guest(EXIT_POWERED_OFF, "guest powered off (CRASH: Power down)");
-	disks_flush();
+		quit(EXIT_POWERED_OFF, "guest powered off (CRASH: Power down)");
 	/*
 	 * Linux makes this hypercall to power off or when it panics. Any other reason is
 	 * the host's, which is no panic: someone should read it.
 	 */
-	hint = died_of_printing(reason);
-	if (strncmp(reason, shutdown, strlen(shutdown)) || !panic_timeout)
-		quit(EXIT_DIED, "guest died: %s%s", reason, hint);
-	fprintf(stderr, "lguest: guest died: %s%s\n", reason, hint);
-	guest_restart_in(panic_timeout, argv);
+	quit(strncmp(reason, shutdown, strlen(shutdown)) ? EXIT_DIED : EXIT_PANICKED,
+	     "guest died: %s%s", reason, died_of_printing(reason));
 }
 
 /* What a trap of the guest is for, and what it is refused with */
@@ -133,30 +102,26 @@ static bool run_until_notified(unsigned long *gpa)
 	return false;
 }
 
-static void __noreturn guest_rebooted(char **argv, bool reboots)
+/**
+ * run_guest() - run the guest to its end
+ *
+ * Ends the process, with %EXIT_POWERED_OFF, %EXIT_REBOOTED, %EXIT_PANICKED or %EXIT_DIED, all
+ * but %EXIT_REBOOTED with a word to the user, once its devices have done what it asked for.
+ */
+void run_guest(void)
 {
-	if (reboots)
-		guest_restart(argv);
-	devices_stop();
-	end_guest(EXIT_POWERED_OFF, "guest rebooted (--no-reboot)");
-}
-
-/* @panic_timeout: from panic_timeout(); @reboots: start a guest that reboots again */
-void run_guest(char **argv, int panic_timeout, bool reboots)
-{
-	if (!reboots)
-		panic_timeout = 0;
-
 	for (;;) {
 		unsigned long gpa;
 
-		if (run_until_notified(&gpa))
+		if (run_until_notified(&gpa)) {
 			guest_notified(gpa);
-		else if (errno == ENOENT)
-			guest_died(argv, panic_timeout);
-		else if (errno == ERESTART)
-			guest_rebooted(argv, reboots);
-		else if (errno != EINTR)
+		} else if (errno == ENOENT) {
+			guest_died();
+		} else if (errno == ERESTART) {
+			devices_stop();
+			_exit(EXIT_REBOOTED);
+		} else if (errno != EINTR) {
 			die("cannot run the guest: %m");
+		}
 	}
 }

@@ -16,11 +16,10 @@
 /**
  * tap_open() - open an interface, and make it if it is not there
  * @name: its name, of IFNAMSIZ bytes; set to the one that it got, if there is a % in it
- * @header: the size of the struct virtio_net_hdr that is before each packet
  *
  * Return: the file, which does not block.
  */
-int tap_open(char *name, int header)
+int tap_open(char *name)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -34,10 +33,20 @@ int tap_open(char *name, int header)
 	if (strcmp(ifr.ifr_name, name))
 		fprintf(stderr, "lguest: network interface %s\n", ifr.ifr_name);
 	strcpy(name, ifr.ifr_name);
-	/* An interface that was there before may be in another state. */
-	if (ioctl(fd, TUNSETVNETHDRSZ, &header))
-		die("%s: cannot set the header's size: %m", name);
 	return fd;
+}
+
+/**
+ * tap_set_header() - say what is before each packet
+ * @name: the interface
+ * @fd: its file
+ * @size: of the struct virtio_net_hdr
+ */
+void tap_set_header(const char *name, int fd, int size)
+{
+	/* If someone took the interface away, it has no packets either. */
+	if (ioctl(fd, TUNSETVNETHDRSZ, &size) && errno != EBADFD)
+		die("%s: cannot set the header's size: %m", name);
 }
 
 /**

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Terminal: our own end of the guest's console. If standard input is a terminal,
- * every key is the guest's. So we make the terminal raw for as long as we live, and
- * restore it however we end.
+ * Terminal: our own end of the guest's console. If standard input is a terminal, every key is
+ * the guest's. So the parent makes the terminal raw while the guest runs and the terminal is
+ * ours, which a shell may change at any time (fg, bg), and restores it however we end.
  */
 #include "launcher.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,52 +16,38 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* A shell tells nobody that a job which runs has come to the foreground. */
+#define LOOK_AGAIN_MS	250
+
 static struct termios saved_mode;
-static volatile sig_atomic_t is_raw;
-static bool is_terminal;
-static int input_fd, keys_pipe, wanted;
+static bool is_terminal, is_started, is_raw;
+/* Nobody wants the console's input from here, or there is no more of it. */
+static bool is_closed;
 /* What begins a command for us; 0 if nothing does */
 static char escape = CTRL('A');
 
-/* Safe to call in a signal handler, and more than once. */
+static void look_again(void);
+static struct timer later = { .over = look_again };
+
+/** terminal_restore() - leave the terminal as we found it; any number of times */
 void terminal_restore(void)
 {
 	if (!is_raw)
 		return;
-	is_raw = 0;
-	/* If we are in the background by now, SIGTTOU would stop us. */
-	signal(SIGTTOU, SIG_IGN);
+	is_raw = false;
 	tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
 }
 
-/* Installed as one-shot, so the second time the signal does what it always does. */
-static void restore_and_die(int sig)
+/** terminal_forget() - a guest's process leaves the terminal to the parent */
+void terminal_forget(void)
 {
-	terminal_restore();
-	raise(sig);
+	is_raw = false;
 }
 
-static void catch_signals(void)
+/** terminal_inherit() - the parent is gone, and may have left the terminal raw */
+void terminal_inherit(void)
 {
-	static const int fatal[] = {
-		SIGINT, SIGQUIT, SIGXCPU, SIGUSR2,
-		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
-	};
-	struct sigaction act = {
-		.sa_handler = restore_and_die,
-		.sa_flags = SA_RESETHAND | SA_NODEFER,
-	};
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(fatal); i++) {
-		struct sigaction old;
-
-		/* A signal that is ignored (nohup) stays so. */
-		sigaction(fatal[i], NULL, &old);
-		if (old.sa_handler != SIG_IGN)
-			sigaction(fatal[i], &act, NULL);
-	}
-	/* A console that nobody reads any more is no reason to die. */
-	signal(SIGPIPE, SIG_IGN);
+	is_raw = is_terminal;
 }
 
 /**
@@ -105,7 +89,7 @@ static ssize_t take_commands(char *keys, ssize_t n)
 		if (!escaped || key == escape)
 			keys[left++] = key;
 		else if (key == 'x')
-			quit(EXIT_ENDED, "ended by ^%c x", escape + '@');
+			supervisor_kill("ended by ^%c x", escape + '@');
 		else
 			say_keys();
 		escaped = false;
@@ -113,114 +97,116 @@ static ssize_t take_commands(char *keys, ssize_t n)
 	return left;
 }
 
-/*
- * A guest that boots or hangs does not listen, and that is when one wants out. So
- * the keyboard has a thread of its own, which passes keys on to the guest. But of a file or
- * a pipe, nothing is taken before the guest wants it: who comes after it may want the rest.
- */
-static void *watch_keys(void *unused)
+static bool in_foreground(void)
 {
-	struct pollfd wait = { STDIN_FILENO, POLLIN, 0 };
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+static void take_input(int fd, void *arg)
+{
 	char keys[64];
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n;
-
-		if (!is_terminal)
-			eventfd_read(wanted, &(eventfd_t){ 0 });
-		poll(&wait, 1, -1);
-		n = read(STDIN_FILENO, keys, sizeof(keys));
-		/* The guest can live without more. */
-		if (!n || (n < 0 && errno != EINTR && errno != EAGAIN))
-			return unused;
-		if (n > 0 && is_terminal)
-			n = take_commands(keys, n);
-		/* What doesn't fit is lost, as with any unread keyboard. */
-		if (n > 0 && write(keys_pipe, keys, n) < 0 && errno != EAGAIN)
-			die("cannot pass on input: %m");
+	(void)arg;
+	/* In the background, the keys are somebody else's. */
+	if (is_terminal && !in_foreground()) {
+		terminal_check();
+		return;
 	}
+	n = read(fd, keys, sizeof(keys));
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n < 0 && errno == EIO && is_terminal && !in_foreground()) {
+		terminal_check();
+		return;
+	}
+	/* The guest can live without more. */
+	if (n <= 0)
+		is_closed = true;
+	if (n <= 0 || !is_terminal)
+		loop_remove(fd);
+	if (n > 0 && is_terminal)
+		n = take_commands(keys, n);
+	if (n > 0)
+		stream_type(keys, n);
 }
 
 static void make_raw(void)
 {
-	struct termios raw = saved_mode;
+	static bool has_been;
+	struct termios raw;
 
+	/* Until it was ours for the first time, a shell had it as it likes it itself. */
+	if (!has_been && tcgetattr(STDIN_FILENO, &saved_mode))
+		die("cannot look at the terminal: %m");
+	has_been = true;
+	raw = saved_mode;
 	cfmakeraw(&raw);
 	/* Our own messages, and early console lines, end in a bare newline. */
 	raw.c_oflag = saved_mode.c_oflag;
-	is_raw = 1;
 	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw))
 		die("cannot set up the terminal: %m");
-}
-
-/** terminal_start() - from now on, what is typed or comes otherwise is the guest's */
-void terminal_start(void)
-{
-	pthread_t thread;
-	int fd[2];
-
-	catch_signals();
-	is_terminal = !tcgetattr(STDIN_FILENO, &saved_mode);
-	if (is_terminal)
-		make_raw();
-	if (pipe2(fd, O_CLOEXEC))
-		die("cannot make a pipe for the terminal: %m");
-	input_fd = fd[0];
-	keys_pipe = fd[1];
-	fcntl(keys_pipe, F_SETFL, O_NONBLOCK);
-	wanted = eventfd(0, EFD_CLOEXEC);
-	if (wanted < 0)
-		die("cannot make an eventfd for the terminal: %m");
-	errno = pthread_create(&thread, NULL, watch_keys, NULL);
-	if (errno)
-		die("cannot start a thread for the terminal: %m");
-	if (is_terminal && escape)
-		say_keys();
+	is_raw = true;
 }
 
 /**
- * terminal_type() - give the guest keys that nobody has typed
- * @keys: all of them, or none if it has not read so much
+ * terminal_check() - look whether the terminal is ours
+ *
+ * It may have gone to another job and come back, or been changed meanwhile.
  */
-void terminal_type(const char *keys)
+void terminal_check(void)
 {
-	if (write(keys_pipe, keys, strlen(keys)) < 0)
-		fprintf(stderr, "lguest: the guest does not read what is typed: %m\n");
-}
-
-/** terminal_ask() - the guest waits for input */
-void terminal_ask(void)
-{
-	struct pollfd have = { input_fd, POLLIN, 0 };
-
-	if (poll(&have, 1, 0) == 0)
-		eventfd_write(wanted, 1);
-}
-
-/* The file to read the guest's console input from */
-int terminal_input(void)
-{
-	return input_fd;
-}
-
-void terminal_write(const void *buf, size_t len)
-{
-	static bool lost;
-
-	while (len && !lost) {
-		struct pollfd wait = { STDOUT_FILENO, POLLOUT, 0 };
-		ssize_t n = write(STDOUT_FILENO, buf, len);
-
-		if (n >= 0) {
-			buf = (const char *)buf + n;
-			len -= n;
-		} else if (errno == EAGAIN) {
-			/* Someone shares the terminal and made it nonblocking. */
-			poll(&wait, 1, -1);
-		} else if (errno != EINTR) {
-			lost = true;
-			dprintf(STDERR_FILENO,
-				"lguest: console output is lost from here: %m\n");
-		}
+	if (!is_terminal || !is_started || is_closed)
+		return;
+	if (in_foreground()) {
+		timer_stop(&later);
+		make_raw();
+		loop_add(STDIN_FILENO, take_input, NULL);
+	} else {
+		/* Whoever has it now has set it up as he likes. */
+		is_raw = false;
+		loop_remove(STDIN_FILENO);
+		timer_start(&later, LOOK_AGAIN_MS);
 	}
+}
+
+static void look_again(void)
+{
+	terminal_check();
+}
+
+static void guest_wants_input(int fd, void *arg)
+{
+	(void)arg;
+	eventfd_read(fd, &(eventfd_t){ 0 });
+	if (!is_closed)
+		loop_add(STDIN_FILENO, take_input, NULL);
+}
+
+/** terminal_open() - remember how the terminal is, if it is one; before terminal_start() */
+void terminal_open(void)
+{
+	is_terminal = !tcgetattr(STDIN_FILENO, &saved_mode);
+	/* In the background, neither reads nor changes are to stop us. */
+	signal(SIGTTOU, SIG_IGN);
+	signal(SIGTTIN, SIG_IGN);
+	/* A console that nobody reads any more is no reason to die. */
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/**
+ * terminal_start() - a new guest runs: what is typed or comes otherwise is its
+ */
+void terminal_start(void)
+{
+	bool first = !is_started;
+
+	is_started = true;
+	if (!is_terminal) {
+		loop_add(stream_wanted(), guest_wants_input, NULL);
+		return;
+	}
+	terminal_check();
+	if (first && escape && is_raw)
+		say_keys();
 }

@@ -68,15 +68,21 @@ void vq_start(struct virtqueue *vq)
 		die("%s: cannot start a thread: %m", vq->dev->name);
 }
 
-/*
- * The thread ends with the requests that it then finds in the ring. The guest does not run,
- * but what it asked for may go on to change the ring.
+/**
+ * vq_stop() - end a queue's thread, with the requests that it then finds in the ring
+ * @vq: the queue. The guest does not run, but what it asked for may go on to change the ring.
+ * @deadline: of CLOCK_MONOTONIC, when that is given up; NULL for never
+ *
+ * Return: false if the thread still runs. Then the process has to end.
  */
-void vq_stop(struct virtqueue *vq)
+bool vq_stop(struct virtqueue *vq, const struct timespec *deadline)
 {
 	__atomic_store_n(&vq->stop, true, __ATOMIC_RELEASE);
 	vq_kick(vq);
+	if (deadline)
+		return !pthread_clockjoin_np(vq->thread, NULL, CLOCK_MONOTONIC, deadline);
 	pthread_join(vq->thread, NULL);
+	return true;
 }
 
 static bool vq_stopping(struct virtqueue *vq)

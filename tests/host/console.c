@@ -389,6 +389,193 @@ static void a_guest_that_hears_nothing(void)
 	expect(exit_status() == ENDED);
 }
 
+/* The process that has the guest: the Launcher's only child */
+static pid_t guest_process(void)
+{
+	char path[64];
+	int child = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%d", &child) != 1)
+		child = 0;
+	if (f)
+		fclose(f);
+	return child;
+}
+
+static bool is_raw(void)
+{
+	struct termios is;
+
+	need(!tcgetattr(tty, &is));
+	return !(is.c_lflag & ICANON);
+}
+
+static bool soon_cooked(void)
+{
+	double end = now() + SOON;
+
+	while (is_raw() && now() < end)
+		sleep_ms(20);
+	return !is_raw();
+}
+
+/* However the one or the other ends, the other one leaves nothing behind. */
+static void killed(void)
+{
+	pid_t child;
+	int status;
+
+	launch(NULL);
+	need(hear(PROMPT));
+	child = guest_process();
+	need(child);
+	need(is_raw());
+	need(!kill(child, SIGKILL));
+	expect(exit_status() == 1);
+	expect(strstr(said, "was ended by signal 9"), "%s", said);
+	hear_anew();
+
+	launch(NULL);
+	need(hear(PROMPT));
+	child = guest_process();
+	need(child);
+	need(!kill(pid, SIGKILL));
+	need(wait_for(pid, &status, SOON));
+	expect(soon_cooked());
+	expect(hear("its parent is gone"));
+	close(tty);
+	hear_anew();
+}
+
+/* A shell with job control, on the terminal */
+static void launch_shell(void)
+{
+	fflush(stdout);
+	pid = forkpty(&tty, NULL, NULL, NULL);
+	need(pid >= 0);
+	if (!pid) {
+		setenv("PS1", "ready$ ", 1);
+		unsetenv("ENV");
+		if (!access("/bin/busybox", X_OK))
+			execl("/bin/busybox", "sh", "-i", NULL);
+		execl("/bin/sh", "sh", "-i", NULL);
+		_exit(127);
+	}
+	need(hear("ready$"));
+}
+
+static pid_t last_job(void)
+{
+	char *rest;
+	long job;
+
+	type("echo job''=$!=\r");
+	need(hear("job="));
+	while (!strchr(said, '='))
+		need(listen_for(SOON * 1000));
+	job = strtol(said, &rest, 10);
+	need(job > 0 && *rest == '=');
+	return job;
+}
+
+static void a_job_of_a_shell(void)
+{
+	char line[256];
+	pid_t job;
+
+	launch_shell();
+	snprintf(line, sizeof(line), "%s %s nonesuch &\r", launcher, demo);
+	type(line);
+	/* It runs and prints, and neither stops nor takes the shell's keys. */
+	need(hear("no command \"nonesuch\""));
+	need(hear(PROMPT));
+	type("\recho an''swer\r");
+	need(hear("answer"));
+	job = last_job();
+
+	type("fg\r");
+	sleep_ms(1000);
+	type("time\r");
+	expect(hear(" UTC"));
+	need(hear(PROMPT));
+	/* Not the end of it */
+	type("\003\r");
+	need(hear(PROMPT));
+
+	need(!kill(-job, SIGTSTP));
+	need(hear("ready$"));
+	/* A shell has a mode of its own while it reads. */
+	type("cat\r");
+	expect(soon_cooked());
+	type("another\r");
+	need(hear("another"));
+	need(hear("another"));
+	type("\004");
+	need(hear("ready$"));
+	type("fg\r");
+	sleep_ms(500);
+	type("\003time\r");
+	expect(hear(" UTC"));
+	need(hear(PROMPT));
+	type("poweroff\r");
+	need(hear("powered off"));
+	need(hear("ready$"));
+	type("echo sta''tus $?\r");
+	expect(hear("status 0"));
+	type("exit\r");
+	exit_status();
+	hear_anew();
+}
+
+/* A guest that panics at each start is not started for ever. */
+static void panics_in_a_row(void)
+{
+	launch("panic=-1 ; crash of a kind");
+	expect(exit_status() == DIED);
+	expect(strstr(said, "5 times in a row"), "%s", said);
+}
+
+/* As timeout(1) and a hangup do it: to the process and to its group, which is one request */
+static void asked_twice_at_once(void)
+{
+	launch(NULL);
+	need(hear(PROMPT));
+	need(!kill(pid, SIGTERM));
+	need(!kill(-pid, SIGTERM));
+	need(hear("asking the guest to power off"));
+	expect(hear("suo"), "%s", said);
+	type("\001x");
+	expect(exit_status() == ENDED);
+}
+
+/* Its process, name and arguments are what they were. */
+static void is_the_same_after_a_reboot(void)
+{
+	char path[64], name[64] = "";
+	pid_t child;
+	FILE *f;
+
+	launch(NULL);
+	need(hear(PROMPT));
+	child = guest_process();
+	type("reboot\r");
+	need(hear("demo guest"));
+	need(hear(PROMPT));
+	expect(is_alive());
+	expect(guest_process() && guest_process() != child);
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "r");
+	need(f);
+	need(fgets(name, sizeof(name), f));
+	fclose(f);
+	expect(!strcmp(name, "lguest\n"), "%s", name);
+	type("poweroff\r");
+	expect(exit_status() == 0);
+}
+
 static void without_a_terminal(void)
 {
 	int out[2], status;
@@ -428,6 +615,11 @@ int main(int argc, char **argv)
 		CASE(time_is_over),
 		CASE(another_escape),
 		CASE(asked_to_stop),
+		CASE(killed),
+		CASE(a_job_of_a_shell),
+		CASE(panics_in_a_row),
+		CASE(asked_twice_at_once),
+		CASE(is_the_same_after_a_reboot),
 		CASE(without_a_terminal),
 	};
 

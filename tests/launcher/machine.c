@@ -63,7 +63,7 @@ int machine_eventfd(__u32 gpa)
 	return -1;
 }
 
-int terminal_input(void)
+int stream_input(void)
 {
 	static int fds[2];
 
@@ -72,16 +72,21 @@ int terminal_input(void)
 	return fds[0];
 }
 
-void terminal_ask(void)
+void stream_ask(void)
 {
 }
 
-void terminal_write(const void *buf, size_t len)
+void stream_write(const void *buf, size_t len)
 {
 	if (len > sizeof(machine_output) - machine_output_len)
 		len = sizeof(machine_output) - machine_output_len;
 	memcpy(machine_output + machine_output_len, buf, len);
 	machine_output_len += len;
+}
+
+int stream_output(void)
+{
+	return STDOUT_FILENO;
 }
 
 void watch_links(void)
@@ -91,12 +96,18 @@ void watch_links(void)
 int machine_network;
 bool machine_network_up = true;
 
-int tap_open(char *name, int header)
+void tap_set_header(const char *name, int fd, int size)
+{
+	(void)name;
+	(void)fd;
+	(void)size;
+}
+
+int tap_open(char *name)
 {
 	int fds[2];
 
 	(void)name;
-	(void)header;
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds))
 		die("socketpair: %m");
 	machine_network = fds[1];
@@ -125,11 +136,11 @@ bool tap_is_up(int fd)
 void machine_create(__u64 ram_size, const char *disk)
 {
 	guest_memory_create(ram_size);
-	device_bus(&virtio_pci);
-	console_create(LINUX_VERSION(4, 4, 0));
-	block_create(disk);
-	rng_create();
-	net_create("tap,mac=02:00:00:00:00:01");
+	console_add();
+	block_add(disk);
+	rng_add();
+	net_add("tap,mac=02:00:00:00:00:01");
+	devices_create(&virtio_pci, LINUX_VERSION(4, 4, 0));
 	devices_attach();
 }
 

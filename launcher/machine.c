@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One life of a guest, in a process of its own: lay out the machine, then run it. Until that
+ * begins, errors are the user's; after it, whatever happens may be a guest's doing.
+ */
+#include "launcher.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define FIRST_WITH_PCI		LINUX_VERSION(4, 0, 0)
+
+/* @first may be NULL. */
+static char *join(const char *first, const char *words)
+{
+	char *line;
+
+	if (asprintf(&line, "%s%s%s", first ? first : "", first && *words ? " " : "",
+		     words) < 0)
+		die("no memory for the command line");
+	return line;
+}
+
+/**
+ * machine_run() - be the process of a guest
+ * @machine: what it is
+ * @channel: to the parent
+ *
+ * It ends by quit(): see run_guest().
+ */
+void machine_run(const struct machine *machine, int channel)
+{
+	const struct bus *bus = machine->bus;
+	__u32 start, version;
+	char c = 0;
+
+	guest_memory_create(machine->memory);
+	start = load_guest(machine->kernel, machine->initrd, &version);
+	if (!bus)
+		bus = version < FIRST_WITH_PCI ? &lguest_bus : &virtio_pci;
+	load_command_line(join(bus->words, machine->words));
+	devices_create(bus, version);
+	guest_initialize(machine->device, start);
+	devices_attach();
+	watch_start(channel);
+	if (send(channel, &c, sizeof(c), MSG_NOSIGNAL) < 0)
+		die("cannot speak to the parent: %m");
+	run_guest();
+}

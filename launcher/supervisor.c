@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The parent. It opens what the guest is to have, and then has a process for each life of the
+ * guest, from a start to a reboot. All that such a process has of a guest is gone with it, and
+ * what it inherits stays: disks with their locks, network interfaces, the terminal. So it
+ * may give up every right to open more.
+ *
+ * The process says how its guest has ended by its exit status. What it says may be a lie of a
+ * guest that has taken it over: believed is nothing but that, once it is gone.
+ */
+#include "launcher.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A guest that so many times in a row panics so soon won't do better the next time. */
+#define PANICS_MAX	5
+#define SOON_MS		(5 * 60 * 1000)
+
+#define SECOND_SIGNAL_MS	1000
+/* What a process that was killed may need to be gone */
+#define GONE_MS			10000
+
+static const struct machine *machine;
+static pid_t child;
+static int channel = -1;
+static sigset_t own_signals;
+static __u64 born;
+static unsigned int panics, lives;
+
+static void begin_life(void);
+static void time_is_over(void);
+
+static struct timer timeout = { .over = time_is_over };
+static struct timer restart = { .over = begin_life };
+
+/* Kill the guest's process. Returns false if it does not go. */
+static bool kill_child(void)
+{
+	__u64 until = loop_now() + GONE_MS;
+
+	if (!child)
+		return true;
+	kill(child, SIGKILL);
+	while (waitpid(child, NULL, WNOHANG) == 0) {
+		if (loop_now() > until)
+			return false;
+		usleep(10000);
+	}
+	child = 0;
+	return true;
+}
+
+/* Nothing that the guest wrote may be lost without a word. Returns the status for that. */
+static int flush_disks(int status)
+{
+	const char *lost = disks_flush();
+
+	if (!lost)
+		return status;
+	fprintf(stderr, "lguest: something that the guest wrote to %s is lost\n", lost);
+	return EXIT_FAILED;
+}
+
+/**
+ * supervisor_end() - end the Launcher, and its guest if there is one, with its disks flushed
+ * @status: the exit status
+ * @why: what the user is told; NULL if he has been
+ */
+void supervisor_end(int status, const char *why)
+{
+	if (!kill_child())
+		fprintf(stderr, "lguest: the guest's process %d does not end\n", child);
+	terminal_restore();
+	if (why)
+		fprintf(stderr, "lguest: %s\n", why);
+	exit(flush_disks(status));
+}
+
+/**
+ * supervisor_kill() - end the guest and the Launcher at once
+ * @fmt: what the user is told
+ */
+void supervisor_kill(const char *fmt, ...)
+{
+	char why[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, sizeof(why), fmt, args);
+	va_end(args);
+	kill_child();
+	quit(EXIT_ENDED, "%s", why);
+}
+
+/**
+ * supervisor_tell() - let the guest's process do something
+ * @what: that
+ */
+void supervisor_tell(enum command what)
+{
+	char c = what;
+
+	/* One that has so much unread, or is gone, misses nothing by it. */
+	if (child)
+		send(channel, &c, sizeof(c), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void time_is_over(void)
+{
+	supervisor_end(EXIT_ENDED, "ended, as its time is over");
+}
+
+/* Again and again, but not for ever: nobody may be looking. */
+static void restart_after_panic(void)
+{
+	int seconds = machine->panic_timeout;
+
+	if (loop_now() - born > SOON_MS)
+		panics = 0;
+	if (++panics == PANICS_MAX)
+		supervisor_end(EXIT_DIED,
+			       "it panicked 5 times in a row, each within 5 minutes: it won't be started again");
+	if (seconds > 0)
+		fprintf(stderr, "lguest: it starts again in %d s (panic=%d)\n", seconds,
+			seconds);
+	timer_start(&restart, seconds > 0 ? seconds * 1000ULL : 0);
+}
+
+static void guest_ended(int status)
+{
+	if (WIFSIGNALED(status)) {
+		fprintf(stderr, "lguest: the guest's process was ended by signal %d (%s)%s\n",
+			WTERMSIG(status), strsignal(WTERMSIG(status)),
+			WTERMSIG(status) == SIGKILL ? ", by somebody or for want of memory" : "");
+		supervisor_end(EXIT_FAILED, NULL);
+	}
+	switch (WEXITSTATUS(status)) {
+	case EXIT_REBOOTED:
+		if (stop_is_asked())
+			supervisor_end(EXIT_POWERED_OFF,
+				       "the guest rebooted, and is ended as was asked");
+		if (!machine->reboots)
+			supervisor_end(EXIT_POWERED_OFF, "guest rebooted (--no-reboot)");
+		panics = 0;
+		begin_life();
+		break;
+	case EXIT_PANICKED:
+		if (stop_is_asked() || !machine->reboots || !machine->panic_timeout)
+			supervisor_end(EXIT_DIED, NULL);
+		restart_after_panic();
+		break;
+	default:
+		supervisor_end(WEXITSTATUS(status), NULL);
+	}
+}
+
+/* The process is gone, or runs from now on. */
+static void heard(int fd, void *arg)
+{
+	char c;
+	ssize_t n = recv(fd, &c, sizeof(c), MSG_DONTWAIT);
+
+	(void)arg;
+	if (n > 0)
+		terminal_start();
+	else if (!n || (errno != EAGAIN && errno != EINTR))
+		loop_remove(fd);
+}
+
+static void child_changed(void)
+{
+	int status;
+
+	if (!child || waitpid(child, &status, WNOHANG) != child)
+		return;
+	child = 0;
+	loop_remove(channel);
+	close(channel);
+	channel = -1;
+	guest_ended(status);
+}
+
+static void begin_life(void)
+{
+	int fd[2];
+
+	fflush(stdout);
+	stream_renew();
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd))
+		die("cannot make a socket: %m");
+	born = loop_now();
+	lives++;
+	child = fork();
+	if (child < 0)
+		die("cannot start a process for the guest: %m");
+	if (!child) {
+		close(fd[0]);
+		terminal_forget();
+		machine_run(machine, fd[1]);
+	}
+	close(fd[1]);
+	channel = fd[0];
+	loop_add(channel, heard, NULL);
+}
+
+/* A signal that ends a program. What it does it does, once all is as it was. */
+static void die_by(int sig)
+{
+	sigset_t set;
+
+	kill_child();
+	terminal_restore();
+	flush_disks(0);
+	signal(sig, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, sig);
+	raise(sig);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	_exit(EXIT_FAILED);
+}
+
+/* As a job of a shell is stopped, so is its guest. */
+static void suspend(void)
+{
+	terminal_restore();
+	if (child)
+		kill(child, SIGSTOP);
+	raise(SIGSTOP);
+	if (child)
+		kill(child, SIGCONT);
+}
+
+/* A program that ends another often does so twice, by its process and by its group. */
+static void asked_to_stop(void)
+{
+	static __u64 first;
+
+	if (!first) {
+		first = loop_now();
+		stop_guest();
+	} else if (loop_now() - first > SECOND_SIGNAL_MS) {
+		supervisor_end(EXIT_ENDED, "ended by a second signal");
+	}
+}
+
+static void signalled(int fd, void *arg)
+{
+	struct signalfd_siginfo info;
+
+	(void)arg;
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGCHLD:
+		child_changed();
+		break;
+	case SIGWINCH:
+		supervisor_tell(COMMAND_WINDOW);
+		break;
+	case SIGUSR1:
+		supervisor_tell(COMMAND_DISKS);
+		break;
+	case SIGTSTP:
+		suspend();
+		break;
+	case SIGCONT:
+		terminal_check();
+		break;
+	case SIGTERM:
+	case SIGHUP:
+		asked_to_stop();
+		break;
+	default:
+		die_by(info.ssi_signo);
+	}
+}
+
+/* One that is ignored (nohup) stays so. */
+static void add_unless_ignored(sigset_t *set, int sig)
+{
+	struct sigaction act;
+
+	sigaction(sig, NULL, &act);
+	if (act.sa_handler != SIG_IGN)
+		sigaddset(set, sig);
+}
+
+static int take_signals(void)
+{
+	static const int ends[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR2, SIGXCPU, SIGALRM };
+	int fd;
+
+	sigemptyset(&own_signals);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
+		add_unless_ignored(&own_signals, ends[i]);
+	sigaddset(&own_signals, SIGCHLD);
+	sigaddset(&own_signals, SIGWINCH);
+	sigaddset(&own_signals, SIGUSR1);
+	sigaddset(&own_signals, SIGTSTP);
+	sigaddset(&own_signals, SIGCONT);
+	/* The guest's processes inherit that: what is meant for them comes by the channel. */
+	sigprocmask(SIG_BLOCK, &own_signals, NULL);
+	fd = signalfd(-1, &own_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		die("cannot watch for signals: %m");
+	return fd;
+}
+
+/**
+ * supervise() - run a guest, and start it again when it reboots
+ * @the_machine: what to run; its devices are open
+ */
+void supervise(const struct machine *the_machine)
+{
+	machine = the_machine;
+	terminal_open();
+	loop_add(take_signals(), signalled, NULL);
+	if (machine->timeout)
+		timer_start(&timeout, machine->timeout * 1000ULL);
+	begin_life();
+	loop_run();
+}

@@ -58,8 +58,7 @@ static void console_output(struct virtqueue *vq)
 		if (chain.in_num)
 			vq_bad_guest(vq, "input for the output queue");
 		for (unsigned int i = 0; i < chain.out_num; i++)
-			stream_write(chain.out[i].iov_base,
-				       chain.out[i].iov_len);
+			stream_write(chain.out[i].iov_base, chain.out[i].iov_len);
 		vq_used(vq, &chain, 0);
 	}
 }

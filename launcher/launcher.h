@@ -20,6 +20,7 @@
 #include <linux/virtio_ring.h>
 #include <linux/lguest_launcher.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -130,6 +131,8 @@ struct bus;
  * @reboots: start a guest that reboots again
  * @panic_timeout: from panic_timeout()
  * @timeout: seconds until it is ended, or 0
+ * @sandbox: its process gives up what it does not need
+ * @user: and has this user's rights; NULL for ours
  */
 struct machine {
 	const char *kernel;
@@ -141,6 +144,8 @@ struct machine {
 	bool reboots;
 	int panic_timeout;
 	unsigned int timeout;
+	bool sandbox;
+	const char *user;
 };
 
 void __noreturn machine_run(const struct machine *machine, int channel);
@@ -201,6 +206,19 @@ int stream_input(void);
 void stream_ask(void);
 void stream_write(const void *buf, size_t len);
 
+/* sandbox.c */
+
+/* What the threads of a guest's process are there for */
+enum sandbox_thread {
+	SANDBOX_VCPU,		/* run the guest, and its devices' registers */
+	SANDBOX_QUEUE,		/* serve a virtqueue */
+	SANDBOX_WATCH,		/* hear of changes outside */
+	SANDBOX_THREADS
+};
+
+void sandbox_enter(bool on, const char *user);
+void sandbox_thread(enum sandbox_thread thread);
+
 /* watch.c */
 void watch_links(void);
 void watch_start(int channel);
@@ -219,7 +237,7 @@ struct virtqueue {
 	/* Set by the bus: where the ring is. Without one, the queue is not in use. */
 	struct vring vring;
 	int eventfd;
-	pthread_t thread;
+	sem_t started, stopped;
 	bool stop, stop_seen;
 	__u16 last_requests;
 	bool used_unannounced;

@@ -42,9 +42,11 @@ void machine_run(const struct machine *machine, int channel)
 	load_command_line(join(bus->words, machine->words));
 	devices_create(bus, version);
 	guest_initialize(machine->device, start);
+	sandbox_enter(machine->sandbox, machine->user);
 	devices_attach();
 	watch_start(channel);
 	if (send(channel, &c, sizeof(c), MSG_NOSIGNAL) < 0)
 		die("cannot speak to the parent: %m");
+	sandbox_thread(SANDBOX_VCPU);
 	run_guest();
 }

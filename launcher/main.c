@@ -44,6 +44,9 @@ static const char usage[] =
 "      --timeout=SECONDS   end the guest then\n"
 "      --escape=^X|none    what begins a command on the terminal (default ^A);\n"
 "                          ^A ^A is a ^A for the guest\n"
+"      --user=NAME|UID:GID run the guest with the rights of this user\n"
+"      --sandbox=on|off    whether the guest's process can open no files and make but\n"
+"                          the system calls that it needs (default on)\n"
 "      --device=PATH       use PATH instead of /dev/lguest\n"
 "  -h, --help              show this\n"
 "  -V, --version           show the version\n"
@@ -134,6 +137,15 @@ static const struct bus *parse_bus(const char *arg)
 	die("--bus=%s: want lguest or pci", arg);
 }
 
+static bool parse_sandbox(const char *arg)
+{
+	if (!strcmp(arg, "on"))
+		return true;
+	if (!strcmp(arg, "off"))
+		return false;
+	die("--sandbox=%s: want on or off", arg);
+}
+
 static char *join_words(char **words)
 {
 	size_t len = 1;
@@ -152,7 +164,8 @@ static char *join_words(char **words)
 
 int main(int argc, char **argv)
 {
-	enum { OPT_DEVICE = 256, OPT_BUS, OPT_NO_REBOOT, OPT_TIMEOUT, OPT_ESCAPE };
+	enum { OPT_DEVICE = 256, OPT_BUS, OPT_NO_REBOOT, OPT_TIMEOUT, OPT_ESCAPE,
+	       OPT_SANDBOX, OPT_USER };
 	static const char short_options[] = "+m:b:n:ri:hV";
 	static const struct option options[] = {
 		{ "memory", required_argument, NULL, 'm' },
@@ -165,6 +178,8 @@ int main(int argc, char **argv)
 		{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 		{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "escape", required_argument, NULL, OPT_ESCAPE },
+		{ "sandbox", required_argument, NULL, OPT_SANDBOX },
+		{ "user", required_argument, NULL, OPT_USER },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ }
@@ -173,6 +188,7 @@ int main(int argc, char **argv)
 		.memory = (__u64)DEFAULT_MEMORY_MB << 20,
 		.device = "/dev/lguest",
 		.reboots = true,
+		.sandbox = true,
 	};
 	int c;
 
@@ -209,6 +225,12 @@ int main(int argc, char **argv)
 			break;
 		case OPT_DEVICE:
 			machine.device = optarg;
+			break;
+		case OPT_SANDBOX:
+			machine.sandbox = parse_sandbox(optarg);
+			break;
+		case OPT_USER:
+			machine.user = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);

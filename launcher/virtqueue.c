@@ -30,15 +30,44 @@ void vq_bad_guest(const struct virtqueue *vq, const char *fmt, ...)
 	    vq->dev->name, (unsigned int)(vq - vq->dev->vq), what);
 }
 
-/*
- * Called once in a guest's life. A kick before the device is started waits in the eventfd
- * and does no harm.
+/* It serves the queue whenever the device is started, until that is stopped. */
+static void *vq_thread(void *arg)
+{
+	struct virtqueue *vq = arg;
+
+	sandbox_thread(SANDBOX_QUEUE);
+	for (;;) {
+		sem_post(&vq->stopped);
+		while (sem_wait(&vq->started))
+			;
+		vq->serve(vq);
+	}
+	return NULL;
+}
+
+/**
+ * vq_open() - make a queue ready to be started
+ * @vq: the queue
+ *
+ * Called once in a guest's life. Its thread is there from now on, lest one have to be made
+ * while the guest runs. A kick before the device is started waits in the eventfd and does no
+ * harm.
  */
 void vq_open(struct virtqueue *vq)
 {
+	pthread_t thread;
+
 	vq->eventfd = eventfd(0, EFD_CLOEXEC);
 	if (vq->eventfd < 0)
 		die("%s: cannot make an eventfd: %m", vq->dev->name);
+	sem_init(&vq->started, 0, 0);
+	sem_init(&vq->stopped, 0, 0);
+	errno = pthread_create(&thread, NULL, vq_thread, vq);
+	if (errno)
+		die("%s: cannot start a thread: %m", vq->dev->name);
+	/* It has given up what it does not need. */
+	while (sem_wait(&vq->stopped))
+		;
 }
 
 /* The guest says that there is a request. */
@@ -48,14 +77,10 @@ void vq_kick(struct virtqueue *vq)
 		die("%s: cannot wake a thread: %m", vq->dev->name);
 }
 
-static void *vq_thread(void *arg)
-{
-	struct virtqueue *vq = arg;
-
-	vq->serve(vq);
-	return NULL;
-}
-
+/**
+ * vq_start() - serve a queue
+ * @vq: one that has a ring, and is not served
+ */
 void vq_start(struct virtqueue *vq)
 {
 	vq->stop = false;
@@ -63,26 +88,27 @@ void vq_start(struct virtqueue *vq)
 	vq->used_unannounced = false;
 	vq->last_avail = 0;
 	vq->used_idx = 0;
-	errno = pthread_create(&vq->thread, NULL, vq_thread, vq);
-	if (errno)
-		die("%s: cannot start a thread: %m", vq->dev->name);
+	sem_post(&vq->started);
 }
 
 /**
- * vq_stop() - end a queue's thread, with the requests that it then finds in the ring
+ * vq_stop() - serve no more, but the requests that are then found in the ring
  * @vq: the queue. The guest does not run, but what it asked for may go on to change the ring.
  * @deadline: of CLOCK_MONOTONIC, when that is given up; NULL for never
  *
- * Return: false if the thread still runs. Then the process has to end.
+ * Return: false if it is still served. Then the process has to end.
  */
 bool vq_stop(struct virtqueue *vq, const struct timespec *deadline)
 {
+	int err;
+
 	__atomic_store_n(&vq->stop, true, __ATOMIC_RELEASE);
 	vq_kick(vq);
-	if (deadline)
-		return !pthread_clockjoin_np(vq->thread, NULL, CLOCK_MONOTONIC, deadline);
-	pthread_join(vq->thread, NULL);
-	return true;
+	do {
+		err = deadline ? sem_clockwait(&vq->stopped, CLOCK_MONOTONIC, deadline) :
+				 sem_wait(&vq->stopped);
+	} while (err && errno == EINTR);
+	return !err;
 }
 
 static bool vq_stopping(struct virtqueue *vq)

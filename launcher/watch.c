@@ -68,13 +68,15 @@ static void linked(void)
 	devices_refresh(VIRTIO_ID_NET);
 }
 
-static void *watch(void *unused)
+static void *watch(void *ready)
 {
 	struct pollfd wait[] = {
 		{ .fd = channel, .events = POLLIN },
 		{ .fd = links, .events = POLLIN },
 	};
 
+	sandbox_thread(SANDBOX_WATCH);
+	sem_post(ready);
 	for (;;) {
 		poll(wait, ARRAY_SIZE(wait), -1);
 		if (wait[0].revents)
@@ -82,7 +84,7 @@ static void *watch(void *unused)
 		if (wait[1].revents)
 			linked();
 	}
-	return unused;
+	return NULL;
 }
 
 /**
@@ -92,9 +94,14 @@ static void *watch(void *unused)
 void watch_start(int the_channel)
 {
 	pthread_t thread;
+	sem_t ready;
 
 	channel = the_channel;
-	errno = pthread_create(&thread, NULL, watch, NULL);
+	sem_init(&ready, 0, 0);
+	errno = pthread_create(&thread, NULL, watch, &ready);
 	if (errno)
 		die("cannot start a thread to watch for changes: %m");
+	/* It has given up what it does not need. */
+	while (sem_wait(&ready))
+		;
 }

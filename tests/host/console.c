@@ -389,8 +389,8 @@ static void a_guest_that_hears_nothing(void)
 	expect(exit_status() == ENDED);
 }
 
-/* The process that has the guest: the Launcher's only child */
-static pid_t guest_process(void)
+/* The only one, or 0 */
+static pid_t child_of(pid_t pid)
 {
 	char path[64];
 	int child = 0;
@@ -422,31 +422,19 @@ static bool soon_cooked(void)
 	return !is_raw();
 }
 
-/* However the one or the other ends, the other one leaves nothing behind. */
-static void killed(void)
+/* For want of memory, say */
+static void the_guest_is_killed(void)
 {
 	pid_t child;
-	int status;
 
 	launch(NULL);
 	need(hear(PROMPT));
-	child = guest_process();
+	child = child_of(pid);
 	need(child);
 	need(is_raw());
 	need(!kill(child, SIGKILL));
 	expect(exit_status() == 1);
 	expect(strstr(said, "was ended by signal 9"), "%s", said);
-	hear_anew();
-
-	launch(NULL);
-	need(hear(PROMPT));
-	child = guest_process();
-	need(child);
-	need(!kill(pid, SIGKILL));
-	need(wait_for(pid, &status, SOON));
-	expect(soon_cooked());
-	expect(hear("its parent is gone"));
-	close(tty);
 	hear_anew();
 }
 
@@ -530,6 +518,28 @@ static void a_job_of_a_shell(void)
 	hear_anew();
 }
 
+/* Neither the guest nor a terminal that is raw is left behind. */
+static void the_parent_is_killed(void)
+{
+	char line[256];
+	pid_t job;
+
+	launch_shell();
+	snprintf(line, sizeof(line), "%s %s\r", launcher, demo);
+	type(line);
+	need(hear(PROMPT));
+	job = child_of(pid);
+	need(job && child_of(job));
+	need(!kill(job, SIGKILL));
+	need(hear("its parent is gone"));
+	type("\rcat\r");
+	expect(soon_cooked());
+	type("\004");
+	type("exit\r");
+	exit_status();
+	hear_anew();
+}
+
 /* A guest that panics at each start is not started for ever. */
 static void panics_in_a_row(void)
 {
@@ -560,12 +570,12 @@ static void is_the_same_after_a_reboot(void)
 
 	launch(NULL);
 	need(hear(PROMPT));
-	child = guest_process();
+	child = child_of(pid);
 	type("reboot\r");
 	need(hear("demo guest"));
 	need(hear(PROMPT));
 	expect(is_alive());
-	expect(guest_process() && guest_process() != child);
+	expect(child_of(pid) && child_of(pid) != child);
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 	f = fopen(path, "r");
 	need(f);
@@ -615,7 +625,8 @@ int main(int argc, char **argv)
 		CASE(time_is_over),
 		CASE(another_escape),
 		CASE(asked_to_stop),
-		CASE(killed),
+		CASE(the_guest_is_killed),
+		CASE(the_parent_is_killed),
 		CASE(a_job_of_a_shell),
 		CASE(panics_in_a_row),
 		CASE(asked_twice_at_once),

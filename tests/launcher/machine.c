@@ -93,6 +93,11 @@ void watch_links(void)
 {
 }
 
+void sandbox_thread(enum sandbox_thread thread)
+{
+	(void)thread;
+}
+
 int machine_network;
 bool machine_network_up = true;
 

@@ -94,7 +94,7 @@ qemu() {
 		-kernel "$host/vmlinuz" -initrd "$root.cpio" \
 		-append "console=ttyS0 no_console_suspend maxcpus=1 panic=-1 oops=panic softlockup_panic=1 \
 hung_task_panic=1 sysctl.kernel.hung_task_timeout_secs=600 \
-sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M \
+sysctl.kernel.panic_on_rcu_stall=1 log_buf_len=4M audit=0 \
 watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=300 init_on_alloc=0 \
 tsc=nowatchdog no_timer_check no_ipi_broadcast=1 i8042.nokbd i8042.noaux \
 $clock ${append-}" "$@"

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Built without libseccomp: there is no sandbox (sandbox.c). */
+#include "launcher.h"
+
+#include <stdio.h>
+
+void sandbox_enter(bool on, const char *user)
+{
+	if (user)
+		die("--user needs a Launcher that was built with libseccomp");
+	if (on)
+		fprintf(stderr,
+			"lguest: without a sandbox, as it was built without libseccomp (--sandbox=off does not say so)\n");
+}
+
+void sandbox_thread(enum sandbox_thread thread)
+{
+	(void)thread;
+}

@@ -163,8 +163,45 @@ enum command {
 
 void __noreturn supervise(const struct machine *machine);
 void __noreturn supervisor_end(int status, const char *why);
-void __printf(1, 2) __noreturn supervisor_kill(const char *fmt, ...);
+void __noreturn supervisor_kill(const char *why);
+void supervisor_stop(void);
+void supervisor_pause(bool pause);
 void supervisor_tell(enum command what);
+
+struct supervisor_status {
+	const struct machine *machine;
+	const char *state;
+	pid_t child;
+	unsigned int lives;
+	__u64 age_ms;		/* of the present life */
+};
+
+struct supervisor_status supervisor_status(void);
+
+/* control.c */
+char *control_log(const char *name);
+void control_open(const char *name);
+void control_close(void);
+int control_command(const char *command, int argc, char **argv);
+
+/* attach.c */
+void __noreturn attach(int fd);
+
+/* detach.c */
+void detach(const char *log_file);
+void detach_ready(void);
+
+/* hub.c */
+void hub_open(void);
+bool hub_is_open(void);
+bool hub_add(int fd);
+void hub_finish(void);
+void hub_pty(void);
+void hub_unix(const char *path);
+int socket_listen(const char *path);
+
+/* notify.c */
+void notify_manager(const char *what);
 
 /* loop.c */
 struct timer {
@@ -174,7 +211,9 @@ struct timer {
 };
 
 bool loop_add(int fd, void (*ready)(int fd, void *arg), void *arg);
+void loop_write(int fd, bool on);
 void loop_remove(int fd);
+void loop_close(void);
 __u64 loop_now(void);
 void timer_start(struct timer *timer, __u64 ms);
 void timer_stop(struct timer *timer);
@@ -182,7 +221,8 @@ void __noreturn loop_run(void);
 
 /* terminal.c */
 void terminal_escape(const char *arg);
-void terminal_open(void);
+void terminal_open(void (*typed)(const void *keys, size_t len), bool (*a_command)(char key),
+		   const char *help);
 void terminal_start(void);
 void terminal_check(void);
 void terminal_restore(void);
@@ -198,7 +238,9 @@ void *shared_alloc(size_t len);
 
 /* stream.c */
 void stream_renew(void);
+void stream_forget(void);
 void stream_set_output(int fd);
+void stream_open_output(const char *path);
 int stream_output(void);
 bool stream_type(const void *buf, size_t len);
 int stream_wanted(void);

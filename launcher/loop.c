@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
+#include <unistd.h>
 
 #define FILES_MAX	64
 
@@ -41,6 +42,19 @@ bool loop_add(int fd, void (*ready)(int fd, void *arg), void *arg)
 	return true;
 }
 
+/**
+ * loop_write() - call the function also when something can be written to the file
+ * @fd: a file that is watched
+ * @on: false for no longer
+ */
+void loop_write(int fd, bool on)
+{
+	for (unsigned int i = 0; i < used; i++) {
+		if (files[i].fd == fd)
+			files[i].events = on ? POLLIN | POLLOUT : POLLIN;
+	}
+}
+
 /** loop_remove() - watch a file no longer; any function may do that, for any file */
 void loop_remove(int fd)
 {
@@ -51,6 +65,16 @@ void loop_remove(int fd)
 		handlers[i] = handlers[used];
 		return;
 	}
+}
+
+/** loop_close() - close what the parent waits for: a guest's process has no use for it */
+void loop_close(void)
+{
+	for (unsigned int i = 0; i < used; i++) {
+		if (files[i].fd > STDERR_FILENO && files[i].fd != stream_wanted())
+			close(files[i].fd);
+	}
+	used = 0;
 }
 
 /** loop_now() - milliseconds since some moment, on a clock that nobody sets */

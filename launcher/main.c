@@ -21,7 +21,9 @@
 #define MAX_MEMORY_MB		4095
 
 static const char usage[] =
-"Usage: lguest [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
+"Usage: lguest [run] [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
+"  or:  lguest list\n"
+"  or:  lguest status|stop|kill|pause|resume|attach NAME\n"
 "Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
 "its console on this terminal. ^A x ends it at once.\n"
 "\n"
@@ -40,6 +42,12 @@ static const char usage[] =
 "  -i, --initrd=FILE       initial RAM disk\n"
 "      --bus=lguest|pci    how the guest finds its devices, if that is not to be\n"
 "                          taken from its version\n"
+"      --console=stdio|attach|pty|unix=PATH|file=PATH|null\n"
+"                          where its console is: on this terminal, for lguest attach,\n"
+"                          on a pseudoterminal, on a socket; or only its output, to a\n"
+"                          file or nowhere\n"
+"      --name=NAME         let the commands below find it\n"
+"      --detach            in the background, once it runs; needs a name\n"
 "      --no-reboot         end when the guest reboots or panics\n"
 "      --timeout=SECONDS   end the guest then\n"
 "      --escape=^X|none    what begins a command on the terminal (default ^A);\n"
@@ -146,6 +154,24 @@ static bool parse_sandbox(const char *arg)
 	die("--sandbox=%s: want on or off", arg);
 }
 
+static void open_console(const char *arg)
+{
+	const char *value = strchr(arg, '=');
+
+	if (!strcmp(arg, "attach"))
+		hub_open();
+	else if (!strcmp(arg, "pty"))
+		hub_pty();
+	else if (!strncmp(arg, "unix=", 5))
+		hub_unix(value + 1);
+	else if (!strncmp(arg, "file=", 5))
+		stream_open_output(value + 1);
+	else if (!strcmp(arg, "null"))
+		stream_open_output("/dev/null");
+	else if (strcmp(arg, "stdio"))
+		die("--console=%s: want stdio, attach, pty, unix=PATH, file=PATH or null", arg);
+}
+
 static char *join_words(char **words)
 {
 	size_t len = 1;
@@ -165,7 +191,7 @@ static char *join_words(char **words)
 int main(int argc, char **argv)
 {
 	enum { OPT_DEVICE = 256, OPT_BUS, OPT_NO_REBOOT, OPT_TIMEOUT, OPT_ESCAPE,
-	       OPT_SANDBOX, OPT_USER };
+	       OPT_SANDBOX, OPT_USER, OPT_NAME, OPT_DETACH, OPT_CONSOLE };
 	static const char short_options[] = "+m:b:n:ri:hV";
 	static const struct option options[] = {
 		{ "memory", required_argument, NULL, 'm' },
@@ -180,6 +206,9 @@ int main(int argc, char **argv)
 		{ "escape", required_argument, NULL, OPT_ESCAPE },
 		{ "sandbox", required_argument, NULL, OPT_SANDBOX },
 		{ "user", required_argument, NULL, OPT_USER },
+		{ "name", required_argument, NULL, OPT_NAME },
+		{ "detach", no_argument, NULL, OPT_DETACH },
+		{ "console", required_argument, NULL, OPT_CONSOLE },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ }
@@ -190,9 +219,21 @@ int main(int argc, char **argv)
 		.reboots = true,
 		.sandbox = true,
 	};
+	const char *name = NULL, *console = NULL;
+	bool detached = false;
 	int c;
 
 	open_standard_files();
+	if (argc > 1) {
+		c = control_command(argv[1], argc - 2, argv + 2);
+		if (c >= 0)
+			return c;
+	}
+	if (argc > 1 && !strcmp(argv[1], "run")) {
+		argv[1] = argv[0];
+		argv++;
+		argc--;
+	}
 	console_add();
 	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
 		switch (c) {
@@ -232,6 +273,15 @@ int main(int argc, char **argv)
 		case OPT_USER:
 			machine.user = optarg;
 			break;
+		case OPT_NAME:
+			name = optarg;
+			break;
+		case OPT_DETACH:
+			detached = true;
+			break;
+		case OPT_CONSOLE:
+			console = optarg;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
@@ -250,5 +300,12 @@ int main(int argc, char **argv)
 	machine.kernel = argv[optind];
 	machine.words = join_words(argv + optind + 1);
 	machine.panic_timeout = panic_timeout(machine.words);
+	if (detached && !name)
+		die("--detach needs a --name, by which the guest is found again");
+	if (detached)
+		detach(control_log(name));
+	open_console(console ? console : detached ? "attach" : "stdio");
+	if (name)
+		control_open(name);
 	supervise(&machine);
 }

@@ -37,10 +37,27 @@ void stream_renew(void)
 	fcntl(keys[1], F_SETFL, O_NONBLOCK);
 }
 
+/** stream_forget() - a guest's process does not type */
+void stream_forget(void)
+{
+	close(keys[1]);
+}
+
 /** stream_set_output() - let what the guest prints go to @fd; before there is a guest */
 void stream_set_output(int fd)
 {
 	output = fd;
+}
+
+/**
+ * stream_open_output() - let what the guest prints go to a file, and nobody type
+ * @path: its name; what it has is kept
+ */
+void stream_open_output(const char *path)
+{
+	output = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (output < 0)
+		die("--console=file=%s: %m", path);
 }
 
 /** stream_output() - where what the guest prints goes */

@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +31,9 @@
 static const struct machine *machine;
 static pid_t child;
 static int channel = -1;
-static sigset_t own_signals;
 static __u64 born;
 static unsigned int panics, lives;
+static bool runs, is_paused;
 
 static void begin_life(void);
 static void time_is_over(void);
@@ -70,6 +69,14 @@ static int flush_disks(int status)
 	return EXIT_FAILED;
 }
 
+/* All that is to be as it was */
+static void leave(void)
+{
+	hub_finish();
+	terminal_restore();
+	control_close();
+}
+
 /**
  * supervisor_end() - end the Launcher, and its guest if there is one, with its disks flushed
  * @status: the exit status
@@ -79,7 +86,7 @@ void supervisor_end(int status, const char *why)
 {
 	if (!kill_child())
 		fprintf(stderr, "lguest: the guest's process %d does not end\n", child);
-	terminal_restore();
+	leave();
 	if (why)
 		fprintf(stderr, "lguest: %s\n", why);
 	exit(flush_disks(status));
@@ -87,18 +94,37 @@ void supervisor_end(int status, const char *why)
 
 /**
  * supervisor_kill() - end the guest and the Launcher at once
- * @fmt: what the user is told
+ * @why: what the user is told
  */
-void supervisor_kill(const char *fmt, ...)
+void supervisor_kill(const char *why)
 {
-	char why[256];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(why, sizeof(why), fmt, args);
-	va_end(args);
 	kill_child();
+	leave();
 	quit(EXIT_ENDED, "%s", why);
+}
+
+/**
+ * supervisor_pause() - let the guest stand still, or go on
+ * @pause: which of the two
+ */
+void supervisor_pause(bool pause)
+{
+	is_paused = pause;
+	if (child)
+		kill(child, pause ? SIGSTOP : SIGCONT);
+}
+
+/** supervisor_status() - how the guest is */
+struct supervisor_status supervisor_status(void)
+{
+	return (struct supervisor_status) {
+		.machine = machine,
+		.state = stop_is_asked() ? "stopping" : !child ? "restarting" :
+			 is_paused ? "paused" : runs ? "running" : "starting",
+		.child = child,
+		.lives = lives,
+		.age_ms = loop_now() - born,
+	};
 }
 
 /**
@@ -163,6 +189,15 @@ static void guest_ended(int status)
 	}
 }
 
+static void guest_runs(void)
+{
+	runs = true;
+	if (stream_output() == STDOUT_FILENO)
+		terminal_start();
+	detach_ready();
+	notify_manager("READY=1");
+}
+
 /* The process is gone, or runs from now on. */
 static void heard(int fd, void *arg)
 {
@@ -171,7 +206,7 @@ static void heard(int fd, void *arg)
 
 	(void)arg;
 	if (n > 0)
-		terminal_start();
+		guest_runs();
 	else if (!n || (errno != EAGAIN && errno != EINTR))
 		loop_remove(fd);
 }
@@ -199,12 +234,16 @@ static void begin_life(void)
 		die("cannot make a socket: %m");
 	born = loop_now();
 	lives++;
+	runs = false;
+	is_paused = false;
 	child = fork();
 	if (child < 0)
 		die("cannot start a process for the guest: %m");
 	if (!child) {
 		close(fd[0]);
 		terminal_forget();
+		loop_close();
+		stream_forget();
 		machine_run(machine, fd[1]);
 	}
 	close(fd[1]);
@@ -218,7 +257,7 @@ static void die_by(int sig)
 	sigset_t set;
 
 	kill_child();
-	terminal_restore();
+	leave();
 	flush_disks(0);
 	signal(sig, SIG_DFL);
 	sigemptyset(&set);
@@ -235,8 +274,21 @@ static void suspend(void)
 	if (child)
 		kill(child, SIGSTOP);
 	raise(SIGSTOP);
-	if (child)
+	if (child && !is_paused)
 		kill(child, SIGCONT);
+}
+
+/** supervisor_stop() - ask the guest to power off, and end it if it does not */
+void supervisor_stop(void)
+{
+	notify_manager("STOPPING=1");
+	/* One that stands still does not hear. */
+	if (is_paused)
+		supervisor_pause(false);
+	stop_guest();
+	/* There is none while one that panicked waits for its next life. */
+	if (!child)
+		supervisor_end(EXIT_ENDED, "ended, as was asked");
 }
 
 /* A program that ends another often does so twice, by its process and by its group. */
@@ -246,7 +298,7 @@ static void asked_to_stop(void)
 
 	if (!first) {
 		first = loop_now();
-		stop_guest();
+		supervisor_stop();
 	} else if (loop_now() - first > SECOND_SIGNAL_MS) {
 		supervisor_end(EXIT_ENDED, "ended by a second signal");
 	}
@@ -297,22 +349,35 @@ static void add_unless_ignored(sigset_t *set, int sig)
 static int take_signals(void)
 {
 	static const int ends[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR2, SIGXCPU, SIGALRM };
+	sigset_t set;
 	int fd;
 
-	sigemptyset(&own_signals);
+	sigemptyset(&set);
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
-		add_unless_ignored(&own_signals, ends[i]);
-	sigaddset(&own_signals, SIGCHLD);
-	sigaddset(&own_signals, SIGWINCH);
-	sigaddset(&own_signals, SIGUSR1);
-	sigaddset(&own_signals, SIGTSTP);
-	sigaddset(&own_signals, SIGCONT);
+		add_unless_ignored(&set, ends[i]);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGTSTP);
+	sigaddset(&set, SIGCONT);
 	/* The guest's processes inherit that: what is meant for them comes by the channel. */
-	sigprocmask(SIG_BLOCK, &own_signals, NULL);
-	fd = signalfd(-1, &own_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		die("cannot watch for signals: %m");
 	return fd;
+}
+
+static void typed(const void *keys, size_t len)
+{
+	stream_type(keys, len);
+}
+
+static bool command(char key)
+{
+	if (key == 'x')
+		supervisor_kill("ended by a command on its console");
+	return false;
 }
 
 /**
@@ -322,7 +387,7 @@ static int take_signals(void)
 void supervise(const struct machine *the_machine)
 {
 	machine = the_machine;
-	terminal_open();
+	terminal_open(typed, command, "x ends the guest at once");
 	loop_add(take_signals(), signalled, NULL);
 	if (machine->timeout)
 		timer_start(&timeout, machine->timeout * 1000ULL);

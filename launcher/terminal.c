@@ -26,6 +26,10 @@ static bool is_closed;
 /* What begins a command for us; 0 if nothing does */
 static char escape = CTRL('A');
 
+static void (*type)(const void *keys, size_t len);
+static bool (*command)(char key);
+static const char *command_help;
+
 static void look_again(void);
 static struct timer later = { .over = look_again };
 
@@ -69,7 +73,7 @@ static void say_keys(void)
 {
 	char key = escape + '@';
 
-	fprintf(stderr, "lguest: ^%c x ends the guest at once, ^%c ^%c is a ^%c for it\n", key,
+	fprintf(stderr, "lguest: ^%c %s, ^%c ^%c is a ^%c for the guest\n", key, command_help,
 		key, key, key);
 }
 
@@ -88,9 +92,7 @@ static ssize_t take_commands(char *keys, ssize_t n)
 		}
 		if (!escaped || key == escape)
 			keys[left++] = key;
-		else if (key == 'x')
-			supervisor_kill("ended by ^%c x", escape + '@');
-		else
+		else if (!command(key))
 			say_keys();
 		escaped = false;
 	}
@@ -123,12 +125,12 @@ static void take_input(int fd, void *arg)
 	/* The guest can live without more. */
 	if (n <= 0)
 		is_closed = true;
-	if (n <= 0 || !is_terminal)
+	if (n <= 0 || (!is_terminal && stream_wanted() >= 0))
 		loop_remove(fd);
 	if (n > 0 && is_terminal)
 		n = take_commands(keys, n);
 	if (n > 0)
-		stream_type(keys, n);
+		type(keys, n);
 }
 
 static void make_raw(void)
@@ -183,9 +185,18 @@ static void guest_wants_input(int fd, void *arg)
 		loop_add(STDIN_FILENO, take_input, NULL);
 }
 
-/** terminal_open() - remember how the terminal is, if it is one; before terminal_start() */
-void terminal_open(void)
+/**
+ * terminal_open() - remember how the terminal is, if it is one; before terminal_start()
+ * @typed: takes what is typed
+ * @a_command: does what a key behind the escape stands for; false if that is nothing
+ * @help: the most important such key, and what it does
+ */
+void terminal_open(void (*typed)(const void *keys, size_t len), bool (*a_command)(char key),
+		   const char *help)
 {
+	type = typed;
+	command = a_command;
+	command_help = help;
 	is_terminal = !tcgetattr(STDIN_FILENO, &saved_mode);
 	/* In the background, neither reads nor changes are to stop us. */
 	signal(SIGTTOU, SIG_IGN);
@@ -194,18 +205,16 @@ void terminal_open(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/**
- * terminal_start() - a new guest runs: what is typed or comes otherwise is its
- */
+/** terminal_start() - a guest runs: what is typed or comes otherwise is its */
 void terminal_start(void)
 {
 	bool first = !is_started;
 
 	is_started = true;
-	if (!is_terminal) {
+	if (!is_terminal && stream_wanted() < 0)
+		loop_add(STDIN_FILENO, take_input, NULL);
+	else if (!is_terminal)
 		loop_add(stream_wanted(), guest_wants_input, NULL);
-		return;
-	}
 	terminal_check();
 	if (first && escape && is_raw)
 		say_keys();

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include "test.h"
 
@@ -586,6 +588,76 @@ static void is_the_same_after_a_reboot(void)
 	expect(exit_status() == 0);
 }
 
+static int unix_socket(int type, const char *path, struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, type, 0);
+
+	need(fd >= 0);
+	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	strcpy(address->sun_path, path);
+	return fd;
+}
+
+/* As a service manager sees it */
+static void tells_a_manager(void)
+{
+	struct sockaddr_un address;
+	int fd = unix_socket(SOCK_DGRAM, "/tmp/console.notify", &address);
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	char message[64] = "";
+
+	unlink(address.sun_path);
+	need(!bind(fd, (struct sockaddr *)&address, sizeof(address)));
+	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	launch(NULL);
+	unsetenv("NOTIFY_SOCKET");
+	need(poll(&wait, 1, SOON * 1000) == 1);
+	need(recv(fd, message, sizeof(message) - 1, 0) > 0);
+	expect(!strcmp(message, "READY=1"), "%s", message);
+	need(hear(PROMPT));
+	need(!kill(pid, SIGTERM));
+	need(poll(&wait, 1, SOON * 1000) == 1);
+	memset(message, 0, sizeof(message));
+	need(recv(fd, message, sizeof(message) - 1, 0) > 0);
+	expect(!strcmp(message, "STOPPING=1"), "%s", message);
+	type("\001x");
+	expect(exit_status() == ENDED);
+	close(fd);
+	unlink(address.sun_path);
+}
+
+/* Whoever comes reads what was printed before, and may leave and come again. */
+static void a_console_on_a_socket(void)
+{
+	struct sockaddr_un address;
+	int i, terminal;
+
+	launch_with("--console=unix=/tmp/console.unix", NULL);
+	terminal = tty;
+	for (i = 0; i < 2; i++) {
+		double end = now() + SOON;
+
+		tty = unix_socket(SOCK_STREAM, "/tmp/console.unix", &address);
+		while (connect(tty, (struct sockaddr *)&address, sizeof(address)))
+			need(now() < end);
+		hear_anew();
+		need(hear("demo guest"));
+		need(hear(PROMPT));
+		type("time\r");
+		need(hear(" UTC"));
+		need(hear(PROMPT));
+		if (!i)
+			close(tty);
+	}
+	type("poweroff\r");
+	while (listen_for(1000))
+		;
+	close(tty);
+	tty = terminal;
+	expect(exit_status() == 0);
+	unlink(address.sun_path);
+}
+
 static void without_a_terminal(void)
 {
 	int out[2], status;
@@ -631,6 +703,8 @@ int main(int argc, char **argv)
 		CASE(panics_in_a_row),
 		CASE(asked_twice_at_once),
 		CASE(is_the_same_after_a_reboot),
+		CASE(tells_a_manager),
+		CASE(a_console_on_a_socket),
 		CASE(without_a_terminal),
 	};
 

@@ -14,7 +14,7 @@ programs() { grep -cE "^[0-9]+ $1\$" counts || :; }
 remark() { sed -n "s/^ *# *$2\$/\\1/p" "$1" | tail -n 1; }
 
 machine=6.1
-host_programs="qemu-$machine (requests|lifecycle|processes|faults|backing|hostile|memory|power.*|fairness|conventions|console|many-guests|write-through|disks)(32)?"
+host_programs="qemu-$machine (requests|lifecycle|processes|faults|backing|hostile|memory|power.*|fairness|conventions|console|many-guests|write-through|disks|sandbox|named)(32)?"
 guests=$(remark qemu-6.12.results '.* guests, .* \([0-9]*\) in a minute.*')
 launchers=$(remark qemu-6.12.results '.* Launchers, .* \([0-9]*\) in a minute.*')
 

@@ -26,7 +26,8 @@ as_root() {
 }
 
 # What every script needs: the last two are for 32-bit programs.
-pkgs_build='make gcc libc6-dev gcc-multilib libc6-dev-i386 libseccomp-dev'
+pkgs_build='make gcc libc6-dev gcc-multilib libc6-dev-i386 libseccomp-dev
+	libjson-c-dev'
 
 # install_missing PACKAGE...: by apt, and only when there is something to do
 install_missing() {

@@ -49,6 +49,7 @@ boot() {
 	add "$run/many-guests" tests/many-guests
 	add "$run/write-through" tests/write-through
 	add "$run/disks" tests/disks
+	add "$run/named" tests/named
 	# shellcheck disable=SC2016 # these quotes are the page's
 	{ echo; sed -n 's/^   \* - ``\([a-z0-9_]*\)``$/\1/p' \
 		"$top/Documentation/threat-model.rst"; } >"$root/tests/vulnerabilities"

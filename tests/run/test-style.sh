@@ -58,7 +58,7 @@ checkpatch_programs() {
 shellcheck_scripts() {
 	shellcheck -x -P tests/run .ci/run tests/run/*.sh tests/run/init \
 		tests/run/job-* tests/run/at-once tests/run/steps tests/run/suite \
-		tests/run/many-guests tests/run/shutdown-cases tests/run/disks \
+		tests/run/many-guests tests/run/shutdown-cases tests/run/disks tests/run/named \
 		tests/bench/*.sh tools/guest-kernel/*.sh
 }
 

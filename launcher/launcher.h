@@ -191,6 +191,14 @@ void __noreturn attach(int fd);
 void detach(const char *log_file);
 void detach_ready(void);
 
+/* exec.c */
+#define EXEC_FILTER_MORE	32
+
+void exec_prepare(struct machine *machine, char **words);
+bool exec_is_on(void);
+size_t exec_filter(const char *buf, size_t len, char *out);
+bool exec_status(int *status);
+
 /* hub.c */
 void hub_open(void);
 bool hub_is_open(void);

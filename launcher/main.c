@@ -22,6 +22,7 @@
 
 static const char usage[] =
 "Usage: lguest [run] [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
+"  or:  lguest exec [OPTION]... --initrd=FILE KERNEL [WORD]... -- COMMAND [ARGUMENT]...\n"
 "  or:  lguest list\n"
 "  or:  lguest status|stop|kill|pause|resume|attach NAME\n"
 "Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
@@ -172,6 +173,17 @@ static void open_console(const char *arg)
 		die("--console=%s: want stdio, attach, pty, unix=PATH, file=PATH or null", arg);
 }
 
+/* What is behind "--", or the end if nothing is */
+static char **cut_command(char **words)
+{
+	while (*words && strcmp(*words, "--"))
+		words++;
+	if (!*words)
+		return words;
+	*words = NULL;
+	return words + 1;
+}
+
 static char *join_words(char **words)
 {
 	size_t len = 1;
@@ -220,7 +232,8 @@ int main(int argc, char **argv)
 		.sandbox = true,
 	};
 	const char *name = NULL, *console = NULL;
-	bool detached = false;
+	bool detached = false, execs;
+	char **command = NULL;
 	int c;
 
 	open_standard_files();
@@ -229,7 +242,8 @@ int main(int argc, char **argv)
 		if (c >= 0)
 			return c;
 	}
-	if (argc > 1 && !strcmp(argv[1], "run")) {
+	execs = argc > 1 && !strcmp(argv[1], "exec");
+	if (argc > 1 && (execs || !strcmp(argv[1], "run"))) {
 		argv[1] = argv[0];
 		argv++;
 		argc--;
@@ -298,7 +312,11 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	machine.kernel = argv[optind];
+	if (execs)
+		command = cut_command(argv + optind + 1);
 	machine.words = join_words(argv + optind + 1);
+	if (execs)
+		exec_prepare(&machine, command);
 	machine.panic_timeout = panic_timeout(machine.words);
 	if (detached && !name)
 		die("--detach needs a --name, by which the guest is found again");

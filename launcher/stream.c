@@ -102,12 +102,7 @@ void stream_ask(void)
 		eventfd_write(wanted, 1);
 }
 
-/**
- * stream_write() - print what the guest prints
- * @buf: that
- * @len: how much
- */
-void stream_write(const void *buf, size_t len)
+static void write_all(const char *buf, size_t len)
 {
 	static bool lost;
 
@@ -116,7 +111,7 @@ void stream_write(const void *buf, size_t len)
 		ssize_t n = write(output, buf, len);
 
 		if (n >= 0) {
-			buf = (const char *)buf + n;
+			buf += n;
 			len -= n;
 		} else if (errno == EAGAIN) {
 			/* Someone shares the terminal and made it nonblocking. */
@@ -126,5 +121,29 @@ void stream_write(const void *buf, size_t len)
 			dprintf(STDERR_FILENO,
 				"lguest: console output is lost from here: %m\n");
 		}
+	}
+}
+
+/**
+ * stream_write() - print what the guest prints
+ * @buf: that
+ * @len: how much
+ */
+void stream_write(const void *buf, size_t len)
+{
+	if (!exec_is_on()) {
+		write_all(buf, len);
+		return;
+	}
+	while (len) {
+		char out[1024 + EXEC_FILTER_MORE];
+		size_t part = len < 1024 ? len : 1024;
+
+		write_all(out, exec_filter(buf, part, out));
+		/* What it wrote to disks is there: the script has synced. */
+		if (exec_status(NULL))
+			_exit(EXIT_POWERED_OFF);
+		buf = (const char *)buf + part;
+		len -= part;
 	}
 }

@@ -163,6 +163,8 @@ static void restart_after_panic(void)
 
 static void guest_ended(int status)
 {
+	int code = EXIT_POWERED_OFF;
+
 	if (WIFSIGNALED(status)) {
 		fprintf(stderr, "lguest: the guest's process was ended by signal %d (%s)%s\n",
 			WTERMSIG(status), strsignal(WTERMSIG(status)),
@@ -184,6 +186,10 @@ static void guest_ended(int status)
 			supervisor_end(EXIT_DIED, NULL);
 		restart_after_panic();
 		break;
+	case EXIT_POWERED_OFF:
+		if (exec_is_on() && !exec_status(&code))
+			supervisor_end(EXIT_FAILED, "the guest powered off before the command was over");
+		supervisor_end(code, NULL);
 	default:
 		supervisor_end(WEXITSTATUS(status), NULL);
 	}

@@ -148,6 +148,7 @@ struct machine {
 	const char *user;
 };
 
+int machine_check(const struct machine *machine);
 void __noreturn machine_run(const struct machine *machine, int channel);
 
 /* panic.c */

@@ -22,6 +22,38 @@ static char *join(const char *first, const char *words)
 	return line;
 }
 
+/* Memory, kernel and devices, up to a guest that could run */
+static void lay_out(const struct machine *machine, __u32 *version, const struct bus **bus)
+{
+	__u32 start;
+
+	guest_memory_create(machine->memory);
+	start = load_guest(machine->kernel, machine->initrd, version);
+	*bus = machine->bus;
+	if (!*bus)
+		*bus = *version < FIRST_WITH_PCI ? &lguest_bus : &virtio_pci;
+	load_command_line(join((*bus)->words, machine->words));
+	devices_create(*bus, *version);
+	guest_initialize(machine->device, start);
+}
+
+/**
+ * machine_check() - see whether a guest could run here, and say what it is in a line of JSON
+ * @machine: what it is
+ *
+ * Return: the exit status. Ends the program, with a word to the user, if it could not.
+ */
+int machine_check(const struct machine *machine)
+{
+	const struct bus *bus;
+	__u32 version;
+
+	lay_out(machine, &version, &bus);
+	printf("{\"ok\":true,\"linux\":\"%u.%u.%u\",\"bus\":\"%s\"}\n", version >> 16,
+	       version >> 8 & 0xff, version & 0xff, bus == &virtio_pci ? "pci" : "lguest");
+	return 0;
+}
+
 /**
  * machine_run() - be the process of a guest
  * @machine: what it is
@@ -31,17 +63,11 @@ static char *join(const char *first, const char *words)
  */
 void machine_run(const struct machine *machine, int channel)
 {
-	const struct bus *bus = machine->bus;
-	__u32 start, version;
+	const struct bus *bus;
+	__u32 version;
 	char c = 0;
 
-	guest_memory_create(machine->memory);
-	start = load_guest(machine->kernel, machine->initrd, &version);
-	if (!bus)
-		bus = version < FIRST_WITH_PCI ? &lguest_bus : &virtio_pci;
-	load_command_line(join(bus->words, machine->words));
-	devices_create(bus, version);
-	guest_initialize(machine->device, start);
+	lay_out(machine, &version, &bus);
 	sandbox_enter(machine->sandbox, machine->user);
 	devices_attach();
 	watch_start(channel);

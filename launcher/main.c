@@ -23,6 +23,7 @@
 static const char usage[] =
 "Usage: lguest [run] [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
 "  or:  lguest exec [OPTION]... --initrd=FILE KERNEL [WORD]... -- COMMAND [ARGUMENT]...\n"
+"  or:  lguest check [OPTION]... KERNEL\n"
 "  or:  lguest list\n"
 "  or:  lguest status|stop|kill|pause|resume|attach NAME\n"
 "Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
@@ -232,7 +233,7 @@ int main(int argc, char **argv)
 		.sandbox = true,
 	};
 	const char *name = NULL, *console = NULL;
-	bool detached = false, execs;
+	bool detached = false, execs, checks;
 	char **command = NULL;
 	int c;
 
@@ -243,7 +244,8 @@ int main(int argc, char **argv)
 			return c;
 	}
 	execs = argc > 1 && !strcmp(argv[1], "exec");
-	if (argc > 1 && (execs || !strcmp(argv[1], "run"))) {
+	checks = argc > 1 && !strcmp(argv[1], "check");
+	if (execs || checks || (argc > 1 && !strcmp(argv[1], "run"))) {
 		argv[1] = argv[0];
 		argv++;
 		argc--;
@@ -318,6 +320,8 @@ int main(int argc, char **argv)
 	if (execs)
 		exec_prepare(&machine, command);
 	machine.panic_timeout = panic_timeout(machine.words);
+	if (checks)
+		return machine_check(&machine);
 	if (detached && !name)
 		die("--detach needs a --name, by which the guest is found again");
 	if (detached)

@@ -174,23 +174,32 @@ static void drop_capabilities(void)
 		die("cannot give up capabilities: %m");
 }
 
+/* Not getpwnam(), for which a static program would need the host's own libraries */
+static bool find_user(const char *name, unsigned int *uid, unsigned int *gid)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *user;
+	bool found = false;
+
+	while (file && !found && (user = fgetpwent(file))) {
+		found = !strcmp(user->pw_name, name);
+		*uid = user->pw_uid;
+		*gid = user->pw_gid;
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
 /* @spec: a name, or UID:GID */
 static void set_user(const char *spec)
 {
 	unsigned int uid, gid;
 	int len = 0;
 
-	if (sscanf(spec, "%u:%u%n", &uid, &gid, &len) != 2 || spec[len]) {
-		const struct passwd *user;
-
-		errno = 0;
-		user = getpwnam(spec);
-		if (!user)
-			die("--user=%s: %s", spec,
-			    errno ? strerror(errno) : "there is no such user");
-		uid = user->pw_uid;
-		gid = user->pw_gid;
-	}
+	if ((sscanf(spec, "%u:%u%n", &uid, &gid, &len) != 2 || spec[len]) &&
+	    !find_user(spec, &uid, &gid))
+		die("--user=%s: there is no such user in /etc/passwd (UID:GID does as well)", spec);
 	if (setgroups(0, NULL) || setgid(gid) || setuid(uid))
 		die("--user=%s: %m", spec);
 }

@@ -6,6 +6,7 @@
  */
 #include "launcher.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <json-c/json.h>
@@ -40,10 +41,13 @@ static char *directory(void)
 
 static bool is_name(const char *name)
 {
-	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "0123456789_.-");
-
-	return len && !name[len] && *name != '.' && *name != '-';
+	if (*name == '.' || *name == '-' || !*name)
+		return false;
+	for (; *name; name++) {
+		if (!isalnum((unsigned char)*name) && !strchr("_.-", *name))
+			return false;
+	}
+	return true;
 }
 
 static char *file_of(const char *name, const char *suffix)

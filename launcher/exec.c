@@ -18,7 +18,7 @@
 #define INIT		"lguest-exec"
 #define MARK_LEN	25
 /* The first byte of the mark, and nowhere else in it: the record separator */
-#define MARK_BEGIN	'\036'
+#define MARK_BEGIN	0x1e
 
 /* What the guest's process leaves to the parent */
 static struct exec_result {
@@ -63,8 +63,8 @@ static char *make_script(char **words, size_t *len)
 	      "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 	      "export HOME=/root TERM=linux\n"
 	      "mkdir -p /proc /sys /dev /tmp\n"
-	      "mount -t proc proc /proc\n"
-	      "mount -t sysfs sysfs /sys\n"
+	      "mount -t proc none /proc\n"
+	      "mount -t sysfs none /sys\n"
 	      "[ -c /dev/null ] || mount -t devtmpfs dev /dev\n"
 	      "stty -echo -opost 2>/dev/null\n"
 	      "(exec", script);
@@ -146,7 +146,7 @@ void exec_prepare(struct machine *machine, char **words)
 	size_t len;
 
 	if (!machine->initrd)
-		die("exec needs an initial RAM disk (--initrd=), in which the command and /bin/sh are");
+		die("exec needs an initial RAM disk (--initrd=) with the command and /bin/sh");
 	if (!*words)
 		die("exec needs a command, behind the kernel's words and --");
 	make_mark();

@@ -154,7 +154,7 @@ static void restart_after_panic(void)
 		panics = 0;
 	if (++panics == PANICS_MAX)
 		supervisor_end(EXIT_DIED,
-			       "it panicked 5 times in a row, each within 5 minutes: it won't be started again");
+			       "it panicked 5 times in a row, soon after its start each time: given up");
 	if (seconds > 0)
 		fprintf(stderr, "lguest: it starts again in %d s (panic=%d)\n", seconds,
 			seconds);

@@ -154,7 +154,7 @@ static void restart_after_panic(void)
 		panics = 0;
 	if (++panics == PANICS_MAX)
 		supervisor_end(EXIT_DIED,
-			       "it panicked 5 times in a row, soon after its start each time: given up");
+			       "it panicked 5 times in a row, soon after each start: given up");
 	if (seconds > 0)
 		fprintf(stderr, "lguest: it starts again in %d s (panic=%d)\n", seconds,
 			seconds);
@@ -188,7 +188,8 @@ static void guest_ended(int status)
 		break;
 	case EXIT_POWERED_OFF:
 		if (exec_is_on() && !exec_status(&code))
-			supervisor_end(EXIT_FAILED, "the guest powered off before the command was over");
+			supervisor_end(EXIT_FAILED,
+				       "the guest powered off before the command was over");
 		supervisor_end(code, NULL);
 	default:
 		supervisor_end(WEXITSTATUS(status), NULL);

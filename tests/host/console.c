@@ -391,22 +391,6 @@ static void a_guest_that_hears_nothing(void)
 	expect(exit_status() == ENDED);
 }
 
-/* The only one, or 0 */
-static pid_t child_of(pid_t pid)
-{
-	char path[64];
-	int child = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
-	f = fopen(path, "r");
-	if (f && fscanf(f, "%d", &child) != 1)
-		child = 0;
-	if (f)
-		fclose(f);
-	return child;
-}
-
 static bool is_raw(void)
 {
 	struct termios is;

@@ -60,13 +60,10 @@ static void find_threads(void)
 {
 	char path[64];
 	struct dirent *entry;
-	FILE *f;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-	f = fopen(path, "r");
-	need(f && fscanf(f, "%d", &child) == 1);
-	fclose(f);
+	child = child_of(parent);
+	need(child);
 	snprintf(path, sizeof(path), "/proc/%d/task", child);
 	dir = opendir(path);
 	need(dir);

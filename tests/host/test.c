@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -510,4 +511,28 @@ pid_t guest_on_cpu(struct guest *g, int cpu, const char *code, const char *end)
 	need(pid > 0);
 	need(counts(g));
 	return pid;
+}
+
+pid_t child_of(pid_t parent)
+{
+	struct dirent *entry;
+	pid_t found = 0;
+	DIR *dir = opendir("/proc");
+
+	need(dir);
+	while (!found && (entry = readdir(dir))) {
+		char path[300];
+		int pid = atoi(entry->d_name), is = 0;
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+		f = pid ? fopen(path, "r") : NULL;
+		if (!f)
+			continue;
+		if (fscanf(f, "%*d (%*[^)]) %*c %d", &is) == 1 && is == parent)
+			found = pid;
+		fclose(f);
+	}
+	closedir(dir);
+	return found;
 }

@@ -70,6 +70,8 @@ double now(void);
 void sleep_ms(int ms);
 /* waitpid() for at most that long: false if the process is still there */
 bool wait_for(pid_t pid, int *status, double seconds);
+/* The only one, or 0 */
+pid_t child_of(pid_t parent);
 /* Write to a file that is there, as in /proc and /sys: false if it refuses */
 bool put(const char *name, const char *text);
 /* The number after a word at a line's start in such a file, -1 if none has it */

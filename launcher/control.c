@@ -113,7 +113,8 @@ static struct json_object *status(void)
 
 static void say(int fd, struct json_object *object)
 {
-	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE);
 	char *line;
 
 	/* Who asked may be gone, and what it does not read is not worth waiting for. */

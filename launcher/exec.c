@@ -27,6 +27,9 @@ static struct exec_result {
 } *result;
 
 static char mark[MARK_LEN + 1];
+/* How much of it has come, and of the status behind it */
+static unsigned int matched, digit_count;
+static char digits[8];
 
 static void make_mark(void)
 {
@@ -34,6 +37,9 @@ static void make_mark(void)
 
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		die("no random numbers: %m");
+	matched = 0;
+	digit_count = 0;
+	memset(digits, 0, sizeof(digits));
 	mark[0] = MARK_BEGIN;
 	for (unsigned int i = 0; i < sizeof(random); i++)
 		sprintf(mark + 1 + 2 * i, "%02x", random[i]);
@@ -173,8 +179,6 @@ void exec_prepare(struct machine *machine, char **words)
  */
 size_t exec_filter(const char *buf, size_t len, char *out)
 {
-	static char digits[8];
-	static unsigned int matched, digit_count;
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; i++) {

@@ -169,7 +169,7 @@ disk_cases() {
 
 # parts: the programs of tests/launcher, whose results become ours
 parts() {
-	for _program in pci 'fuzz 200' disk; do
+	for _program in pci 'fuzz 200' disk exec; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
 		grep -q '^\(not \)\?ok ' "$images/said" || result 1 "$_program"

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <json-c/json.h>
+#include <linux/virtio_balloon.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,39 @@ static struct json_object *refusal(const char *why)
 	return object;
 }
 
+static void add_stat(struct json_object *object, const char *name, unsigned int tag)
+{
+	__u64 value = balloon_stat(tag);
+
+	if (value != BALLOON_UNTOLD)
+		json_object_object_add(object, name, json_object_new_int64(value));
+}
+
+/* What the guest tells is as old as the last time that somebody asked. */
+static void add_balloon(struct json_object *object)
+{
+	json_object_object_add(object, "keep", json_object_new_int64(balloon_wanted()));
+	json_object_object_add(object, "given", json_object_new_int64(balloon_actual()));
+	add_stat(object, "guest_free", VIRTIO_BALLOON_S_MEMFREE);
+	add_stat(object, "guest_total", VIRTIO_BALLOON_S_MEMTOT);
+	add_stat(object, "guest_available", VIRTIO_BALLOON_S_AVAIL);
+	supervisor_tell(COMMAND_STATISTICS);
+}
+
+static struct json_object *set_balloon(struct json_object *request)
+{
+	struct json_object *keep;
+
+	if (!balloon_wanted())
+		return refusal("the guest has no balloon (--balloon)");
+	if (!json_object_object_get_ex(request, "keep", &keep) ||
+	    !json_object_is_type(keep, json_type_int) || json_object_get_int64(keep) <= 0)
+		return refusal("want how many bytes it is to keep, as \"keep\"");
+	balloon_want(json_object_get_int64(keep));
+	supervisor_tell(COMMAND_BALLOON);
+	return answer(true);
+}
+
 static struct json_object *status(void)
 {
 	struct supervisor_status is = supervisor_status();
@@ -108,6 +142,8 @@ static struct json_object *status(void)
 	json_object_object_add(object, "starts", json_object_new_int(is.lives));
 	json_object_object_add(object, "seconds", json_object_new_int64(is.age_ms / 1000));
 	json_object_object_add(object, "attachable", json_object_new_boolean(hub_is_open()));
+	if (balloon_wanted())
+		add_balloon(object);
 	return object;
 }
 
@@ -139,7 +175,7 @@ static void drop(struct client *client)
 }
 
 /* Returns false if the connection has become a console. */
-static bool obey(struct client *client, const char *command)
+static bool obey(struct client *client, const char *command, struct json_object *request)
 {
 	int fd = client->fd;
 
@@ -154,6 +190,8 @@ static bool obey(struct client *client, const char *command)
 	} else if (!strcmp(command, "pause") || !strcmp(command, "resume")) {
 		supervisor_pause(*command == 'p');
 		say(fd, answer(true));
+	} else if (!strcmp(command, "balloon")) {
+		say(fd, set_balloon(request));
 	} else if (!strcmp(command, "attach") && hub_is_open()) {
 		say(fd, answer(true));
 		loop_remove(fd);
@@ -176,7 +214,7 @@ static bool take_line(struct client *client, const char *line)
 	if (json_object_is_type(request, json_type_object) &&
 	    json_object_object_get_ex(request, "command", &command) &&
 	    json_object_is_type(command, json_type_string))
-		goes_on = obey(client, json_object_get_string(command));
+		goes_on = obey(client, json_object_get_string(command), request);
 	else
 		say(client->fd, refusal("want a line like {\"command\":\"status\"}"));
 	json_object_put(request);
@@ -290,8 +328,8 @@ static int reach(const char *name)
 	return fd;
 }
 
-/* Returns the line that answers, or NULL if it has ended meanwhile. */
-static char *ask(int fd, const char *command)
+/* @keep: how much memory, or 0. Returns the line that answers, or NULL if the guest has ended. */
+static char *ask(int fd, const char *command, __u64 keep)
 {
 	struct json_object *request = json_object_new_object();
 	size_t len = 0, size = 0;
@@ -299,6 +337,8 @@ static char *ask(int fd, const char *command)
 	char c;
 
 	json_object_object_add(request, "command", json_object_new_string(command));
+	if (keep)
+		json_object_object_add(request, "keep", json_object_new_int64(keep));
 	say(fd, request);
 	/* By bytes: what is behind the line is the console's. */
 	while (read(fd, &c, 1) == 1) {
@@ -351,7 +391,7 @@ static int list(void)
 				unlink(path);
 			continue;
 		}
-		line = ask(fd, "status");
+		line = ask(fd, "status", 0);
 		if (line)
 			puts(line);
 		close(fd);
@@ -369,7 +409,7 @@ static void wait_for_end(int fd)
 }
 
 static const char *const commands[] = {
-	"list", "status", "stop", "kill", "pause", "resume", "attach",
+	"list", "status", "stop", "kill", "pause", "resume", "attach", "balloon",
 };
 
 static bool is_command(const char *word)
@@ -391,6 +431,8 @@ static bool is_command(const char *word)
  */
 int control_command(const char *command, int argc, char **argv)
 {
+	bool is_balloon;
+	__u64 keep = 0;
 	char *line;
 	int fd;
 
@@ -398,13 +440,16 @@ int control_command(const char *command, int argc, char **argv)
 		return -1;
 	if (!strcmp(command, "list") && !argc)
 		return list();
-	if (argc != 1 || !strcmp(command, "list")) {
-		fprintf(stderr, "Usage: lguest %s%s\n", command,
-			strcmp(command, "list") ? " NAME" : "");
+	is_balloon = !strcmp(command, "balloon");
+	if (argc != 1 + is_balloon || !strcmp(command, "list")) {
+		fprintf(stderr, "Usage: lguest %s%s%s\n", command,
+			strcmp(command, "list") ? " NAME" : "", is_balloon ? " SIZE" : "");
 		return EXIT_USAGE;
 	}
+	if (is_balloon)
+		keep = parse_memory("balloon", argv[1]);
 	fd = reach(argv[0]);
-	line = ask(fd, command);
+	line = ask(fd, command, keep);
 	if (!line) {
 		/* Some are too quick to answer. */
 		if (!strcmp(command, "kill"))

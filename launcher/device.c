@@ -184,8 +184,6 @@ void device_interrupt(struct virtqueue *vq)
  */
 void devices_refresh(__u8 type)
 {
-	if (!bus->refresh)
-		return;
 	for (struct device *dev = devices; dev; dev = dev->next) {
 		if (dev->type == type && dev->refresh)
 			bus->refresh(dev);

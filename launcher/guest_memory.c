@@ -33,6 +33,36 @@ void guest_memory_create(__u64 size)
 	base += PAGE_SIZE;
 	if (mprotect(base, len, PROT_READ | PROT_WRITE))
 		die("cannot use %llu MB of guest memory: %m", size >> 20);
+	/* Who looks for our fault in a core dump need not have the guest's secrets. */
+	if (madvise(base, len, MADV_DONTDUMP))
+		die("cannot keep guest memory out of core dumps: %m");
+}
+
+/**
+ * guest_memory_no_huge_pages() - have the host take single pages for the guest's memory
+ *
+ * Before anything is in it. Huge ones save page faults of the host's and nothing else: the
+ * translations that a guest runs by are of single pages. Where there are none, this does
+ * nothing.
+ */
+void guest_memory_no_huge_pages(void)
+{
+	madvise(base, ram_size, MADV_NOHUGEPAGE);
+}
+
+/**
+ * guest_memory_free() - give pages back to the host
+ * @gpa: of the first; all of them are RAM
+ * @len: how much
+ *
+ * They read as zeros then, until somebody writes to them. Any thread calls, also while the
+ * guest runs: the host takes them out of whatever maps them first.
+ *
+ * Return: false, with errno, if they stay as they are.
+ */
+bool guest_memory_free(__u64 gpa, __u64 len)
+{
+	return !madvise(base + gpa, len, MADV_DONTNEED);
 }
 
 void *guest_memory_base(void)

@@ -4,16 +4,18 @@
  *
  * There are two processes. The parent: main.c (what the user wants), supervisor.c (a process
  * for each life of the guest), panic.c and stop.c (when it starts again, how it is asked to
- * stop), terminal.c and loop.c. The guest's: machine.c, guest_memory.c, kernel_image.c and
- * kernel_check.c (laying out a machine), guest.c and run.c (running it), device.c and
- * virtqueue.c (what a device is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the
- * guest finds it and talks to it), then the devices themselves, disk.c and disk_*.c (what a
- * disk is made of), and watch.c (what changes outside). Between the two: stream.c, shared.c.
+ * stop), terminal.c, hub.c, control.c and loop.c. The guest's: machine.c, host_memory.c,
+ * guest_memory.c, kernel_image.c and kernel_check.c (laying out a machine), sandbox.c, guest.c
+ * and run.c (running it), device.c and virtqueue.c (what a device is), lguest_bus.c, or pci.c,
+ * virtio_pci.c and insn.c (how the guest finds it and talks to it), then the devices
+ * themselves, disk.c and disk_*.c (what a disk is made of), and watch.c (what changes
+ * outside). Between the two: stream.c, shared.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
 
 #include <linux/types.h>
+#include <linux/virtio_balloon.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_console.h>
 #include <linux/virtio_net.h>
@@ -66,14 +68,21 @@ void __printf(2, 3) __noreturn quit(int status, const char *fmt, ...);
 /* Errors name the file or device, and end in "%m" where errno is the cause. */
 #define die(fmt, ...)	quit(EXIT_FAILED, fmt, ##__VA_ARGS__)
 
+__u64 parse_memory(const char *option, const char *arg);
+
 /* guest_memory.c */
 void guest_memory_create(__u64 ram_size);
+void guest_memory_no_huge_pages(void);
+bool guest_memory_free(__u64 gpa, __u64 len);
 void *guest_memory_base(void);
 unsigned long guest_pages(void);
 __u64 guest_ram_size(void);
 void *guest_ram(__u64 gpa, __u64 len);
 void *guest_alloc_device_pages(size_t len);
 __u32 guest_address(const void *p);
+
+/* host_memory.c */
+void host_memory_check(__u64 ram_size);
 
 /* kernel_check.c */
 struct setup_header;
@@ -126,6 +135,7 @@ struct bus;
  * @initrd: file name, or NULL
  * @words: command line of the kernel
  * @memory: bytes of RAM
+ * @huge_pages: of the host's may be its memory
  * @bus: on which devices are; NULL if the kernel's version tells
  * @device: file name of /dev/lguest
  * @reboots: start a guest that reboots again
@@ -139,6 +149,7 @@ struct machine {
 	const char *initrd;
 	const char *words;
 	__u64 memory;
+	bool huge_pages;
 	const struct bus *bus;
 	const char *device;
 	bool reboots;
@@ -160,6 +171,8 @@ int panic_timeout(const char *cmdline);
 enum command {
 	COMMAND_WINDOW,		/* look at the window's size */
 	COMMAND_DISKS,		/* look at the disks' sizes */
+	COMMAND_BALLOON,	/* let the guest keep as much as is wanted now */
+	COMMAND_STATISTICS,	/* have the guest tell of its memory */
 };
 
 void __noreturn supervise(const struct machine *machine);
@@ -327,7 +340,7 @@ unsigned int iov_first(struct iovec *part, const struct iovec *iov, unsigned int
 		       size_t len);
 
 /* device.c */
-#define VQ_MAX		2
+#define VQ_MAX		3
 
 struct device {
 	/* Set by the device before device_add(), or in create(). */
@@ -346,6 +359,7 @@ struct device {
 	void (*config_written)(struct device *dev, unsigned int offset, __u32 value);
 	/* The configuration space, of which the guest sees so many bytes */
 	union {
+		struct virtio_balloon_config balloon;
 		struct virtio_blk_config block;
 		struct virtio_console_config console;
 		struct virtio_net_config net;
@@ -369,8 +383,8 @@ struct device {
  * @notify: the guest made that hypercall; false if it was not meant for the bus; may be
  *	NULL
  * @interrupt: a used ring has changed
- * @refresh: call &device.refresh, and tell the guest; any thread calls; NULL if the bus has
- *	no way to tell
+ * @refresh: call &device.refresh, and show the guest what changed, with an interrupt if the
+ *	bus has one for that; any thread calls
  */
 struct bus {
 	bool modern;
@@ -503,5 +517,16 @@ void console_add(void);
 void block_add(const char *spec);
 void net_add(const char *spec);
 void rng_add(void);
+void balloon_add(__u64 keep);
+
+/* balloon.c */
+#define BALLOON_UNTOLD	(~0ULL)
+
+void balloon_want(__u64 keep);
+__u64 balloon_wanted(void);
+const char *balloon_set(__u64 bytes);
+__u64 balloon_actual(void);
+bool balloon_ask(unsigned int ms);
+__u64 balloon_stat(unsigned int tag);
 
 #endif /* LGUEST_LAUNCHER_H */

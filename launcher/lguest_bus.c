@@ -162,10 +162,20 @@ static void lguest_bus_interrupt(struct virtqueue *vq)
 	guest_interrupt(slot->irq[vq - vq->dev->vq]);
 }
 
+/* There is no interrupt for this: a driver finds it when it looks again. */
+static void lguest_bus_refresh(struct device *dev)
+{
+	struct slot *slot = dev->slot;
+
+	if (dev->refresh(dev))
+		memcpy(slot->guest_features + FEATURE_LEN, &dev->config, dev->config_len);
+}
+
 const struct bus lguest_bus = {
 	.create = lguest_bus_create,
 	.add = lguest_bus_add,
 	.attach = lguest_bus_attach,
 	.notify = lguest_bus_notify,
 	.interrupt = lguest_bus_interrupt,
+	.refresh = lguest_bus_refresh,
 };

@@ -28,6 +28,8 @@ static void lay_out(const struct machine *machine, __u32 *version, const struct 
 	__u32 start;
 
 	guest_memory_create(machine->memory);
+	if (!machine->huge_pages)
+		guest_memory_no_huge_pages();
 	start = load_guest(machine->kernel, machine->initrd, version);
 	*bus = machine->bus;
 	if (!*bus)

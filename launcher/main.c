@@ -26,6 +26,7 @@ static const char usage[] =
 "  or:  lguest check [OPTION]... KERNEL\n"
 "  or:  lguest list\n"
 "  or:  lguest status|stop|kill|pause|resume|attach NAME\n"
+"  or:  lguest balloon NAME SIZE\n"
 "Run the 32-bit Linux KERNEL (a vmlinux or a bzImage) as an lguest guest, with\n"
 "its console on this terminal. ^A x ends it at once.\n"
 "\n"
@@ -41,9 +42,13 @@ static const char usage[] =
 "                          made if it is not there; ip= gives the host's end an\n"
 "                          address and brings it up; mac= is the guest's own\n"
 "  -r, --rng               a source of random numbers\n"
+"      --balloon[=SIZE]    the guest can do without some of its RAM, and gives it\n"
+"                          back to the host; SIZE is how much it keeps at first\n"
 "  -i, --initrd=FILE       initial RAM disk\n"
 "      --bus=lguest|pci    how the guest finds its devices, if that is not to be\n"
 "                          taken from its version\n"
+"      --no-hugepages      take memory from the host in single pages: no more than the\n"
+"                          guest uses, and slower where it comes for the first time\n"
 "      --console=stdio|attach|pty|unix=PATH|file=PATH|null\n"
 "                          where its console is: on this terminal, for lguest attach,\n"
 "                          on a pseudoterminal, on a socket; or only its output, to a\n"
@@ -106,7 +111,7 @@ static void open_standard_files(void)
 }
 
 /* A plain number is one of megabytes. */
-static __u64 parse_memory(const char *arg)
+__u64 parse_memory(const char *option, const char *arg)
 {
 	static const char units[] = "KMG";
 	const char *unit = NULL;
@@ -118,14 +123,25 @@ static __u64 parse_memory(const char *arg)
 	if (*end)
 		unit = strchr(units, toupper(*end));
 	if (*arg < '0' || *arg > '9' || errno || (*end && (!unit || end[1])))
-		die("--memory=%s: want a number of megabytes, or one with K, M or G", arg);
+		die("--%s=%s: want a number of megabytes, or one with K, M or G", option,
+		    arg);
 	if (unit == units)
 		size /= 1024;
 	else if (unit == units + 2 && size <= MAX_MEMORY_MB)
 		size *= 1024;
 	if (!size || size > MAX_MEMORY_MB)
-		die("--memory=%s: a guest has 1 MB to %u MB", arg, MAX_MEMORY_MB);
+		die("--%s=%s: a guest has 1 MB to %u MB", option, arg, MAX_MEMORY_MB);
 	return (__u64)size << 20;
+}
+
+/* @arg: how much of its @memory the guest is to keep; all of it if NULL */
+static __u64 parse_balloon(const char *arg, __u64 memory)
+{
+	__u64 size = arg ? parse_memory("balloon", arg) : memory;
+
+	if (size > memory)
+		die("--balloon=%s: the guest has less RAM (--memory)", arg);
+	return size;
 }
 
 static unsigned int parse_timeout(const char *arg)
@@ -204,7 +220,8 @@ static char *join_words(char **words)
 int main(int argc, char **argv)
 {
 	enum { OPT_DEVICE = 256, OPT_BUS, OPT_NO_REBOOT, OPT_TIMEOUT, OPT_ESCAPE,
-	       OPT_SANDBOX, OPT_USER, OPT_NAME, OPT_DETACH, OPT_CONSOLE };
+	       OPT_SANDBOX, OPT_USER, OPT_NAME, OPT_DETACH, OPT_CONSOLE,
+	       OPT_BALLOON, OPT_NO_HUGEPAGES };
 	static const char short_options[] = "+m:b:n:ri:hV";
 	static const struct option options[] = {
 		{ "memory", required_argument, NULL, 'm' },
@@ -222,6 +239,8 @@ int main(int argc, char **argv)
 		{ "name", required_argument, NULL, OPT_NAME },
 		{ "detach", no_argument, NULL, OPT_DETACH },
 		{ "console", required_argument, NULL, OPT_CONSOLE },
+		{ "balloon", optional_argument, NULL, OPT_BALLOON },
+		{ "no-hugepages", no_argument, NULL, OPT_NO_HUGEPAGES },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ }
@@ -231,9 +250,11 @@ int main(int argc, char **argv)
 		.device = "/dev/lguest",
 		.reboots = true,
 		.sandbox = true,
+		.huge_pages = true,
 	};
 	const char *name = NULL, *console = NULL;
-	bool detached = false, execs, checks;
+	bool detached = false, execs, checks, has_balloon = false;
+	const char *keep = NULL;
 	char **command = NULL;
 	int c;
 
@@ -254,7 +275,7 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, short_options, options, NULL)) != -1) {
 		switch (c) {
 		case 'm':
-			machine.memory = parse_memory(optarg);
+			machine.memory = parse_memory("memory", optarg);
 			break;
 		case 'b':
 			block_add(optarg);
@@ -279,6 +300,17 @@ int main(int argc, char **argv)
 			break;
 		case OPT_ESCAPE:
 			terminal_escape(optarg);
+			break;
+		case OPT_BALLOON:
+			if (has_balloon)
+				die("one --balloon is all a guest can use");
+			has_balloon = true;
+			keep = optarg;
+			/* A huge page would bring back what the guest has given away around it. */
+			machine.huge_pages = false;
+			break;
+		case OPT_NO_HUGEPAGES:
+			machine.huge_pages = false;
 			break;
 		case OPT_DEVICE:
 			machine.device = optarg;
@@ -313,6 +345,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
+	if (has_balloon)
+		balloon_add(parse_balloon(keep, machine.memory));
 	machine.kernel = argv[optind];
 	if (execs)
 		command = cut_command(argv + optind + 1);

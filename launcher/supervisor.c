@@ -394,6 +394,7 @@ static bool command(char key)
 void supervise(const struct machine *the_machine)
 {
 	machine = the_machine;
+	host_memory_check(machine->memory);
 	terminal_open(typed, command, "x ends the guest at once");
 	loop_add(take_signals(), signalled, NULL);
 	if (machine->timeout)

@@ -40,6 +40,7 @@ static void __noreturn parent_is_gone(void)
 
 static void told(void)
 {
+	const char *words;
 	char what;
 	ssize_t n = recv(channel, &what, sizeof(what), MSG_DONTWAIT);
 
@@ -53,6 +54,14 @@ static void told(void)
 		break;
 	case COMMAND_DISKS:
 		devices_refresh(VIRTIO_ID_BLOCK);
+		break;
+	case COMMAND_BALLOON:
+		words = balloon_set(balloon_wanted());
+		if (words)
+			fprintf(stderr, "lguest: balloon: %s\n", words);
+		break;
+	case COMMAND_STATISTICS:
+		balloon_ask(0);
 		break;
 	}
 }

@@ -47,8 +47,8 @@ struct arp_packet {
 	u8 target_ip[4];
 } __packed;
 
-static struct lguest_device_desc *card, *rng;
-static struct virtqueue card_in, card_out, rng_vq;
+static struct lguest_device_desc *card, *rng, *balloon;
+static struct virtqueue card_in, card_out, rng_vq, inflate, deflate;
 static bool disk;
 
 /* Interrupts only wake us. */
@@ -307,6 +307,59 @@ static void rng_gives_numbers(void)
 	CHECK(sum);
 }
 
+/* How many pages the host wants, behind the queues and two sets of features */
+static u32 balloon_target(void)
+{
+	u32 pages;
+
+	memcpy(&pages, balloon->config + balloon->num_vq * sizeof(struct lguest_vqconfig) +
+	       2 * balloon->feature_len, sizeof(pages));
+	return pages;
+}
+
+static void balloon_say(struct virtqueue *vq, const u32 *pfns, u32 size)
+{
+	u32 len;
+
+	vq_add(vq, 0, pfns, size, 0);
+	vq_kick(vq);
+	CHECK_EQ(vq_wait(vq, &len), 0);
+}
+
+static u32 not_zero(const u32 *words, u32 size)
+{
+	u32 i, count = 0;
+
+	for (i = 0; i < size / sizeof(*words); i++)
+		count += READ_ONCE(words[i]) != 0;
+	return count;
+}
+
+/* What has just been written is gone, and nobody's; then they are as good as any. */
+static void balloon_takes_pages(void)
+{
+	static u8 spare[16][PAGE_SIZE] __aligned(PAGE_SIZE);
+	static u32 pfns[ARRAY_SIZE(spare)];
+	u32 i, round;
+
+	if (!balloon) {
+		ktap_skip("no balloon");
+		return;
+	}
+	CHECK(balloon_target() && balloon_target() < ram_size() / PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(spare); i++)
+		pfns[i] = pa(spare[i]) / PAGE_SIZE;
+	for (round = 0; round < 3; round++) {
+		memset(spare, 0x5a, sizeof(spare));
+		balloon_say(&inflate, pfns, sizeof(pfns));
+		CHECK_EQ(not_zero((u32 *)spare, sizeof(spare)), 0);
+		balloon_say(&deflate, pfns, sizeof(pfns));
+	}
+	memset(spare, 0x5a, sizeof(spare));
+	balloon_say(&deflate, pfns, sizeof(pfns));
+	CHECK_EQ(not_zero((u32 *)spare, sizeof(spare)), sizeof(spare) / sizeof(u32));
+}
+
 /* The initrd is tests/run/init, the script that starts the machine. */
 static void initrd_is_there(void)
 {
@@ -330,6 +383,7 @@ static const struct ktap_test tests[] = {
 	{ "network card: ask and hear", net_asks_and_hears },
 	{ "network card: each header", net_takes_each_header },
 	{ "random numbers", rng_gives_numbers },
+	{ "balloon", balloon_takes_pages },
 	{ "initrd", initrd_is_there },
 };
 
@@ -339,5 +393,6 @@ void guest_main(void)
 	disk = disk_start(!strcmp(command_line(), "flush"));
 	card = start(VIRTIO_NET, &card_in, &card_out);
 	rng = start(VIRTIO_RNG, &rng_vq, NULL);
+	balloon = start(VIRTIO_BALLOON, &inflate, &deflate);
 	ktap_run(tests, ARRAY_SIZE(tests));
 }

@@ -82,9 +82,9 @@ struct ring {
 	} used __aligned(4);
 } __aligned(16);
 
-static struct function disk, rng;
-static struct ring disk_ring, rng_ring;
-static struct virtqueue disk_vq, rng_vq;
+static struct function disk, rng, balloon;
+static struct ring disk_ring, rng_ring, balloon_ring;
+static struct virtqueue disk_vq, rng_vq, balloon_vq;
 static u32 isr_seen;
 
 static u32 in(u16 port, u32 size)
@@ -217,7 +217,8 @@ static void write32(u8 *p, u32 value)
 /* As a driver's handler does: to read the cause is to acknowledge it. */
 static void interrupted(struct regs *regs)
 {
-	const struct function *fn = regs->vector == 32 + disk.irq ? &disk : &rng;
+	u32 irq = regs->vector - 32;
+	const struct function *fn = irq == disk.irq ? &disk : irq == rng.irq ? &rng : &balloon;
 
 	isr_seen |= read8(fn->isr);
 }
@@ -498,6 +499,35 @@ static void rng_works(void)
 	CHECK(sum);
 }
 
+/* The host's huge pages among them: it frees single ones, in an order that goes back and forth. */
+static void balloon_works(void)
+{
+	static u8 spare[64][PAGE_SIZE] __aligned(PAGE_SIZE);
+	static u32 pfns[ARRAY_SIZE(spare) / 2];
+	u32 len, i, round, target;
+	u16 desc;
+
+	if (!have(&balloon))
+		return;
+	target = read32(balloon.config);
+	CHECK(target && target < ram_size() / PAGE_SIZE);
+	bring_up(&balloon, &balloon_ring, &balloon_vq);
+	for (i = 0; i < ARRAY_SIZE(pfns); i++)
+		pfns[i] = pa(spare[i % 4 == 3 ? 2 * i - 2 : 2 * i]) / PAGE_SIZE;
+	for (round = 0; round < 3; round++) {
+		memset(spare, 0x5a, sizeof(spare));
+		vq_add(&balloon_vq, 0, pfns, sizeof(pfns), 0);
+		notify_word(balloon.notify);
+		while (!vq_used(&balloon_vq, &desc, &len))
+			irq_wait();
+		for (i = 0; i < ARRAY_SIZE(spare); i++)
+			CHECK_EQ(spare[i][17], i % 2 || i % 8 == 6 ? 0x5a : 0);
+	}
+	/* Its driver says how much it has given. */
+	write32(balloon.config + 4, ARRAY_SIZE(pfns));
+	CHECK_EQ(read32(balloon.config + 4), ARRAY_SIZE(pfns));
+}
+
 static void reset(void)
 {
 	if (!have(&disk))
@@ -518,6 +548,7 @@ static const struct ktap_test tests[] = {
 	{ "no step behind ports", no_step_behind_ports },
 	{ "a BAR that moves", bar_moves },
 	{ "random numbers", rng_works },
+	{ "balloon", balloon_works },
 	{ "reset", reset },
 };
 
@@ -526,5 +557,6 @@ void guest_main(void)
 	irq_disable();
 	find(VIRTIO_BLOCK, &disk);
 	find(VIRTIO_RNG, &rng);
+	find(VIRTIO_BALLOON, &balloon);
 	ktap_run(tests, ARRAY_SIZE(tests));
 }

@@ -24,7 +24,10 @@
 #define CONSOLE		1
 #define DISK		2
 #define NET		4
-#define SLOTS		6	/* one more than there are */
+#define BALLOON		5
+#define SLOTS		7	/* one more than there are */
+#define QUEUES		3	/* of the device that has most */
+#define DISK_SIZE	0x100000
 #define STEPS		2000
 #define CASE_SECONDS	600	/* on whatever machine */
 
@@ -111,7 +114,7 @@ static void fill_ring(unsigned int slot, unsigned int queue, __u32 desc_at,
 	/* For one that is written to, from which is read, and a disk's */
 	static const __u8 flags[3][4] = { { 3, 3, 3, 2 }, { 1, 1, 1, 0 }, { 1, 1, 1, 2 } };
 	unsigned int kind = !below(50) ? below(3) : slot == DISK ? 2 :
-		(slot == CONSOLE || slot == NET) && queue;
+		slot == BALLOON || ((slot == CONSOLE || slot == NET) && queue);
 
 	if (!desc || !avail)
 		return;
@@ -130,6 +133,14 @@ static void fill_ring(unsigned int slot, unsigned int queue, __u32 desc_at,
 		if (at)
 			memcpy(at, header, sizeof(header));
 	}
+	/* One of a balloon is a list of pages. */
+	for (unsigned int i = 0; slot == BALLOON && i < 16; i++) {
+		__u32 pages[] = { below(1025), below(1024), below(1024), below(1024) };
+		void *at = guest_ram(desc[i].addr, sizeof(pages));
+
+		if (at)
+			memcpy(at, pages, sizeof(pages));
+	}
 	for (unsigned int i = 2; i < 20; i++)
 		avail[i] = below(4) * 4;
 	avail[1] += below(500) ? below(3) : any();
@@ -138,14 +149,16 @@ static void fill_ring(unsigned int slot, unsigned int queue, __u32 desc_at,
 /* As a driver would, up to DRIVER_OK, with rings in sensible and other places */
 static void bring_up(unsigned int slot)
 {
-	__u32 at_of[2][3];
+	__u32 at_of[QUEUES][3];
 
 	common(slot, 20, 1, 0);
 	common(slot, 20, 1, 3);
+	common(slot, 8, 4, 0);
+	common(slot, 12, 4, slot == BALLOON ? 2 : 0);
 	common(slot, 8, 4, 1);
 	common(slot, 12, 4, 1);
 	common(slot, 20, 1, 11);
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < QUEUES; i++) {
 		common(slot, 22, 2, i);
 		common(slot, 24, 2, 1 << below(10));
 		for (unsigned int at = 32; at < 56; at += 8) {
@@ -159,7 +172,7 @@ static void bring_up(unsigned int slot)
 	}
 	common(slot, 20, 1, 15);
 	for (unsigned int rounds = below(4); rounds; rounds--) {
-		unsigned int i = below(2);
+		unsigned int i = below(slot == BALLOON ? QUEUES : 2);
 
 		fill_ring(slot, i, at_of[i][0], at_of[i][1]);
 		memory_write(bar(slot) + 0x400 + i * 4, 2, i);
@@ -266,17 +279,22 @@ static void step(void)
 		break;
 	default:
 		if (!below(50))
-			bring_up(1 + below(NET));
+			bring_up(1 + below(BALLOON));
 		if (!below(20))
 			traffic();
 		if (!below(50))
 			resize_disk();
+		if (!below(50))
+			balloon_set(any_value());
 	}
 }
 
 static void run_case(const char *disk)
 {
 	alarm(CASE_SECONDS);
+	/* The case before may have left nothing of it. */
+	if (ftruncate(disk_fd, DISK_SIZE))
+		die("ftruncate: %m");
 	machine_create(RAM, disk);
 	for (unsigned int i = 0; i < STEPS; i++)
 		step();
@@ -296,7 +314,7 @@ int main(int argc, char **argv)
 	if (argc > 2)
 		first = strtoull(argv[2], NULL, 0);
 	disk_fd = mkstemp(disk);
-	if (disk_fd < 0 || ftruncate(disk_fd, 1 << 20))
+	if (disk_fd < 0)
 		die("%s: %m", disk);
 	puts("KTAP version 1\n1..1");
 	printf("# seed %llu\n", first);

@@ -145,6 +145,7 @@ void machine_create(__u64 ram_size, const char *disk)
 	block_add(disk);
 	rng_add();
 	net_add("tap,mac=02:00:00:00:00:01");
+	balloon_add(ram_size / 2);
 	devices_create(&virtio_pci, LINUX_VERSION(4, 4, 0));
 	devices_attach();
 }

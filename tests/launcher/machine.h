@@ -19,7 +19,7 @@ extern unsigned int machine_output_len;
 extern int machine_network;
 extern bool machine_network_up;
 
-/* RAM of so many bytes, a console, a disk, a source of random numbers, a network card */
+/* RAM of so many bytes, a console, a disk, random numbers, a network card, a balloon */
 void machine_create(__u64 ram_size, const char *disk);
 
 /* A port access and one to memory, by the instructions */

@@ -18,6 +18,7 @@
 #define DISK		2
 #define RNG		3
 #define NET		4
+#define BALLOON		5
 
 #define EXPECT_EQ(a, b)							\
 	do {								\
@@ -37,8 +38,9 @@ static void the_functions(void)
 	EXPECT_EQ(config_in(DISK, PCI_VENDOR_ID, 2), 0x1af4);
 	EXPECT_EQ(config_in(DISK, PCI_DEVICE_ID, 2), 0x1042);
 	EXPECT_EQ(config_in(RNG, PCI_DEVICE_ID + 1, 1), 0x10);
+	EXPECT_EQ(config_in(BALLOON, PCI_DEVICE_ID, 2), 0x1045);
 	EXPECT_EQ(config_in(DISK, PCI_INTERRUPT_LINE, 1), DISK);
-	EXPECT_EQ(config_in(NET + 1, PCI_VENDOR_ID, 4), ~0U);
+	EXPECT_EQ(config_in(BALLOON + 1, PCI_VENDOR_ID, 4), ~0U);
 	/* Another function, another bus, and no address at all */
 	port_out(0xcf8, 4, 1U << 31 | CONSOLE << 11 | 1 << 8);
 	EXPECT_EQ(port_in(0xcfc, 4), ~0U);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # make run [KERNEL=file [INITRD=file]] [CMDLINE=words] [BLOCK=image]
-#	[NET=user|interface] [RNG=1] [MEM=MB] [LAUNCHER=program]
+#	[NET=user|interface] [RNG=1] [MEM=MB] [BALLOON=MB] [LAUNCHER=program]
 #	[TIMEOUT=seconds] [HOST=6.12] [ACCEL=kvm]: a guest on this terminal, under
 # lg.ko on a stock kernel of Debian's in QEMU. Without KERNEL it is the demo guest.
 # NET is what the guest's card is plugged into: QEMU's own network, where it finds
@@ -48,6 +48,8 @@ is_file BLOCK "${BLOCK-}"
 [ -z "${BLOCK-}" ] || [ -w "$BLOCK" ] || die "BLOCK=$BLOCK can't be written to"
 is_number MEM "${MEM:=64}"
 [ "$MEM" -lt 4096 ] || die "MEM=$MEM is more than a guest can have, 4095"
+is_number BALLOON "${BALLOON-}"
+[ "${BALLOON:-0}" -le "$MEM" ] || die "BALLOON=$BALLOON is more than MEM=$MEM"
 is_number TIMEOUT "${TIMEOUT-}"
 is_number SMP "${SMP-}"
 is_one_of RNG "${RNG:=0}" 0 1
@@ -93,6 +95,7 @@ if [ -n "${LAUNCHER-}" ]; then
 	chmod +x "$root/bin/lguest"
 fi
 [ "$RNG" = 0 ] || : >"$root/rng"
+[ -z "${BALLOON-}" ] || echo "$BALLOON" >"$root/balloon"
 if [ -n "${BLOCK-}" ]; then
 	: >"$root/block"
 	# To QEMU a comma begins an option, and a colon ends a protocol.

@@ -8,7 +8,8 @@ test-qemu test-run test-bochs test-bench test-seam test-pcid test-power:
 # The heads of the scripts say more.
 define test_goals
 make run         a guest on this terminal, in QEMU: KERNEL= INITRD= CMDLINE= BLOCK= NET=
-                 RNG=1 MEM= LAUNCHER= HOST=6.12 CPU= SMP= ACCEL=kvm TIMEOUT=
+                 RNG=1 MEM= BALLOON= LAUNCHER= HOST=6.12 CPU= SMP= ACCEL=kvm
+                 TIMEOUT=
 make check       what a change is checked by before it is sent, in minutes: KVER= KDIR=
 make test        everything, for an hour or so: all the goals test-* that follow but
                  test-here, and some of test-pcid

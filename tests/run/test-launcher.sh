@@ -167,9 +167,59 @@ disk_cases() {
 		--block="$images/raw,ro" --block="$images/raw"
 }
 
+# with_meminfo FILE LAUNCHER-ARGUMENT...: on a host whose /proc/meminfo is that
+with_meminfo() {
+	_meminfo=$1
+	shift
+	# shellcheck disable=SC2016 # for the other shell
+	unshare -rm sh -c 'mount --bind "$1" /proc/meminfo && shift && exec "$@"' sh \
+		"$_meminfo" timeout 600 "$top/launcher/lguest" --device="$no_device" "$@" \
+		>"$images/said" 2>&1 </dev/null || :
+	grep -q "$could_be" "$images/said"
+}
+
+# warns NUMBER NAME: so many MB are available, or - if it says nothing
+warns() {
+	_bad=0
+	if [ "$1" = - ]; then
+		[ "$(wc -l <"$images/said")" = 1 ] || _bad=1
+	else
+		grep -qF "may use 64 MB, and $1 MB are available" "$images/said" || _bad=1
+	fi
+	[ $_bad = 0 ] || sed 's/^/# /' "$images/said"
+	result $_bad "$2"
+}
+
+# What the host has, where one may say so
+memory_cases() {
+	echo 'MemAvailable:   65535 kB' >"$images/little"
+	echo 'MemAvailable:   65536 kB' >"$images/enough"
+	echo 'MemFree:   1 kB' >"$images/unsaid"
+	if ! with_meminfo "$images/enough" -m 64 "$images/b319"; then
+		echo "# no mount namespace here: what the host has is not tested"
+		return
+	fi
+	warns - 'memory: the host has enough'
+	with_meminfo "$images/little" -m 64 "$images/b319"
+	warns 63 'memory: the host has less'
+	with_meminfo "$images/unsaid" -m 64 "$images/b319"
+	warns - 'memory: the host does not say'
+}
+
+option_cases() {
+	expect b319 "$could_be" '--balloon' --balloon
+	expect b319 "$could_be" '--balloon=SIZE' --balloon=8M
+	expect b40 "$could_be" '--balloon=SIZE, on a PCI bus' --balloon=16
+	expect b319 'balloon=17: the guest has less RAM' '--balloon, too much' --balloon=17
+	expect b319 'balloon=x: want a number' '--balloon, no number' --balloon=x
+	expect b319 'balloon=0: a guest has 1 MB' '--balloon, nothing' --balloon=0
+	expect b319 'one --balloon is all' '--balloon twice' --balloon --balloon=8
+	expect b319 "$could_be" '--no-hugepages' --no-hugepages
+}
+
 # parts: the programs of tests/launcher, whose results become ours
 parts() {
-	for _program in pci 'fuzz 200' disk exec; do
+	for _program in pci 'fuzz 200' balloon memory disk exec; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
 		grep -q '^\(not \)\?ok ' "$images/said" || result 1 "$_program"
@@ -194,7 +244,7 @@ rm -rf "$images"
 mkdir "$images"
 {
 	echo '# begin launcher'
-	{ cases; disk_cases; parts; } >"$images/cases"
+	{ cases; disk_cases; memory_cases; option_cases; parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

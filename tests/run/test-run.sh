@@ -65,7 +65,7 @@ sector() {
 # The guest had a disk, a card, random numbers, an initrd and its command line.
 guest_had_all() {
 	[ $status = 0 ] && says '# command line: two words' &&
-		says 'ok 9 - initrd' && ! says 'not ok' && ! says SKIP
+		says 'ok 10 - initrd' && ! says 'not ok' && ! says SKIP
 }
 
 guest_wrote() {
@@ -86,7 +86,7 @@ run_hosts() {
 	for h in $hosts; do
 		new_image
 		make_run HOST="$h" KERNEL="$guests/devices.elf" BLOCK="$image" \
-			INITRD="$run/init" CMDLINE='two words' NET=user RNG=1
+			INITRD="$run/init" CMDLINE='two words' NET=user RNG=1 BALLOON=48
 		try "$h: all that a guest can have" guest_had_all
 		try "$h: what it wrote" guest_wrote
 	done
@@ -150,7 +150,7 @@ run_refused() {
 		make_run "$v=$out"
 		try "$v is a directory" refuses "$v=$out can't be read"
 	done
-	for v in MEM TIMEOUT; do
+	for v in MEM BALLOON TIMEOUT; do
 		for n_ in 1x 08 0; do
 			make_run "$v=$n_"
 			try "$v=$n_" refuses "$v=$n_ is not a number"
@@ -159,6 +159,8 @@ run_refused() {
 	make_run KERNEL="$run/run.sh"
 	try 'a KERNEL that is none' \
 		fails_before_boot 'neither a vmlinux (ELF) nor a bzImage'
+	make_run MEM=64 BALLOON=65
+	try 'BALLOON=65 of MEM=64' refuses 'is more than MEM=64'
 	make_run MEM=4096
 	try 'MEM=4096' refuses 'more than a guest can have'
 	for v in RNG ACCEL HOST; do

@@ -14,6 +14,7 @@
 #define VIRTIO_BLOCK		2
 #define VIRTIO_CONSOLE		3
 #define VIRTIO_RNG		4
+#define VIRTIO_BALLOON		5
 
 struct vring_desc {
 	u64 addr;

@@ -77,7 +77,7 @@ static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 		      __u32 *start, __u32 *version)
 {
 	struct vmlinux_strings found = { };
-	__u64 kernel_end = 0;
+	__u64 kernel_end = 0, total = 0;
 
 	if (ehdr->e_machine == EM_X86_64)
 		die("%s: a 64-bit kernel or program: lguest runs 32-bit kernels",
@@ -105,6 +105,10 @@ static __u64 load_elf(const struct image *image, const Elf32_Ehdr *ehdr,
 			    image->name, guest_ram_size() >> 20, i,
 			    (__u64)phdr.p_paddr + phdr.p_memsz,
 			    phdr.p_paddr == phdr.p_vaddr ? " (is it a kernel?)" : "");
+		/* Else a small file could have us copy for hours. */
+		total += phdr.p_memsz;
+		if (total > guest_ram_size())
+			die("%s: segments overlap", image->name);
 		/* RAM is fresh, so what is not in the file is zero already. */
 		image_read(image, dest, phdr.p_filesz, phdr.p_offset);
 		scan_vmlinux(&found, dest, phdr.p_filesz);
@@ -159,15 +163,15 @@ static __u64 load_bzimage(const struct image *image, struct setup_header *hdr,
 
 		if (end < hdr->pref_address)
 			end = hdr->pref_address;
-		end += hdr->init_size;
+		/* The sum may have no room in 64 bits. */
+		end = end > ~0ULL - hdr->init_size ? ~0ULL : end + hdr->init_size;
 		if (kernel_end < end)
 			kernel_end = end;
 	}
 	dest = guest_ram(BZIMAGE_GPA, len);
 	if (!dest || kernel_end > guest_ram_size())
 		die("%s: needs %llu MB of memory, the guest has %llu",
-		    image->name, (kernel_end + (1 << 20) - 1) >> 20,
-		    guest_ram_size() >> 20);
+		    image->name, ((kernel_end - 1) >> 20) + 1, guest_ram_size() >> 20);
 	image_read(image, dest, len, offset);
 	*start = hdr->code32_start;
 	return kernel_end;
@@ -211,9 +215,9 @@ __u32 load_guest(const char *kernel, const char *initrd, __u32 *version)
 	else
 		kernel_end = load_bzimage(&image, &boot->hdr, &start, version);
 	close(image.fd);
-	if (!guest_ram(start, 1))
-		die("%s: its entry point %#x lies beyond the guest's memory",
-		    kernel, start);
+	/* What lies between is in memory, as what is loaded is. */
+	if (start < BOOT_AREA_SIZE || start >= kernel_end)
+		die("%s: nothing is loaded at its entry point, %#x", kernel, start);
 
 	if (initrd)
 		load_initrd(initrd, &boot->hdr, kernel_end);

@@ -52,7 +52,7 @@ result() {
 expect() {
 	_image=$images/$1 _regex=$2 _name=$3
 	shift 3
-	timeout 600 "$top/launcher/lguest" --device="$no_device" -m 16 "$@" "$_image" \
+	timeout -k 10 600 "$top/launcher/lguest" --device="$no_device" -m 16 "$@" "$_image" \
 		>"$images/said" 2>&1 </dev/null && _status=0 || _status=$?
 	if [ "$_status" = 1 ] && tail -n 1 "$images/said" | grep -q "$_regex"; then
 		result 0 "$_name"
@@ -121,6 +121,37 @@ cases() {
 	echo '.globl _start; _start: nop' | gcc -m32 -nostdlib -static \
 		-Wl,--build-id=none -x assembler -o "$images/program" -
 	expect program 'needs more memory than 16 MB.*is it a kernel?' '32-bit program'
+}
+
+# header: a program header, of a segment of 13 MB
+header() {
+	printf '\001\000\000\000\000\000\000\000\000\000\040\000\000\000\040\000'
+	printf '\000\000\320\000\000\000\320\000\005\000\000\000\000\020\000\000'
+}
+
+# What nobody makes by mistake
+hostile_cases() {
+	bzimage "$images/b-wraps" 3.11.0
+	put "$images/b-wraps" 0x258 '\000\000\360\377\377\377\377\377'	# pref_address
+	put "$images/b-wraps" 0x260 '\000\000\040\000'	# init_size: 2 MB, to behind 2^64
+	expect b-wraps 'needs [0-9]* MB of memory, the guest has 16' \
+		'bzImage that ends behind all addresses'
+
+	bzimage "$images/b-entry" 3.11.0
+	put "$images/b-entry" 0x214 '\000\020\000\000'	# code32_start: the command line
+	expect b-entry 'nothing is loaded at its entry point, 0x1000' 'bzImage, entry point'
+
+	vmlinux "$images/v-headers" -m32 'Something else'
+	truncate -s 16M "$images/v-headers"
+	put "$images/v-headers" 28 '\000\000\000\001'	# e_phoff: 16 MB
+	put "$images/v-headers" 44 '\377\377'		# e_phnum
+	header >"$images/header"
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+		cat "$images/header" "$images/header" >"$images/headers"
+		mv "$images/headers" "$images/header"
+	done
+	cat "$images/header" >>"$images/v-headers"
+	expect v-headers 'segments overlap' 'vmlinux with 65,535 times the same segment'
 }
 
 # disk NAME BYTES [OFFSET]: a file with these bytes, as printf has them
@@ -244,7 +275,7 @@ rm -rf "$images"
 mkdir "$images"
 {
 	echo '# begin launcher'
-	{ cases; disk_cases; memory_cases; option_cases; parts; } >"$images/cases"
+	{ cases; hostile_cases; disk_cases; memory_cases; option_cases; parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

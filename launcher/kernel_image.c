@@ -47,11 +47,14 @@ static struct image image_open(const char *name)
 	struct image image = { .name = name };
 	struct stat st;
 
-	image.fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (image.fd < 0 || fstat(image.fd, &st))
+	/* To open something else may wait, or have an effect. */
+	if (stat(name, &st))
 		die("%s: %m", name);
 	if (!S_ISREG(st.st_mode))
 		die("%s: not a regular file", name);
+	image.fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (image.fd < 0 || fstat(image.fd, &st))
+		die("%s: %m", name);
 	image.size = st.st_size;
 	return image;
 }
@@ -184,6 +187,8 @@ static void load_initrd(const char *name, struct setup_header *hdr,
 	struct image image = image_open(name);
 	__u64 top = (__u64)INITRD_ADDR_MAX + 1, gpa;
 
+	if (!image.size)
+		die("%s: is empty", name);
 	if (hdr->initrd_addr_max)
 		top = (__u64)hdr->initrd_addr_max + 1;
 	if (top > guest_ram_size())

@@ -154,6 +154,24 @@ hostile_cases() {
 	expect v-headers 'segments overlap' 'vmlinux with 65,535 times the same segment'
 }
 
+file_cases() {
+	mkfifo "$images/pipe"
+	ln -s /dev/zero "$images/zero"
+	: >"$images/nothing"
+	truncate -s 17M "$images/large"
+	expect . 'not a regular file' 'a directory as the kernel'
+	expect zero 'not a regular file' 'a character device as the kernel'
+	expect pipe 'not a regular file' 'a pipe as the kernel'
+	expect nothing 'too small to be a kernel' 'an empty file as the kernel'
+	expect none 'No such file' 'no kernel'
+	for _initrd in .:'not a regular file' zero:'not a regular file' \
+		pipe:'not a regular file' nothing:'is empty' none:'No such file' \
+		large:'does not fit above the kernel in 16 MB'; do
+		expect b319 "${_initrd#*:}" "initrd: ${_initrd%:*}" \
+			--initrd="$images/${_initrd%%:*}"
+	done
+}
+
 # disk NAME BYTES [OFFSET]: a file with these bytes, as printf has them
 disk() {
 	truncate -s 64K "$images/$1"
@@ -275,7 +293,7 @@ rm -rf "$images"
 mkdir "$images"
 {
 	echo '# begin launcher'
-	{ cases; hostile_cases; disk_cases; memory_cases; option_cases; parts; } >"$images/cases"
+	{ cases; hostile_cases; file_cases; disk_cases; memory_cases; option_cases; parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

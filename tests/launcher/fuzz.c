@@ -8,6 +8,7 @@
  * sense, but not by a signal, by AddressSanitizer, or not at all.
  */
 #include "machine.h"
+#include "random.h"
 
 #include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
@@ -30,22 +31,6 @@
 #define DISK_SIZE	0x100000
 #define STEPS		2000
 #define CASE_SECONDS	600	/* on whatever machine */
-
-static __u64 seed;
-
-/* xorshift64* */
-static __u32 any(void)
-{
-	seed ^= seed >> 12;
-	seed ^= seed << 25;
-	seed ^= seed >> 27;
-	return seed * 0x2545f4914f6cdd1dULL >> 32;
-}
-
-static __u32 below(__u32 n)
-{
-	return any() % n;
-}
 
 static __u32 any_value(void)
 {
@@ -326,8 +311,7 @@ int main(int argc, char **argv)
 		if (pid < 0)
 			die("fork: %m");
 		if (!pid) {
-			/* Not 0, from which this generator does not come back */
-			seed = (first + i) * 2 + 1;
+			random_seed(first + i);
 			run_case(disk);
 		}
 		if (waitpid(pid, &status, 0) != pid)

@@ -76,8 +76,12 @@ void stream_ask(void)
 {
 }
 
+bool machine_output_blocks;
+
 void stream_write(const void *buf, size_t len)
 {
+	while (__atomic_load_n(&machine_output_blocks, __ATOMIC_RELAXED))
+		usleep(10000);
 	if (len > sizeof(machine_output) - machine_output_len)
 		len = sizeof(machine_output) - machine_output_len;
 	memcpy(machine_output + machine_output_len, buf, len);

@@ -14,6 +14,8 @@ int machine_eventfd(__u32 gpa);
 /* What went to the terminal, as much as there is room for */
 extern char machine_output[64];
 extern unsigned int machine_output_len;
+/* Nobody reads it any more */
+extern bool machine_output_blocks;
 
 /* The other end of the network card's cable, and whether it is up */
 extern int machine_network;

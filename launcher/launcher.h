@@ -2,14 +2,14 @@
 /*
  * What the parts of the Launcher know of each other.
  *
- * There are two processes. The parent: main.c (what the user wants), supervisor.c (a process
- * for each life of the guest), panic.c and stop.c (when it starts again, how it is asked to
- * stop), terminal.c, hub.c, control.c and loop.c. The guest's: machine.c, host_memory.c,
- * guest_memory.c, kernel_image.c and kernel_check.c (laying out a machine), sandbox.c, guest.c
- * and run.c (running it), device.c and virtqueue.c (what a device is), lguest_bus.c, or pci.c,
- * virtio_pci.c and insn.c (how the guest finds it and talks to it), then the devices
- * themselves, disk.c and disk_*.c (what a disk is made of), and watch.c (what changes
- * outside). Between the two: stream.c, shared.c.
+ * There are two processes. The parent: main.c and options.c (what the user wants),
+ * supervisor.c (a process for each life of the guest), panic.c and stop.c (when it starts
+ * again, how it is asked to stop), terminal.c, hub.c, control.c and loop.c. The guest's:
+ * machine.c, host_memory.c, guest_memory.c, kernel_image.c and kernel_check.c (laying out a
+ * machine), sandbox.c, guest.c and run.c (running it), device.c and virtqueue.c (what a device
+ * is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the guest finds it and talks to
+ * it), then the devices themselves, disk.c and disk_*.c (what a disk is made of), and watch.c
+ * (what changes outside). Between the two: stream.c, shared.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -67,8 +67,6 @@ void __printf(2, 3) __noreturn quit(int status, const char *fmt, ...);
 
 /* Errors name the file or device, and end in "%m" where errno is the cause. */
 #define die(fmt, ...)	quit(EXIT_FAILED, fmt, ##__VA_ARGS__)
-
-__u64 parse_memory(const char *option, const char *arg);
 
 /* guest_memory.c */
 void guest_memory_create(__u64 ram_size);
@@ -161,6 +159,31 @@ struct machine {
 
 int machine_check(const struct machine *machine);
 void __noreturn machine_run(const struct machine *machine, int channel);
+
+/* options.c */
+
+/**
+ * struct options - what the user says on the command line
+ * @machine: the guest; its words are set later
+ * @name: of the guest, or NULL
+ * @console: where its console is to be; NULL if the user does not say
+ * @detached: in the background
+ * @balloon: it has one
+ * @keep: how much it is to keep then, as he says it; NULL if he does not
+ * @words: behind the kernel
+ */
+struct options {
+	struct machine machine;
+	const char *name;
+	const char *console;
+	bool detached;
+	bool balloon;
+	const char *keep;
+	char **words;
+};
+
+int options_parse(struct options *options, int argc, char **argv);
+__u64 parse_memory(const char *option, const char *arg);
 
 /* panic.c */
 int panic_timeout(const char *cmdline);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a disk of the guest is made of: a file or block device of the host, or one that
- * is only read, with what the guest writes in a file beside it (disk_snapshot.c).
+ * What a disk of the guest is made of: a file or block device of the host (disk_file.c), what
+ * an NBD server has (disk_nbd.c), or one of these that is only read, with what the guest writes
+ * in a file beside it (disk_snapshot.c).
  *
  * A guest is told that its data is safe only when it is. Linux tells each who has opened a
  * file once that a write has failed, and forgets it. So we don't: a disk that has lost
@@ -10,13 +11,9 @@
 #include "launcher.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* What a guest's process leaves to the next and to the parent */
 struct disk_history {
@@ -26,7 +23,8 @@ struct disk_history {
 
 struct disk {
 	char *file;
-	int fd;
+	struct disk_backend backend;
+	const char *format;	/* of an image that qemu-nbd reads; NULL for others */
 	bool read_only;
 	bool raw;		/* whatever it looks like */
 	struct disk_snapshot *snapshot;
@@ -58,6 +56,19 @@ static bool take_option(char *spec, const char *option)
 	return true;
 }
 
+/* Cut ",format=X" off the end. */
+static bool take_format(struct disk *disk)
+{
+	static const char option[] = ",format=";
+	char *comma = strrchr(disk->file, ',');
+
+	if (!comma || comma == disk->file || strncmp(comma, option, strlen(option)))
+		return false;
+	disk->format = comma + strlen(option);
+	*comma = '\0';
+	return true;
+}
+
 static struct disk *parse(const char *spec, bool *snapshot)
 {
 	struct disk *disk = calloc(1, sizeof(*disk));
@@ -75,45 +86,34 @@ static struct disk *parse(const char *spec, bool *snapshot)
 			disk->raw = true;
 		else if (take_option(disk->file, ",snapshot"))
 			*snapshot = true;
-		else
+		else if (!take_format(disk))
 			return disk;
 	}
 }
 
-/* A block device of which somebody else is the only user: a mount, LVM, another guest */
-static bool is_claimed(const char *file)
+/* Formats and servers are other programs' business. */
+static void open_nbd(struct disk *disk, bool read_only)
 {
-	int fd = open(file, O_CLOEXEC | O_RDONLY | O_EXCL);
-
-	if (fd >= 0)
-		close(fd);
-	return fd < 0 && errno == EBUSY;
+	if (disk->format) {
+		disk_file_check(disk->file);
+		disk_nbd_open_image(&disk->backend, disk->file, disk->format, read_only);
+	} else {
+		disk_nbd_open(&disk->backend, disk->file, read_only);
+	}
 }
 
 static void open_file(struct disk *disk, bool read_only)
 {
-	int flags = O_CLOEXEC | (read_only ? O_RDONLY : O_RDWR);
-	struct stat st;
+	const char *format;
+	off_t size;
 
-	/* To open something else may wait, or have an effect. */
-	if (stat(disk->file, &st))
-		die("%s: %m", disk->file);
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		die("%s is no file and no block device, so it can't be a disk", disk->file);
-	if (S_ISBLK(st.st_mode) && !read_only)
-		flags |= O_EXCL;
-	disk->fd = open(disk->file, flags);
-	if (disk->fd < 0 && errno == EBUSY)
-		die("%s is in use: mounted, or a part of something, or another guest's",
-		    disk->file);
-	if (disk->fd < 0)
-		die("%s: %m%s", disk->file, !read_only && (errno == EACCES || errno == EROFS) ?
-		    " (append \",ro\" for a read-only disk)" : "");
-	disk_lock(disk->file, disk->fd, read_only);
-	if (S_ISBLK(st.st_mode) && read_only && is_claimed(disk->file))
-		fprintf(stderr,
-			"lguest: %s is in use, perhaps mounted: the guest may read what does not fit together\n",
-			disk->file);
+	disk->backend.ops = &disk_file_ops;
+	disk->backend.fd = disk_file_open(disk->file, read_only);
+	size = disk->backend.ops->size(&disk->backend);
+	format = disk->raw ? NULL : disk_format(disk->backend.fd, size);
+	if (format)
+		die("%s is %s (append \",format=qcow2\" or the like, or \",format=raw\")",
+		    disk->file, format);
 }
 
 static __u64 whole_sectors(const struct disk *disk, off_t size)
@@ -127,7 +127,7 @@ static __u64 whole_sectors(const struct disk *disk, off_t size)
 
 /**
  * disk_open() - open what is to be a disk of the guest
- * @spec: the file, and any of ",ro", ",snapshot" and ",format=raw"
+ * @spec: the file, or an NBD URI, and any of ",ro", ",snapshot" and ",format=FORMAT"
  *
  * Ends the Launcher if that can't be a disk, or if somebody else uses it.
  *
@@ -137,25 +137,22 @@ struct disk *disk_open(const char *spec)
 {
 	bool snapshot = false;
 	struct disk *disk = parse(spec, &snapshot);
-	const char *format;
 	off_t size;
 
-	/* A limit of the size of files (ulimit -f) is the error of one write. */
-	signal(SIGXFSZ, SIG_IGN);
-	open_file(disk, disk->read_only || snapshot);
-	size = lseek(disk->fd, 0, SEEK_END);
+	if (disk->format || disk_is_nbd(disk->file))
+		open_nbd(disk, disk->read_only || snapshot);
+	else
+		open_file(disk, disk->read_only || snapshot);
+	size = disk->backend.ops->size(&disk->backend);
 	if (size < 0)
 		die("%s: %m", disk->file);
-	format = disk->raw ? NULL : disk_format(disk->fd, size);
-	if (format)
-		die("%s is %s, but disks are raw (append \",format=raw\" if that is what it is)",
-		    disk->file, format);
 	disk->size = whole_sectors(disk, size);
 	if (!disk->size)
 		die("%s is empty: a disk has at least %u bytes (truncate -s 1G makes it larger)",
 		    disk->file, SECTOR_SIZE);
 	if (snapshot && !disk->read_only)
-		disk->snapshot = disk_snapshot_create(disk->file, disk->fd, disk->size);
+		disk->snapshot = disk_snapshot_create(disk->file, &disk->backend,
+						      disk->size);
 	disk->next = disks;
 	disks = disk;
 	return disk;
@@ -187,39 +184,12 @@ __u64 disk_size(const struct disk *disk)
  */
 bool disk_refresh(struct disk *disk)
 {
-	off_t size = lseek(disk->fd, 0, SEEK_END);
+	off_t size = disk->backend.ops->size(&disk->backend);
 	__u64 now = size / SECTOR_SIZE * SECTOR_SIZE;
 
 	if (size < 0 || disk->snapshot || now == disk->size)
 		return false;
 	__atomic_store_n(&disk->size, now, __ATOMIC_RELAXED);
-	return true;
-}
-
-/* Read or write all of @len bytes at @offset of @fd, and take them off @iov. */
-static bool transfer(int fd, bool write, int flags, off_t offset, struct iovec *iov,
-		     unsigned int num, size_t len)
-{
-	while (len) {
-		struct iovec part[VQ_MAX_ENTRIES];
-		unsigned int parts = iov_first(part, iov, num, len);
-		ssize_t n;
-
-		if (write)
-			n = pwritev2(fd, part, parts, offset, flags);
-		else
-			n = preadv(fd, part, parts, offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (!n)
-			/* The file has become shorter. */
-			errno = EIO;
-		if (n <= 0)
-			return false;
-		iov_skip(iov, num, n);
-		offset += n;
-		len -= n;
-	}
 	return true;
 }
 
@@ -238,11 +208,12 @@ bool disk_read(struct disk *disk, __u64 offset, struct iovec *iov, unsigned int 
 
 	while (len) {
 		__u64 run = len;
-		int fd = disk->fd;
+		int fd = -1;
 
 		if (disk->snapshot)
 			fd = disk_snapshot_run(disk->snapshot, offset, &run);
-		if (!transfer(fd, false, 0, offset, iov, num, run)) {
+		if (fd < 0 ? !disk->backend.ops->read(&disk->backend, offset, iov, num, run) :
+			     !disk_file_transfer(fd, false, 0, offset, iov, num, run)) {
 			tell(disk, "can't read");
 			return false;
 		}
@@ -266,13 +237,16 @@ bool disk_write(struct disk *disk, __u64 offset, struct iovec *iov, unsigned int
 		bool durable)
 {
 	__u64 len = iov_length(iov, num);
-	int fd = disk->fd, flags = durable ? RWF_DSYNC : 0;
+	bool done;
+	int fd;
 
 	if (disk->snapshot) {
 		fd = disk_snapshot_take(disk->snapshot, offset, len);
-		flags = 0;
+		done = fd >= 0 && disk_file_transfer(fd, true, 0, offset, iov, num, len);
+	} else {
+		done = disk->backend.ops->write(&disk->backend, offset, iov, num, len, durable);
 	}
-	if (fd < 0 || !transfer(fd, true, flags, offset, iov, num, len)) {
+	if (!done) {
 		tell(disk, "can't write");
 		return false;
 	}
@@ -290,11 +264,20 @@ bool disk_flush(struct disk *disk)
 	/* Nothing of a snapshot is there to stay. */
 	if (disk->read_only || disk->snapshot)
 		return true;
-	if (!disk->history->lost && fdatasync(disk->fd)) {
+	if (!disk->history->lost && !disk->backend.ops->flush(&disk->backend)) {
 		disk->history->lost = true;
 		tell(disk, "can't flush");
 	}
 	return !disk->history->lost;
+}
+
+/** disks_close() - let programs that were started for disks end; nobody uses them any more */
+void disks_close(void)
+{
+	for (struct disk *disk = disks; disk; disk = disk->next) {
+		if (disk->backend.ops->close)
+			disk->backend.ops->close(&disk->backend);
+	}
 }
 
 /**

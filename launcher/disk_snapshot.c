@@ -14,7 +14,7 @@
 #define BLOCK_SIZE	4096
 
 struct disk_snapshot {
-	int base;
+	const struct disk_backend *base;
 	int fd;
 	__u64 size;		/* of the disk, in bytes */
 	unsigned char *taken;	/* a bit for each block; a reboot forgets none */
@@ -47,7 +47,8 @@ static int open_unnamed(const char *file)
  *
  * Return: the snapshot, for good.
  */
-struct disk_snapshot *disk_snapshot_create(const char *file, int base, __u64 size)
+struct disk_snapshot *disk_snapshot_create(const char *file, const struct disk_backend *base,
+					   __u64 size)
 {
 	struct disk_snapshot *snapshot = malloc(sizeof(*snapshot));
 	__u64 blocks = (size + BLOCK_SIZE - 1) / BLOCK_SIZE;
@@ -71,7 +72,7 @@ struct disk_snapshot *disk_snapshot_create(const char *file, int base, __u64 siz
  * @offset: where the part begins, in bytes
  * @len: how long it is; on return, how much of it one file has
  *
- * Return: that file.
+ * Return: that file; -1 if it is the disk itself.
  */
 int disk_snapshot_run(struct disk_snapshot *snapshot, __u64 offset, __u64 *len)
 {
@@ -85,7 +86,7 @@ int disk_snapshot_run(struct disk_snapshot *snapshot, __u64 offset, __u64 *len)
 	} while (end < offset + *len && is_taken(snapshot, block) == taken);
 	if (end < offset + *len)
 		*len = end - offset;
-	return taken ? snapshot->fd : snapshot->base;
+	return taken ? snapshot->fd : -1;
 }
 
 /* Copy what the disk has of a block. It may end within. */
@@ -93,11 +94,12 @@ static bool copy_block(struct disk_snapshot *snapshot, __u64 block)
 {
 	off_t offset = block * BLOCK_SIZE;
 	char data[BLOCK_SIZE];
+	struct iovec iov = { data, BLOCK_SIZE };
 	ssize_t len = BLOCK_SIZE;
 
 	if (snapshot->size - offset < BLOCK_SIZE)
 		len = snapshot->size - offset;
-	if (pread(snapshot->base, data, len, offset) != len ||
+	if (!snapshot->base->ops->read(snapshot->base, offset, &iov, 1, len) ||
 	    pwrite(snapshot->fd, data, len, offset) != len) {
 		/* A short one has set no errno. */
 		if (!errno)

@@ -504,6 +504,35 @@ bool insn_memory(const __u8 *insn, __u32 gpa);
 
 struct disk;
 
+struct disk_backend;
+
+/**
+ * struct disk_ops - what has a disk's data; one thread calls
+ * @read: read @len bytes at @offset to @iov, which is used up; false with errno if that fails
+ * @write: write them; @durable: return only when they are there to stay
+ * @flush: wait until what was written is there to stay
+ * @size: in bytes; -1 with errno; any thread calls
+ * @close: let go of what has it, and wait until that has ended; may be NULL
+ */
+struct disk_ops {
+	bool (*read)(const struct disk_backend *backend, __u64 offset, struct iovec *iov,
+		     unsigned int num, size_t len);
+	bool (*write)(const struct disk_backend *backend, __u64 offset, struct iovec *iov,
+		      unsigned int num, size_t len, bool durable);
+	bool (*flush)(const struct disk_backend *backend);
+	off_t (*size)(const struct disk_backend *backend);
+	void (*close)(const struct disk_backend *backend);
+};
+
+struct nbd_handle;
+
+struct disk_backend {
+	const struct disk_ops *ops;
+	/* One of the two */
+	int fd;
+	struct nbd_handle *nbd;
+};
+
 struct disk *disk_open(const char *spec);
 const char *disk_name(const struct disk *disk);
 bool disk_is_read_only(const struct disk *disk);
@@ -514,6 +543,21 @@ bool disk_write(struct disk *disk, __u64 offset, struct iovec *iov, unsigned int
 		bool durable);
 bool disk_flush(struct disk *disk);
 const char *disks_flush(void);
+void disks_close(void);
+
+/* disk_file.c */
+extern const struct disk_ops disk_file_ops;
+
+bool disk_file_check(const char *file);
+int disk_file_open(const char *file, bool read_only);
+bool disk_file_transfer(int fd, bool write, int flags, off_t offset, struct iovec *iov,
+			unsigned int num, size_t len);
+
+/* disk_nbd.c */
+bool disk_is_nbd(const char *spec);
+void disk_nbd_open(struct disk_backend *backend, const char *uri, bool read_only);
+void disk_nbd_open_image(struct disk_backend *backend, const char *file, const char *format,
+			 bool read_only);
 
 /* disk_lock.c */
 void disk_lock(const char *file, int fd, bool read_only);
@@ -524,7 +568,8 @@ const char *disk_format(int fd, off_t size);
 /* disk_snapshot.c */
 struct disk_snapshot;
 
-struct disk_snapshot *disk_snapshot_create(const char *file, int base, __u64 size);
+struct disk_snapshot *disk_snapshot_create(const char *file, const struct disk_backend *base,
+					   __u64 size);
 int disk_snapshot_run(struct disk_snapshot *snapshot, __u64 offset, __u64 *len);
 int disk_snapshot_take(struct disk_snapshot *snapshot, __u64 offset, __u64 len);
 

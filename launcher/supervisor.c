@@ -89,7 +89,9 @@ void supervisor_end(int status, const char *why)
 	leave();
 	if (why)
 		fprintf(stderr, "lguest: %s\n", why);
-	exit(flush_disks(status));
+	status = flush_disks(status);
+	disks_close();
+	exit(status);
 }
 
 /**
@@ -100,6 +102,7 @@ void supervisor_kill(const char *why)
 {
 	kill_child();
 	leave();
+	disks_close();
 	quit(EXIT_ENDED, "%s", why);
 }
 
@@ -266,6 +269,7 @@ static void die_by(int sig)
 	kill_child();
 	leave();
 	flush_disks(0);
+	disks_close();
 	signal(sig, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, sig);

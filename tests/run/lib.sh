@@ -27,7 +27,7 @@ as_root() {
 
 # What every script needs: the last two are for 32-bit programs.
 pkgs_build='make gcc libc6-dev gcc-multilib libc6-dev-i386 libseccomp-dev
-	libjson-c-dev'
+	libjson-c-dev libnbd-dev qemu-utils'
 
 # install_missing PACKAGE...: by apt, and only when there is something to do
 install_missing() {

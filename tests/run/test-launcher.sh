@@ -268,7 +268,7 @@ option_cases() {
 
 # parts: the programs of tests/launcher, whose results become ours
 parts() {
-	for _program in pci 'fuzz 200' 'image_fuzz 2000' balloon memory disk exec; do
+	for _program in pci 'fuzz 200' 'image_fuzz 2000' balloon memory disk exec nbd; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
 		grep -q '^\(not \)\?ok ' "$images/said" || result 1 "$_program"

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Built without libnbd: disks are raw (disk_nbd.c). */
+#include "launcher.h"
+
+#include <string.h>
+
+static void __noreturn refuse(const char *name)
+{
+	die("%s needs a Launcher that was built with libnbd (apt install libnbd-dev)", name);
+}
+
+bool disk_is_nbd(const char *spec)
+{
+	return !strncmp(spec, "nbd://", 6) || !strncmp(spec, "nbd+unix://", 11);
+}
+
+void disk_nbd_open(struct disk_backend *backend, const char *uri, bool read_only)
+{
+	(void)backend;
+	(void)read_only;
+	refuse(uri);
+}
+
+void disk_nbd_open_image(struct disk_backend *backend, const char *file, const char *format,
+			 bool read_only)
+{
+	(void)backend;
+	(void)read_only;
+	(void)format;
+	refuse(file);
+}

@@ -303,6 +303,7 @@ enum sandbox_thread {
 	SANDBOX_THREADS
 };
 
+void sandbox_set_user(const char *spec);
 void sandbox_enter(bool on, const char *user);
 void sandbox_thread(enum sandbox_thread thread);
 
@@ -365,6 +366,14 @@ unsigned int iov_first(struct iovec *part, const struct iovec *iov, unsigned int
 /* device.c */
 #define VQ_MAX		3
 
+#define TAG_MAX		32
+
+/* As struct virtio_9p_config, with room for a tag */
+struct p9_config {
+	__u16 tag_len;
+	char tag[TAG_MAX];
+};
+
 struct device {
 	/* Set by the device before device_add(), or in create(). */
 	const char *name;
@@ -386,6 +395,7 @@ struct device {
 		struct virtio_blk_config block;
 		struct virtio_console_config console;
 		struct virtio_net_config net;
+		struct p9_config p9;
 	} config;
 	__u8 config_len;
 
@@ -585,6 +595,8 @@ void console_add(void);
 void block_add(const char *spec);
 void net_add(const char *spec);
 void rng_add(void);
+void p9_add(const char *spec);
+void p9_set_user(const char *spec);
 void balloon_add(__u64 keep);
 
 /* balloon.c */

@@ -35,6 +35,9 @@ static const char usage[] =
 "                          made if it is not there; ip= gives the host's end an\n"
 "                          address and brings it up; mac= is the guest's own\n"
 "  -r, --rng               a source of random numbers\n"
+"      --share=DIR[,tag=NAME][,ro]\n"
+"                          a directory, by diod; in the guest: mount -t 9p -o\n"
+"                          trans=virtio,version=9p2000.L NAME ... (default tag host)\n"
 "      --balloon[=SIZE]    the guest can do without some of its RAM, and gives it\n"
 "                          back to the host; SIZE is how much it keeps at first\n"
 "  -i, --initrd=FILE       initial RAM disk\n"
@@ -152,7 +155,7 @@ int options_parse(struct options *options, int argc, char **argv)
 {
 	enum { OPT_DEVICE = 256, OPT_BUS, OPT_NO_REBOOT, OPT_TIMEOUT, OPT_ESCAPE,
 	       OPT_SANDBOX, OPT_USER, OPT_NAME, OPT_DETACH, OPT_CONSOLE,
-	       OPT_BALLOON, OPT_NO_HUGEPAGES };
+	       OPT_BALLOON, OPT_NO_HUGEPAGES, OPT_SHARE };
 	static const char short_options[] = "+m:b:n:ri:hV";
 	static const struct option long_options[] = {
 		{ "memory", required_argument, NULL, 'm' },
@@ -170,6 +173,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		{ "name", required_argument, NULL, OPT_NAME },
 		{ "detach", no_argument, NULL, OPT_DETACH },
 		{ "console", required_argument, NULL, OPT_CONSOLE },
+		{ "share", required_argument, NULL, OPT_SHARE },
 		{ "balloon", optional_argument, NULL, OPT_BALLOON },
 		{ "no-hugepages", no_argument, NULL, OPT_NO_HUGEPAGES },
 		{ "help", no_argument, NULL, 'h' },
@@ -191,6 +195,9 @@ int options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'r':
 			rng_add();
+			break;
+		case OPT_SHARE:
+			p9_add(optarg);
 			break;
 		case 'i':
 			options->machine.initrd = optarg;
@@ -253,6 +260,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (options->balloon)
 		balloon_add(parse_balloon(options));
+	p9_set_user(options->machine.user);
 	options->machine.kernel = argv[optind];
 	options->words = argv + optind + 1;
 	return -1;

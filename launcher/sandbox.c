@@ -191,8 +191,11 @@ static bool find_user(const char *name, unsigned int *uid, unsigned int *gid)
 	return found;
 }
 
-/* @spec: a name, or UID:GID */
-static void set_user(const char *spec)
+/**
+ * sandbox_set_user() - take on another user's rights, for good
+ * @spec: a name of /etc/passwd, or UID:GID
+ */
+void sandbox_set_user(const char *spec)
 {
 	unsigned int uid, gid;
 	int len = 0;
@@ -214,7 +217,7 @@ static void set_user(const char *spec)
 void sandbox_enter(bool on, const char *user)
 {
 	if (user)
-		set_user(user);
+		sandbox_set_user(user);
 	is_on = on;
 	if (!on)
 		return;

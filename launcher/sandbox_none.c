@@ -4,10 +4,15 @@
 
 #include <stdio.h>
 
+void sandbox_set_user(const char *spec)
+{
+	die("--user=%s needs a Launcher that was built with libseccomp", spec);
+}
+
 void sandbox_enter(bool on, const char *user)
 {
 	if (user)
-		die("--user needs a Launcher that was built with libseccomp");
+		sandbox_set_user(user);
 	if (on)
 		fprintf(stderr,
 			"lguest: without a sandbox, as it was built without libseccomp (--sandbox=off does not say so)\n");

@@ -97,6 +97,11 @@ void watch_links(void)
 {
 }
 
+void sandbox_set_user(const char *spec)
+{
+	(void)spec;
+}
+
 void sandbox_thread(enum sandbox_thread thread)
 {
 	(void)thread;

@@ -264,11 +264,15 @@ option_cases() {
 	expect b319 'balloon=0: a guest has 1 MB' '--balloon, nothing' --balloon=0
 	expect b319 'one --balloon is all' '--balloon twice' --balloon --balloon=8
 	expect b319 "$could_be" '--no-hugepages' --no-hugepages
+	expect b319 'no directory' '--share, of a file' --share="$images/b319"
+	expect b319 'No such file' '--share, of nothing' --share="$images/none"
+	expect b319 "neither ro nor tag=" '--share, what else' --share=/tmp,rw
+	expect b319 'a tag has 1 to 32' '--share, no tag' --share=/tmp,tag=
 }
 
 # parts: the programs of tests/launcher, whose results become ours
 parts() {
-	for _program in pci 'fuzz 200' 'image_fuzz 2000' balloon memory disk exec nbd; do
+	for _program in pci 'fuzz 200' 'image_fuzz 2000' balloon memory disk exec nbd p9; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
 		grep -q '^\(not \)\?ok ' "$images/said" || result 1 "$_program"

@@ -26,7 +26,7 @@
 #define P9_QUEUE	128
 
 /* More than a driver asks for (it has 128 pages), or diod allows (64 KB) */
-#define MESSAGE_MAX	(1U << 20)
+#define MESSAGE_MAX	(1024U * 1024U)
 
 /* Each message begins so. */
 struct header {

@@ -303,6 +303,7 @@ enum sandbox_thread {
 	SANDBOX_THREADS
 };
 
+void sandbox_find_user(const char *spec, uid_t *uid, gid_t *gid);
 void sandbox_set_user(const char *spec);
 void sandbox_enter(bool on, const char *user);
 void sandbox_thread(enum sandbox_thread thread);

@@ -36,6 +36,13 @@ struct header {
 } __attribute__((__packed__));
 
 #define RLERROR		7
+#define TLOPEN		12
+
+/* In the flags of TLOPEN, as i386's Linux has them */
+#define L_ACCMODE	0003
+#define L_CREAT		0100
+#define L_TRUNC		01000
+
 #define TATTACH		104
 
 struct rlerror {
@@ -47,6 +54,7 @@ struct p9 {
 	struct device dev;
 	const char *dir;
 	bool read_only;
+	uid_t uid;		/* all that the guest does is done by that user; root is any */
 	int fd;			/* the connection; -1 if it is broken */
 	bool is_late;		/* a reply is still to come that nobody waits for */
 	char *message;
@@ -57,10 +65,9 @@ static const char *user;
 static void __noreturn run_diod(const struct p9 *p9, int fd, int error_pipe)
 {
 	char number[16];
-	char *argv[16] = { "diod", "--foreground", "--config-file", "/dev/null", "--no-auth",
+	char *argv[] = { "diod", "--foreground", "--config-file", "/dev/null", "--no-auth",
 			   "--no-userdb", "--logdest", "stderr", "--rfdno", number,
-			   "--wfdno", number, "--export", (char *)p9->dir };
-	unsigned int n = 14;
+			   "--wfdno", number, "--export", (char *)p9->dir, NULL };
 	sigset_t none;
 
 	/* It ends with us, and by no ^C. */
@@ -69,11 +76,6 @@ static void __noreturn run_diod(const struct p9 *p9, int fd, int error_pipe)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (user)
 		sandbox_set_user(user);
-	/* Without root's rights it has but one user. */
-	if (geteuid())
-		argv[n++] = "--allsquash";
-	if (p9->read_only)
-		argv[n++] = "--export-opts=ro";
 	sprintf(number, "%d", fd);
 	fcntl(fd, F_SETFD, 0);
 	execvp(argv[0], argv);
@@ -105,6 +107,9 @@ static void p9_create(struct device *dev)
 		die("%s: cannot start diod: %m (apt install diod)", p9->dir);
 	}
 	close(error_pipe[0]);
+	p9->uid = geteuid();
+	if (user)
+		sandbox_find_user(user, &p9->uid, &(gid_t){ 0 });
 	p9->fd = fd[0];
 	p9->message = malloc(MESSAGE_MAX + PATH_MAX);
 	if (!p9->message)
@@ -115,7 +120,7 @@ static void broken(struct p9 *p9)
 {
 	fprintf(stderr, "lguest: %s: diod has ended: the guest can't reach it any more\n",
 		p9->dir);
-	close(p9->fd);
+	/* It stays open: by now, nobody may close a file. */
 	p9->fd = -1;
 }
 
@@ -174,38 +179,65 @@ static bool send_message(struct p9 *p9, size_t len)
 }
 
 /*
- * diod wants to know by name what it is to attach to ("aname"). A driver need not: it shall
- * not have to know how the host calls it. Returns the message's length.
+ * diod wants to be told what a driver need not know: what it is to attach to ("aname"), by the
+ * host's name for it, and who attaches at first ("n_uname"), which is root. A server that is not
+ * root's takes its own user alone. Returns the message's length.
  */
 static size_t complete_attach(struct p9 *p9, size_t len)
 {
 	struct header *header = (struct header *)p9->message;
 	/* fid, afid, uname (its length, and so many bytes), aname, n_uname */
 	size_t at = sizeof(*header) + 2 * sizeof(__le32), dir_len = strlen(p9->dir);
+	const __le32 nobody = htole32(~0U), uid = htole32(p9->uid);
+	char *p = p9->message;
 	__le16 string_len;
 
 	if (header->type != TATTACH || len < at + sizeof(string_len))
 		return len;
-	memcpy(&string_len, p9->message + at, sizeof(string_len));
+	memcpy(&string_len, p + at, sizeof(string_len));
 	at += sizeof(string_len) + le16toh(string_len);
 	if (len < at + sizeof(string_len))
 		return len;
-	memcpy(&string_len, p9->message + at, sizeof(string_len));
-	if (string_len)
-		return len;
-	string_len = htole16(dir_len);
-	memcpy(p9->message + at, &string_len, sizeof(string_len));
-	at += sizeof(string_len);
-	memmove(p9->message + at + dir_len, p9->message + at, len - at);
-	memcpy(p9->message + at, p9->dir, dir_len);
-	return len + dir_len;
+	memcpy(&string_len, p + at, sizeof(string_len));
+	if (!string_len) {
+		string_len = htole16(dir_len);
+		memcpy(p + at, &string_len, sizeof(string_len));
+		memmove(p + at + sizeof(string_len) + dir_len, p + at + sizeof(string_len),
+			len - at - sizeof(string_len));
+		memcpy(p + at + sizeof(string_len), p9->dir, dir_len);
+		len += dir_len;
+	}
+	at += sizeof(string_len) + le16toh(string_len);
+	if (len == at + sizeof(uid) && (uid || !memcmp(p + at, &nobody, sizeof(nobody))))
+		memcpy(p + at, &uid, sizeof(uid));
+	return len;
 }
 
-/* What a driver is told whose server is gone */
-static size_t make_error(struct p9 *p9, __le16 tag)
+/* Of the messages of 9P2000.L, these change nothing. Opening a file may. */
+static bool only_reads(const char *message, size_t len)
+{
+	static const __u8 types[] = {
+		8 /* statfs */, 22 /* readlink */, 24 /* getattr */, 30 /* xattrwalk */,
+		40 /* readdir */, 50 /* fsync */, 52 /* lock */, 54 /* getlock */,
+		100 /* version */, 102 /* auth */, TATTACH, 108 /* flush */, 110 /* walk */,
+		116 /* read */, 120 /* clunk */,
+	};
+	const struct header *header = (const struct header *)message;
+	const size_t at = sizeof(*header) + sizeof(__le32);
+	__le32 flags;
+
+	if (header->type == TLOPEN && len >= at + sizeof(flags)) {
+		memcpy(&flags, message + at, sizeof(flags));
+		return !(le32toh(flags) & (L_ACCMODE | L_CREAT | L_TRUNC));
+	}
+	return memchr(types, header->type, sizeof(types));
+}
+
+/* What a driver is told in place of a reply */
+static size_t make_error(struct p9 *p9, __le16 tag, int err)
 {
 	const struct rlerror error = {
-		.header = { htole32(sizeof(error)), RLERROR, tag }, .error = htole32(EIO),
+		.header = { htole32(sizeof(error)), RLERROR, tag }, .error = htole32(err),
 	};
 
 	memcpy(p9->message, &error, sizeof(error));
@@ -230,13 +262,17 @@ static bool p9_request(struct p9 *p9, struct virtqueue *vq, struct vq_chain *cha
 	header->size = htole32(len);
 	tag = header->tag;
 
-	len = p9->fd >= 0 && send_message(p9, len) ? receive_reply(p9, vq) : 0;
-	if (!len && p9->fd >= 0) {
-		p9->is_late = true;
-		return false;
+	if (p9->read_only && !only_reads(p9->message, len)) {
+		len = make_error(p9, tag, EROFS);
+	} else {
+		len = p9->fd >= 0 && send_message(p9, len) ? receive_reply(p9, vq) : 0;
+		if (!len && p9->fd >= 0) {
+			p9->is_late = true;
+			return false;
+		}
+		if (!len)
+			len = make_error(p9, tag, EIO);
 	}
-	if (!len)
-		len = make_error(p9, tag);
 	if (len > room)
 		vq_bad_guest(vq, "no room for a reply of %zu bytes", len);
 	iov_write(chain->in, chain->in_num, p9->message, len);

@@ -175,7 +175,7 @@ static void drop_capabilities(void)
 }
 
 /* Not getpwnam(), for which a static program would need the host's own libraries */
-static bool find_user(const char *name, unsigned int *uid, unsigned int *gid)
+static bool find_user(const char *name, uid_t *uid, gid_t *gid)
 {
 	FILE *file = fopen("/etc/passwd", "re");
 	const struct passwd *user;
@@ -192,17 +192,30 @@ static bool find_user(const char *name, unsigned int *uid, unsigned int *gid)
 }
 
 /**
- * sandbox_set_user() - take on another user's rights, for good
+ * sandbox_find_user() - look a user up
  * @spec: a name of /etc/passwd, or UID:GID
+ * @uid: set to the user
+ * @gid: set to the user's group
+ */
+void sandbox_find_user(const char *spec, uid_t *uid, gid_t *gid)
+{
+	int len = 0;
+
+	if ((sscanf(spec, "%u:%u%n", uid, gid, &len) != 2 || spec[len]) &&
+	    !find_user(spec, uid, gid))
+		die("--user=%s: there is no such user in /etc/passwd (UID:GID does as well)", spec);
+}
+
+/**
+ * sandbox_set_user() - take on another user's rights, for good
+ * @spec: as for sandbox_find_user()
  */
 void sandbox_set_user(const char *spec)
 {
-	unsigned int uid, gid;
-	int len = 0;
+	uid_t uid;
+	gid_t gid;
 
-	if ((sscanf(spec, "%u:%u%n", &uid, &gid, &len) != 2 || spec[len]) &&
-	    !find_user(spec, &uid, &gid))
-		die("--user=%s: there is no such user in /etc/passwd (UID:GID does as well)", spec);
+	sandbox_find_user(spec, &uid, &gid);
 	if (setgroups(0, NULL) || setgid(gid) || setuid(uid))
 		die("--user=%s: %m", spec);
 }

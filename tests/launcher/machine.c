@@ -97,6 +97,13 @@ void watch_links(void)
 {
 }
 
+void sandbox_find_user(const char *spec, uid_t *uid, gid_t *gid)
+{
+	(void)spec;
+	(void)uid;
+	(void)gid;
+}
+
 void sandbox_set_user(const char *spec)
 {
 	(void)spec;

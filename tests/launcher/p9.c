@@ -117,14 +117,19 @@ static void start(void)
 	devices_notify(RAM);
 }
 
-static void create(void)
+static void create_with(const char *spec)
 {
 	guest_memory_create(RAM);
 	desc = (void *)((char *)guest_memory_base() + RAM);
-	p9_add("/tmp,tag=a tag");
+	p9_add(spec);
 	devices_create(&lguest_bus, LINUX_VERSION(3, 11, 0));
 	devices_attach();
 	start();
+}
+
+static void create(void)
+{
+	create_with("/tmp,tag=a tag");
 }
 
 /* A message of so many bytes, in two buffers, and @room for the reply in two */
@@ -183,13 +188,22 @@ static void attached(void)
 	static const char nameless[] = "\1\0\0\0\377\377\377\377\2\0me\0\0user";
 	static const char named[] = "\1\0\0\0\377\377\377\377\2\0me\4\0/tmpuser";
 	static const char other[] = "\1\0\0\0\377\377\377\377\2\0me\2\0/xuser";
+	static const char nobody[] = "\1\0\0\0\377\377\377\377\2\0me\0\0\377\377\377\377";
+	static const char root[] = "\1\0\0\0\377\377\377\377\2\0me\4\0/tmp\0\0\0\0";
 	static const char cut[] = "\1\0\0\0\377\377\377\377\377\377me\0\0user";
 
+	/* Else all is done as who we are. */
+	if (geteuid()) {
+		puts("# not as root");
+		return;
+	}
 	create();
 	offer(TATTACH, 1, nameless, sizeof(nameless) - 1, 1000);
 	EXPECT(is_reply(await(), TATTACH + 1, 1, named, sizeof(named) - 1));
 	offer(TATTACH, 1, other, sizeof(other) - 1, 1000);
 	EXPECT(is_reply(await(), TATTACH + 1, 1, other, sizeof(other) - 1));
+	offer(TATTACH, 1, nobody, sizeof(nobody) - 1, 1000);
+	EXPECT(is_reply(await(), TATTACH + 1, 1, root, sizeof(root) - 1));
 	/* Nonsense of any length is the server's to judge. */
 	for (size_t len = 0; len < sizeof(cut); len++) {
 		offer(TATTACH, 1, cut, len, 1000);
@@ -197,11 +211,45 @@ static void attached(void)
 	}
 }
 
-static bool is_error(const struct message *reply, __u16 tag)
+static bool is_error_of(const struct message *reply, __u16 tag, int err)
 {
-	const __le32 error = htole32(EIO);
+	const __le32 error = htole32(err);
 
 	return is_reply(reply, RLERROR, tag, &error, sizeof(error));
+}
+
+static bool is_error(const struct message *reply, __u16 tag)
+{
+	return is_error_of(reply, tag, EIO);
+}
+
+/* Of the server's, whatever changes something is not even asked for. */
+static void read_only(void)
+{
+	static const __u8 changes[] = { 14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 114, 118, 122, 126 };
+	static const char fid_and[] = "\1\0\0";
+	char open_flags[8] = "\1";
+
+	create_with("/tmp,ro");
+	for (size_t i = 0; i < sizeof(changes); i++) {
+		offer(changes[i], 1, fid_and, 4, 100);
+		EXPECT(is_error_of(await(), 1, EROFS));
+	}
+	offer(116, 1, fid_and, 4, 100);
+	EXPECT(is_reply(await(), 117, 1, fid_and, 4));
+	for (unsigned int flags = 0; flags < 0x10000; flags = flags * 2 + !flags) {
+		bool changes_it = flags & (3 | 0100 | 01000);
+
+		memcpy(open_flags + 4, &flags, sizeof(flags));
+		offer(12, 1, open_flags, 8, 100);
+		if (changes_it)
+			EXPECT(is_error_of(await(), 1, EROFS));
+		else
+			EXPECT(is_reply(await(), 13, 1, open_flags, 8));
+	}
+	/* What is cut short */
+	offer(12, 1, open_flags, 6, 100);
+	EXPECT(is_error_of(await(), 1, EROFS));
 }
 
 static void without_a_server(void)
@@ -303,6 +351,7 @@ ALONE(attached)
 ALONE(without_a_server)
 ALONE(a_bogus_server)
 ALONE(late)
+ALONE(read_only)
 
 /* These end the guest. */
 static void nonsense(void)
@@ -333,12 +382,13 @@ int main(int argc, char **argv)
 		die("%s: %m", diod);
 	setenv("PATH", with, 1);
 	free(with);
-	puts("KTAP version 1\n1..6");
+	puts("KTAP version 1\n1..7");
 	run("p9: messages and replies", passed_on_alone);
 	run("p9: attach", attached_alone);
 	run("p9: no server", without_a_server_alone);
 	run("p9: a server that makes no sense", a_bogus_server_alone);
 	run("p9: a late reply", late_alone);
+	run("p9: read-only", read_only_alone);
 	run("p9: a guest that makes no sense", nonsense);
 	unlink(diod);
 	rmdir(dir);

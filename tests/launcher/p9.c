@@ -226,7 +226,9 @@ static bool is_error(const struct message *reply, __u16 tag)
 /* Of the server's, whatever changes something is not even asked for. */
 static void read_only(void)
 {
-	static const __u8 changes[] = { 14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 114, 118, 122, 126 };
+	static const __u8 changes[] = {
+		14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 114, 118, 122, 126
+	};
 	static const char fid_and[] = "\1\0\0";
 	char open_flags[8] = "\1";
 

@@ -15,6 +15,7 @@
 #include <asm/bootparam.h>
 #include <ctype.h>
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MB		(1024U * 1024U)
+#define MB		(1U << 20)
 #define COMMAND_LINE	PAGE_SIZE
 #define FIRST_CODE	(2 * PAGE_SIZE)
 #define HEADER		offsetof(struct boot_params, hdr)
@@ -45,6 +46,7 @@ static struct image {
 	const char *name;
 	char *bytes;
 	size_t len;
+	size_t hole;		/* behind it */
 } images[MAX_IMAGES];
 
 static unsigned int num_images;
@@ -226,7 +228,8 @@ static void many_headers(struct image *image, __u64 ram)
 		return;
 	memcpy(&phdr, image->bytes + sizeof(Elf32_Ehdr), sizeof(phdr));
 	if (below(2)) {
-		phdr.p_memsz = any_number(ram, image->len);
+		image->hole = 8 * MB;
+		phdr.p_memsz = below(2) ? below(image->hole) : any_number(ram, at);
 		phdr.p_filesz = below(2) ? phdr.p_memsz : below(at);
 		phdr.p_offset = 0;
 	}
@@ -520,7 +523,7 @@ static void run_case(unsigned int i, __u64 seed)
 	image = images[below(num_images)];
 	for (unsigned int n = 1 + below(2) * below(4); n; n--)
 		mangle(&image, ram);
-	write_file(kernel_fd, &image, any_length(image.len));
+	write_file(kernel_fd, &image, any_length(image.len + image.hole));
 	initrd = below(2);
 	if (initrd)
 		make_initrd(ram);
@@ -537,7 +540,9 @@ static bool said_well(const char *said, int status)
 
 	if (status == EXIT_POWERED_OFF)
 		return !len;
-	if (status != EXIT_FAILED || len < 2 || said[len - 1] != '\n')
+	/* Pages around RAM stop the kernel as they would stop us. */
+	if (status != EXIT_FAILED || len < 2 || said[len - 1] != '\n' ||
+	    strstr(said, strerror(EFAULT)))
 		return false;
 	for (size_t i = 0; i < len - 1; i++) {
 		if (!isprint((unsigned char)said[i]))

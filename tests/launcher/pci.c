@@ -444,6 +444,42 @@ static void packets(void)
 	set_status(0);
 }
 
+/* A table, a header, a buffer and a status anywhere, which need not be a multiple of anything */
+static void odd_addresses(void)
+{
+	struct vring_desc *desc = guest_ram(RING, 4096);
+	struct virtio_blk_outhdr header = { .type = VIRTIO_BLK_T_IN };
+	struct vring_avail *avail = guest_ram(AVAIL, 4096);
+	const __u32 table = RING + 256;
+
+	drive(DISK);
+	set_status(0);
+	memset(guest_ram(RING, 0x6000), 0, 0x6000);
+	accept(0, 1);
+	set_queue(0, 8, RING, AVAIL, USED);
+	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+	for (unsigned int odd = 1; odd < 16; odd++) {
+		const struct vring_desc chain[] = {
+			{ HEADER + odd, 16, VRING_DESC_F_NEXT, 1 },
+			{ DATA + odd, 512, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2 },
+			{ STATUS + odd, 1, VRING_DESC_F_WRITE, 0 },
+		};
+
+		memcpy(guest_ram(HEADER + odd, sizeof(header)), &header, sizeof(header));
+		memcpy(guest_ram(table + odd, sizeof(chain)), chain, sizeof(chain));
+		memset(guest_ram(DATA, 1024), 0, 1024);
+		memset(guest_ram(STATUS, 64), 0xff, 64);
+		desc[0] = (struct vring_desc){ table + odd, sizeof(chain),
+					       VRING_DESC_F_INDIRECT, 0 };
+		__atomic_store_n(&avail->idx, odd, __ATOMIC_RELEASE);
+		memory_write(notify, 2, 0);
+		await_used(odd);
+		EXPECT_EQ(memcmp(guest_ram(DATA + odd, 8), "sector 0", 8), 0);
+		EXPECT_EQ(*(__u8 *)guest_ram(STATUS + odd, 1), VIRTIO_BLK_S_OK);
+	}
+	set_status(0);
+}
+
 /*
  * A disk whose sectors, read to where the ring is, are the next request: one after the
  * other, 65,536 times, and then again.
@@ -574,7 +610,7 @@ int main(void)
 		die("%s: %m", disk);
 	machine_create(RAM, disk);
 	unlink(disk);
-	puts("KTAP version 1\n1..12");
+	puts("KTAP version 1\n1..13");
 	run("pci: functions", the_functions);
 	run("pci: ports", no_other_ports);
 	run("pci: BARs", bars);
@@ -584,6 +620,7 @@ int main(void)
 	run("virtio_pci: an eventfd", an_eventfd);
 	run("virtio_pci: a change", a_change);
 	run("virtio_pci: packets", packets);
+	run("virtqueue: odd addresses", odd_addresses);
 	run("virtqueue: a chain reaction", a_chain_reaction);
 	run("insn: loads and ports", instructions);
 	run("device: the end", the_end);

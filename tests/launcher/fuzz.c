@@ -90,6 +90,22 @@ static void common(unsigned int slot, unsigned int at, unsigned int size, __u32 
 	memory_write(bar(slot) + at, size, value);
 }
 
+/* Put four descriptors, of which @first is the first's number, to any address. */
+static void make_indirect(struct vring_desc *desc, unsigned int first)
+{
+	__u32 at = below(RAM - 4 * sizeof(*desc));
+
+	for (unsigned int i = 0; i < 4; i++)
+		desc[i].next -= first;
+	/* It may be where the ring is. */
+	memmove(guest_ram(at, 4 * sizeof(*desc)), desc, 4 * sizeof(*desc));
+	desc[0] = (struct vring_desc){
+		.addr = mostly(at, any_value()),
+		.len = mostly(4 * sizeof(*desc), any_value()),
+		.flags = mostly(VRING_DESC_F_INDIRECT, below(8)),
+	};
+}
+
 /* Requests that may make sense: chains of a few descriptors of few bytes each */
 static void fill_ring(unsigned int slot, unsigned int queue, __u32 desc_at,
 		      __u32 avail_at)
@@ -125,6 +141,10 @@ static void fill_ring(unsigned int slot, unsigned int queue, __u32 desc_at,
 
 		if (at)
 			memcpy(at, pages, sizeof(pages));
+	}
+	for (unsigned int i = 0; i < 16; i += 4) {
+		if (!below(4))
+			make_indirect(&desc[i], i);
 	}
 	for (unsigned int i = 2; i < 20; i++)
 		avail[i] = below(4) * 4;
@@ -325,8 +345,8 @@ int main(int argc, char **argv)
 	}
 	unlink(disk);
 	printf("# %u of %u guests were ended\n", ended, cases);
-	/* A fuzzer that ends each guest at once would find nothing. */
-	passed = !bad && ended < cases;
+	/* A fuzzer that ends guests at once would find nothing. A single one is looked at again. */
+	passed = !bad && (cases == 1 || ended < cases / 2);
 	printf("%sok 1 fuzz: a hostile guest\n", passed ? "" : "not ");
 	return !passed;
 }

@@ -14,7 +14,8 @@ make check       what a change is checked by before it is sent, in minutes: KVER
 make test        everything, for an hour or so: all the goals test-* that follow but
                  test-here, and some of test-pcid
 make test-style  checkpatch and shellcheck
-make test-launcher  what the Launcher says of kernels that can't be guests, and its parts
+make test-launcher  what the Launcher says of kernels that can't be guests, and its parts:
+                 CASES=300000 SEED=
 make test-build  lg.ko for each of Debian's kernels: HOST="6.1 6.12 7.3"
 make test-kunit  KUnit in User Mode Linux
 make test-qemu   what tests/run/machines lists: MACHINES="6.1*" TESTS="smoke memory"

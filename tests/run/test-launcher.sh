@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# make test-launcher: what does launcher/lguest say of kernels that can't be guests, and
-# what do its own parts do (tests/launcher)? It needs no lg.ko for either.
+# make test-launcher [CASES=number] [SEED=number]: what does launcher/lguest say of kernels
+# that can't be guests, and what do its own parts do (tests/launcher)? It needs no lg.ko for
+# either. So many kernels are mangled, from that seed on.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -270,9 +271,11 @@ option_cases() {
 	expect b319 'a tag has 1 to 32' '--share, no tag' --share=/tmp,tag=
 }
 
-# parts: the programs of tests/launcher, whose results become ours
+# parts: the programs of tests/launcher, whose results become ours. CASES and SEED are of
+# the images.
 parts() {
-	for _program in pci 'fuzz 200' 'image_fuzz 2000' balloon memory disk exec nbd p9; do
+	for _program in pci 'fuzz 200' balloon memory disk exec nbd p9 \
+		"image_fuzz ${CASES:-2000} ${SEED:-1} $images/[bv][0-9]* $guests/*.elf"; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
 		grep -q '^\(not \)\?ok ' "$images/said" || result 1 "$_program"
@@ -292,7 +295,7 @@ parts() {
 install_missing $pkgs_build
 mkdir -p "$out"
 : >"$out/launcher.results"
-build launcher launcher-tests
+build launcher guests launcher-tests
 rm -rf "$images"
 mkdir "$images"
 {

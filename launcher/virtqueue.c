@@ -175,6 +175,7 @@ static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 	const void *table = vq->vring.desc;
 	unsigned int count = vq->vring.num, i = chain->head, n = 0;
 	struct vring_desc desc;
+	bool indirect = false;
 	__u64 len = 0;
 
 	chain->out_num = 0;
@@ -186,8 +187,11 @@ static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 		i = desc.next;
 
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
-			/* All of the chain, or the rest, is in another table. */
-			if (table != vq->vring.desc)
+			/*
+			 * All of the chain, or the rest, is in another table, or in the
+			 * ring's as if that were another.
+			 */
+			if (indirect)
 				vq_bad_guest(vq, "nested indirect descriptor");
 			if (desc.flags & VRING_DESC_F_NEXT)
 				vq_bad_guest(vq, "chained indirect descriptor");
@@ -196,6 +200,7 @@ static void vq_walk_chain(struct virtqueue *vq, struct vq_chain *chain)
 				vq_bad_guest(vq, "indirect table at %#llx of %u bytes",
 					     desc.addr, desc.len);
 			count = desc.len / sizeof(desc);
+			indirect = true;
 			i = 0;
 			desc.flags = VRING_DESC_F_NEXT;
 			continue;

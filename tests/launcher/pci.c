@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define RAM		(16 << 20)
@@ -480,6 +481,37 @@ static void odd_addresses(void)
 	set_status(0);
 }
 
+static char disk[] = "/tmp/lg-disk-XXXXXX";
+
+/*
+ * A ring that is its own indirect table, for ever: the guest is ended. It is a machine of its
+ * own, made before there are threads that it would lack.
+ */
+static void a_ring_in_itself(void)
+{
+	struct vring_desc *desc;
+	int status;
+	pid_t pid = fork();
+
+	if (pid) {
+		EXPECT_EQ(waitpid(pid, &status, 0), pid);
+		EXPECT_EQ(status, EXIT_FAILED << 8);
+		return;
+	}
+	alarm(60);
+	machine_create(RAM, disk);
+	drive(DISK);
+	desc = guest_ram(RING, sizeof(*desc));
+	accept(0, 1);
+	set_queue(0, 8, RING, AVAIL, USED);
+	*desc = (struct vring_desc){ RING, sizeof(*desc), VRING_DESC_F_INDIRECT, 0 };
+	((struct vring_avail *)guest_ram(AVAIL, 4))->idx = 1;
+	set_status(UP_TO_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+	memory_write(notify, 2, 0);
+	set_status(0);
+	_exit(0);
+}
+
 /*
  * A disk whose sectors, read to where the ring is, are the next request: one after the
  * other, 65,536 times, and then again.
@@ -602,15 +634,15 @@ static void the_end(void)
 
 int main(void)
 {
-	char disk[] = "/tmp/lg-disk-XXXXXX";
-
 	disk_fd = mkstemp(disk);
 	if (disk_fd < 0 || ftruncate(disk_fd, 1 << 20) ||
 	    pwrite(disk_fd, "sector 0", 8, 0) != 8)
 		die("%s: %m", disk);
+	puts("KTAP version 1\n1..14");
+	fflush(stdout);
+	run("virtqueue: a ring in itself", a_ring_in_itself);
 	machine_create(RAM, disk);
 	unlink(disk);
-	puts("KTAP version 1\n1..13");
 	run("pci: functions", the_functions);
 	run("pci: ports", no_other_ports);
 	run("pci: BARs", bars);

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MB		(1U << 20)
+#define MB		0x100000U
 #define COMMAND_LINE	PAGE_SIZE
 #define FIRST_CODE	(2 * PAGE_SIZE)
 #define HEADER		offsetof(struct boot_params, hdr)

@@ -30,7 +30,7 @@ int control_command(const char *command, int argc, char **argv)
 	(void)argv;
 	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (!strcmp(command, commands[i]))
-			die("%s needs a Launcher that was built with json-c (apt install libjson-c-dev)",
+			die("%s needs a Launcher that was built with json-c (libjson-c-dev)",
 			    command);
 	}
 	return -1;

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,14 +43,9 @@ static void printed(int fd, void *arg)
 		leave("the guest has ended");
 }
 
-static void signalled(int fd, void *arg)
+static void take_signal(int sig)
 {
-	struct signalfd_siginfo info;
-
-	(void)arg;
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	switch (info.ssi_signo) {
+	switch (sig) {
 	case SIGTSTP:
 		terminal_restore();
 		raise(SIGSTOP);
@@ -64,31 +58,21 @@ static void signalled(int fd, void *arg)
 	}
 }
 
-static int take_signals(void)
-{
-	static const int all[] = { SIGTSTP, SIGCONT, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (unsigned int i = 0; i < ARRAY_SIZE(all); i++)
-		sigaddset(&set, all[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 /**
  * attach() - be the terminal of a guest's console
  * @fd: a connection that is the console
  */
 void attach(int fd)
 {
-	int signals = take_signals();
+	static const int signals[] = { SIGTSTP, SIGCONT, SIGTERM, SIGHUP, SIGINT, SIGQUIT };
+	sigset_t set;
 
-	if (signals < 0)
-		die("cannot watch for signals: %m");
+	sigemptyset(&set);
+	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&set, signals[i]);
 	console = fd;
 	terminal_open(typed, command, "d leaves the guest alone");
-	loop_add(signals, signalled, NULL);
+	loop_signals(&set, take_signal);
 	loop_add(console, printed, NULL);
 	terminal_start();
 	loop_run();

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define LINE_MAX_LEN	4096
@@ -286,7 +285,7 @@ void control_open(const char *name)
 
 	make_directory();
 	guest_name = name;
-	loop_add(socket_listen(path), somebody_comes, NULL);
+	loop_add(unix_listen(path), somebody_comes, NULL);
 	socket_path = path;
 }
 
@@ -297,28 +296,10 @@ void control_close(void)
 		unlink(socket_path);
 }
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		die("cannot make a socket: %m");
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	strcpy(address.sun_path, path);
-	if (!connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return fd;
-	close(fd);
-	return -1;
-}
-
 static int reach(const char *name)
 {
 	char *path = path_of(name);
-	int fd = connect_to(path);
+	int fd = unix_connect(path);
 
 	if (fd < 0 && (errno == ENOENT || errno == ECONNREFUSED))
 		die("there is no guest with the name %s", name);
@@ -385,7 +366,7 @@ static int list(void)
 			continue;
 		if (asprintf(&path, "%s/%s", dir, file) < 0)
 			die("no memory for a name");
-		fd = connect_to(path);
+		fd = unix_connect(path);
 		if (fd < 0) {
 			if (errno == ECONNREFUSED)
 				unlink(path);
@@ -408,26 +389,13 @@ static void wait_for_end(int fd)
 		;
 }
 
-static const char *const commands[] = {
-	"list", "status", "stop", "kill", "pause", "resume", "attach", "balloon",
-};
-
-static bool is_command(const char *word)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (!strcmp(word, commands[i]))
-			return true;
-	}
-	return false;
-}
-
 /**
  * control_command() - do what the user wants of a guest that runs
- * @command: what
+ * @command: what, one of those that main() knows
  * @argc: how many words are behind it
  * @argv: these
  *
- * Return: the exit status; -1 if that is no command.
+ * Return: the exit status.
  */
 int control_command(const char *command, int argc, char **argv)
 {
@@ -436,8 +404,6 @@ int control_command(const char *command, int argc, char **argv)
 	char *line;
 	int fd;
 
-	if (!is_command(command))
-		return -1;
 	if (!strcmp(command, "list") && !argc)
 		return list();
 	is_balloon = !strcmp(command, "balloon");

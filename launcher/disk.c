@@ -91,6 +91,18 @@ static struct disk *parse(const char *spec, bool *snapshot)
 	}
 }
 
+/* A URI as libnbd has them, without TLS */
+static bool is_nbd(const char *name)
+{
+	static const char *const schemes[] = { "nbd://", "nbd+unix://" };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(schemes); i++) {
+		if (!strncmp(name, schemes[i], strlen(schemes[i])))
+			return true;
+	}
+	return false;
+}
+
 /* Formats and servers are other programs' business. */
 static void open_nbd(struct disk *disk, bool read_only)
 {
@@ -139,7 +151,7 @@ struct disk *disk_open(const char *spec)
 	struct disk *disk = parse(spec, &snapshot);
 	off_t size;
 
-	if (disk->format || disk_is_nbd(disk->file))
+	if (disk->format || is_nbd(disk->file))
 		open_nbd(disk, disk->read_only || snapshot);
 	else
 		open_file(disk, disk->read_only || snapshot);

@@ -12,29 +12,11 @@
 
 #include <errno.h>
 #include <libnbd.h>
-#include <string.h>
 
 /* A request is copied here: libnbd wants one buffer. Servers take as much at once. */
 #define BUFFER_SIZE	(256U << 10)
 
 #define FLUSH_MS	30000
-
-static const char *const schemes[] = { "nbd://", "nbd+unix://" };
-
-/**
- * disk_is_nbd() - whether a disk is what an NBD server has
- * @spec: as the user says it
- *
- * Return: true if it is a URI of one.
- */
-bool disk_is_nbd(const char *spec)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(schemes); i++) {
-		if (!strncmp(spec, schemes[i], strlen(schemes[i])))
-			return true;
-	}
-	return false;
-}
 
 /* What libnbd calls an error of the server's is errno here. */
 static bool failed(void)

@@ -2,16 +2,9 @@
 /* Built without libnbd: disks are raw (disk_nbd.c). */
 #include "launcher.h"
 
-#include <string.h>
-
 static void __noreturn refuse(const char *name)
 {
 	die("%s needs a Launcher that was built with libnbd (apt install libnbd-dev)", name);
-}
-
-bool disk_is_nbd(const char *spec)
-{
-	return !strncmp(spec, "nbd://", 6) || !strncmp(spec, "nbd+unix://", 11);
 }
 
 void disk_nbd_open(struct disk_backend *backend, const char *uri, bool read_only)

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -204,44 +202,11 @@ static void somebody_comes(int fd, void *arg)
 }
 
 /**
- * socket_listen() - a socket that can be connected to by its name
- * @path: the name; one that nobody listens on any more is replaced
- *
- * Only the user himself and root may connect.
- *
- * Return: the socket, which does not block.
- */
-int socket_listen(const char *path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t mask;
-	int err;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		die("%s: the name of a socket has at most %zu characters", path,
-		    sizeof(address.sun_path) - 1);
-	strcpy(address.sun_path, path);
-	if (fd < 0)
-		die("cannot make a socket: %m");
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		die("%s: somebody else listens there", path);
-	if (errno == ECONNREFUSED)
-		unlink(path);
-	mask = umask(077);
-	err = bind(fd, (struct sockaddr *)&address, sizeof(address));
-	umask(mask);
-	if (err || listen(fd, 8))
-		die("%s: %m", path);
-	return fd;
-}
-
-/**
  * hub_unix() - a console on a socket
  * @path: its name
  */
 void hub_unix(const char *path)
 {
 	hub_open();
-	loop_add(socket_listen(path), somebody_comes, NULL);
+	loop_add(unix_listen(path), somebody_comes, NULL);
 }

@@ -23,6 +23,7 @@
 #include <linux/lguest_launcher.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -243,7 +244,10 @@ bool hub_add(int fd);
 void hub_finish(void);
 void hub_pty(void);
 void hub_unix(const char *path);
-int socket_listen(const char *path);
+
+/* unix_socket.c */
+int unix_listen(const char *path);
+int unix_connect(const char *path);
 
 /* notify.c */
 void notify_manager(const char *what);
@@ -259,6 +263,7 @@ bool loop_add(int fd, void (*ready)(int fd, void *arg), void *arg);
 void loop_write(int fd, bool on);
 void loop_remove(int fd);
 void loop_close(void);
+void loop_signals(const sigset_t *set, void (*taken)(int sig));
 __u64 loop_now(void);
 void timer_start(struct timer *timer, __u64 ms);
 void timer_stop(struct timer *timer);
@@ -565,7 +570,6 @@ bool disk_file_transfer(int fd, bool write, int flags, off_t offset, struct iove
 			unsigned int num, size_t len);
 
 /* disk_nbd.c */
-bool disk_is_nbd(const char *spec);
 void disk_nbd_open(struct disk_backend *backend, const char *uri, bool read_only);
 void disk_nbd_open_image(struct disk_backend *backend, const char *file, const char *format,
 			 bool read_only);

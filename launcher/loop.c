@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,6 +76,34 @@ void loop_close(void)
 			close(files[i].fd);
 	}
 	used = 0;
+}
+
+static void (*take_signal)(int sig);
+
+static void signalled(int fd, void *arg)
+{
+	struct signalfd_siginfo info;
+
+	(void)arg;
+	if (read(fd, &info, sizeof(info)) == sizeof(info))
+		take_signal(info.ssi_signo);
+}
+
+/**
+ * loop_signals() - call a function for each signal that comes, in place of what it would do
+ * @set: of these; processes that are started from then on don't take them, either
+ * @taken: the function
+ */
+void loop_signals(const sigset_t *set, void (*taken)(int sig))
+{
+	int fd;
+
+	sigprocmask(SIG_BLOCK, set, NULL);
+	fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		die("cannot watch for signals: %m");
+	take_signal = taken;
+	loop_add(fd, signalled, NULL);
 }
 
 /** loop_now() - milliseconds since some moment, on a clock that nobody sets */

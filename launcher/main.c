@@ -94,6 +94,20 @@ static char *join_words(char **words)
 	return line;
 }
 
+/* What is asked of a guest that runs already */
+static bool is_control_command(const char *word)
+{
+	static const char *const commands[] = {
+		"list", "status", "stop", "kill", "pause", "resume", "attach", "balloon",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(word, commands[i]))
+			return true;
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {
@@ -112,9 +126,8 @@ int main(int argc, char **argv)
 	int status;
 
 	open_standard_files();
-	status = control_command(verb, argc - 2, argv + 2);
-	if (status >= 0)
-		return status;
+	if (is_control_command(verb))
+		return control_command(verb, argc - 2, argv + 2);
 	if (execs || checks || !strcmp(verb, "run")) {
 		argv[1] = argv[0];
 		argv++;

@@ -120,7 +120,7 @@ static void broken(struct p9 *p9)
 {
 	fprintf(stderr, "lguest: %s: diod has ended: the guest can't reach it any more\n",
 		p9->dir);
-	/* It stays open: by now, nobody may close a file. */
+	close(p9->fd);
 	p9->fd = -1;
 }
 

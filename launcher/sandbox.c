@@ -50,7 +50,7 @@ static const char *const for_vcpu[] = { "pread64", NULL };
 static const char *const for_queue[] = {
 	"read", "readv", "writev", "pread64", "preadv", "pwrite64", "pwritev", "pwritev2",
 	"recvmsg", "sendmsg", "recvfrom", "sendto", "madvise",
-	"close" /* libnbd, of a broken connection */, NULL
+	"close" /* of a broken connection */, NULL
 };
 
 static const char *const for_watch[] = { "recvfrom", "_llseek", "lseek", NULL };

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -315,14 +314,9 @@ static void asked_to_stop(void)
 	}
 }
 
-static void signalled(int fd, void *arg)
+static void take_signal(int sig)
 {
-	struct signalfd_siginfo info;
-
-	(void)arg;
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	switch (info.ssi_signo) {
+	switch (sig) {
 	case SIGCHLD:
 		child_changed();
 		break;
@@ -343,7 +337,7 @@ static void signalled(int fd, void *arg)
 		asked_to_stop();
 		break;
 	default:
-		die_by(info.ssi_signo);
+		die_by(sig);
 	}
 }
 
@@ -357,11 +351,10 @@ static void add_unless_ignored(sigset_t *set, int sig)
 		sigaddset(set, sig);
 }
 
-static int take_signals(void)
+static void take_signals(void)
 {
 	static const int ends[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR2, SIGXCPU, SIGALRM };
 	sigset_t set;
-	int fd;
 
 	sigemptyset(&set);
 	for (unsigned int i = 0; i < ARRAY_SIZE(ends); i++)
@@ -371,12 +364,8 @@ static int take_signals(void)
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGTSTP);
 	sigaddset(&set, SIGCONT);
-	/* The guest's processes inherit that: what is meant for them comes by the channel. */
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		die("cannot watch for signals: %m");
-	return fd;
+	/* What is meant for the guest's processes comes by the channel. */
+	loop_signals(&set, take_signal);
 }
 
 static void typed(const void *keys, size_t len)
@@ -400,7 +389,7 @@ void supervise(const struct machine *the_machine)
 	machine = the_machine;
 	host_memory_check(machine->memory);
 	terminal_open(typed, command, "x ends the guest at once");
-	loop_add(take_signals(), signalled, NULL);
+	take_signals();
 	if (machine->timeout)
 		timer_start(&timeout, machine->timeout * 1000ULL);
 	begin_life();

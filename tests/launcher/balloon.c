@@ -30,17 +30,6 @@ enum { INFLATE, DEFLATE, STATS, QUEUES };
 
 #define STATS_FEATURE	2U
 
-#define EXPECT_EQ(a, b)							\
-	do {								\
-		unsigned long long _a = (a), _b = (b);			\
-									\
-		if (_a != _b) {						\
-			printf("# line %d: %s is %#llx, not %#llx\n",	\
-			       __LINE__, #a, _a, _b);			\
-			ok = false;					\
-		}							\
-	} while (0)
-
 /* What the driver has of the device; the configuration is at hand on lguest's bus only. */
 static struct vring rings[QUEUES];
 static __u32 notify[QUEUES];

@@ -17,15 +17,6 @@
 
 #define SIZE	(256 * 1024 + 3 * SECTOR_SIZE)
 
-#define EXPECT(condition)						\
-	do {								\
-		if (!(condition)) {					\
-			printf("# line %d: not so: %s\n", __LINE__,	\
-			       #condition);				\
-			ok = false;					\
-		}							\
-	} while (0)
-
 /* In the place of the C library's: the next call of each fails so. */
 static int next_flush, next_write;
 static unsigned int flushes;

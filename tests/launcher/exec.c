@@ -10,15 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPECT(condition)						\
-	do {								\
-		if (!(condition)) {					\
-			printf("# line %d: not so: %s\n", __LINE__,	\
-			       #condition);				\
-			ok = false;					\
-		}							\
-	} while (0)
-
 /* A RAM disk whose length is no multiple of 4 */
 static const char first[] = "an archive of the user's";
 

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The sanitizers' own status is 1, as that of a Launcher that ends a guest. */
@@ -41,6 +42,37 @@ void run(const char *name, void (*test)(void))
 	test();
 	failed += !ok;
 	printf("%sok %u %s\n", ok ? "" : "not ", ++tests, name);
+}
+
+int run_alone(void (*test)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		ok = true;
+		test();
+		fflush(stdout);
+		_exit(ok ? 0 : EXIT_DIED);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		die("a child: %m");
+	return status;
+}
+
+static void (*alone)(void);
+
+static void runs_alone(void)
+{
+	EXPECT_EQ(run_alone(alone), 0);
+}
+
+void run_in_child(const char *name, void (*test)(void))
+{
+	alone = test;
+	run(name, runs_alone);
 }
 
 bool ktap_failed(void)

@@ -9,15 +9,6 @@
 
 #define RAM	(16 << 20)
 
-#define EXPECT(condition)						\
-	do {								\
-		if (!(condition)) {					\
-			printf("# line %d: not so: %s\n", __LINE__,	\
-			       #condition);				\
-			ok = false;					\
-		}							\
-	} while (0)
-
 /* Has the mapping with that address that mark (proc(5), VmFlags)? */
 static bool has_flag(const void *p, const char *flag)
 {

@@ -13,15 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXPECT(condition)						\
-	do {								\
-		if (!(condition)) {					\
-			printf("# line %d: not so: %s\n", __LINE__,	\
-			       #condition);				\
-			ok = false;					\
-		}							\
-	} while (0)
-
 /* More than is transferred at once, and not a multiple of that */
 #define LEN	(700 * 1024)
 #define AT	(64 * 1024 + 512)
@@ -155,33 +146,6 @@ static void qcow2(void)
 	EXPECT(has_data("image"));
 }
 
-static int run_alone(void (*test)(void))
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		ok = true;
-		test();
-		fflush(stdout);
-		_exit(!ok);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		die("a child: %m");
-	return status;
-}
-
-/* Each opens disks of its own: in a process of its own. */
-#define ALONE(name)				\
-	static void name##_alone(void)		\
-	{					\
-		EXPECT(!run_alone(name));	\
-	}
-
-ALONE(qcow2)
-
 static void read_only(void)
 {
 	struct disk *disk = open_disk("image", ",format=qcow2,ro");
@@ -192,8 +156,6 @@ static void read_only(void)
 	disks_close();
 	EXPECT(has_data("image"));
 }
-
-ALONE(read_only)
 
 static void snapshot(void)
 {
@@ -209,8 +171,6 @@ static void snapshot(void)
 	new_data(2);
 	EXPECT(has_data("image"));
 }
-
-ALONE(snapshot)
 
 static void a_server(void)
 {
@@ -230,8 +190,6 @@ static void a_server(void)
 	EXPECT(disks_flush() == disk_name(disk));
 	disks_close();
 }
-
-ALONE(a_server)
 
 /* A process that is killed in the middle: the parent comes to an end with it. */
 static void write_for_ever(struct disk *disk)
@@ -258,8 +216,6 @@ static void a_kill(void)
 	EXPECT(shell("qemu-img check image"));
 }
 
-ALONE(a_kill)
-
 static void refused(void)
 {
 	EXPECT(shell("echo no image >text"));
@@ -280,12 +236,12 @@ int main(void)
 	if (!mkdtemp(dir))
 		die("%s: %m", dir);
 	puts("KTAP version 1\n1..6");
-	run("nbd: a qcow2 image", qcow2_alone);
-	run("nbd: read-only", read_only_alone);
-	run("nbd: a snapshot", snapshot_alone);
+	run_in_child("nbd: a qcow2 image", qcow2);
+	run_in_child("nbd: read-only", read_only);
+	run_in_child("nbd: a snapshot", snapshot);
 	run("nbd: no image", not_an_image);
-	run("nbd: a killed process", a_kill_alone);
-	run("nbd: a server", a_server_alone);
+	run_in_child("nbd: a killed process", a_kill);
+	run_in_child("nbd: a server", a_server);
 	shell("rm -rf %s", dir);
 	return ktap_failed();
 }

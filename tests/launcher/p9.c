@@ -18,15 +18,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPECT(condition)						\
-	do {								\
-		if (!(condition)) {					\
-			printf("# line %d: not so: %s\n", __LINE__,	\
-			       #condition);				\
-			ok = false;					\
-		}							\
-	} while (0)
-
 #define RAM	0x1000000U
 #define OUT	0x100000U
 #define IN	0x200000U
@@ -286,10 +277,11 @@ static void late(void)
 	EXPECT(is_reply(await(), TECHO + 1, 5, "new", 3));
 }
 
-static void short_message(void)
+/* A message that is no whole one, or far too long */
+static void offer_only(__u32 len)
 {
 	create();
-	ring.desc[0] = (struct vring_desc){ OUT, 6, VRING_DESC_F_NEXT, 1 };
+	ring.desc[0] = (struct vring_desc){ OUT, len, VRING_DESC_F_NEXT, 1 };
 	ring.desc[1] = (struct vring_desc){ IN, 100, VRING_DESC_F_WRITE, 0 };
 	ring.avail->idx = 1;
 	if (eventfd_write(machine_eventfd(notify), 1))
@@ -298,16 +290,14 @@ static void short_message(void)
 	await();
 }
 
+static void short_message(void)
+{
+	offer_only(6);
+}
+
 static void long_message(void)
 {
-	create();
-	ring.desc[0] = (struct vring_desc){ OUT, RAM - OUT, VRING_DESC_F_NEXT, 1 };
-	ring.desc[1] = (struct vring_desc){ IN, 100, VRING_DESC_F_WRITE, 0 };
-	ring.avail->idx = 1;
-	if (eventfd_write(machine_eventfd(notify), 1))
-		die("eventfd: %m");
-	sent = 1;
-	await();
+	offer_only(RAM - OUT);
 }
 
 static void no_room(void)
@@ -324,37 +314,6 @@ static void little_room(void)
 	await();
 }
 
-static int in_child(void (*test)(void))
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		ok = true;
-		test();
-		fflush(stdout);
-		_exit(ok ? 0 : 2);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		die("a child: %m");
-	return status;
-}
-
-#define ALONE(name)					\
-	static void name##_alone(void)			\
-	{						\
-		EXPECT(!in_child(name));		\
-	}
-
-ALONE(passed_on)
-ALONE(attached)
-ALONE(without_a_server)
-ALONE(a_bogus_server)
-ALONE(late)
-ALONE(read_only)
-
 /* These end the guest. */
 static void nonsense(void)
 {
@@ -363,7 +322,7 @@ static void nonsense(void)
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
-		int status = in_child(tests[i]);
+		int status = run_alone(tests[i]);
 
 		EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED);
 	}
@@ -385,12 +344,12 @@ int main(int argc, char **argv)
 	setenv("PATH", with, 1);
 	free(with);
 	puts("KTAP version 1\n1..7");
-	run("p9: messages and replies", passed_on_alone);
-	run("p9: attach", attached_alone);
-	run("p9: no server", without_a_server_alone);
-	run("p9: a server that makes no sense", a_bogus_server_alone);
-	run("p9: a late reply", late_alone);
-	run("p9: read-only", read_only_alone);
+	run_in_child("p9: messages and replies", passed_on);
+	run_in_child("p9: attach", attached);
+	run_in_child("p9: no server", without_a_server);
+	run_in_child("p9: a server that makes no sense", a_bogus_server);
+	run_in_child("p9: a late reply", late);
+	run_in_child("p9: read-only", read_only);
 	run("p9: a guest that makes no sense", nonsense);
 	unlink(diod);
 	rmdir(dir);

@@ -21,17 +21,6 @@
 #define NET		4
 #define BALLOON		5
 
-#define EXPECT_EQ(a, b)							\
-	do {								\
-		unsigned long long _a = (a), _b = (b);			\
-									\
-		if (_a != _b) {						\
-			printf("# line %d: %s is %#llx, not %#llx\n",	\
-			       __LINE__, #a, _a, _b);			\
-			ok = false;					\
-		}							\
-	} while (0)
-
 static void the_functions(void)
 {
 	EXPECT_EQ(config_in(0, PCI_CLASS_REVISION, 4) >> 8, 0x060000);

@@ -8,8 +8,9 @@
  * machine.c, host_memory.c, guest_memory.c, kernel_image.c and kernel_check.c (laying out a
  * machine), sandbox.c, guest.c and run.c (running it), device.c and virtqueue.c (what a device
  * is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the guest finds it and talks to
- * it), then the devices themselves, disk.c and disk_*.c (what a disk is made of), and watch.c
- * (what changes outside). Between the two: stream.c, shared.c.
+ * it), then the devices themselves, disk.c and disk_*.c (what a disk is made of),
+ * p9_server.c (who serves a directory), and watch.c (what changes outside). Between the two:
+ * stream.c, shared.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -354,9 +355,12 @@ void vq_kick(struct virtqueue *vq);
 void vq_start(struct virtqueue *vq);
 bool vq_stop(struct virtqueue *vq, const struct timespec *deadline);
 bool vq_next(struct virtqueue *vq, struct vq_chain *chain);
+enum vq_next { VQ_REQUEST, VQ_EMPTY, VQ_OVER };
+enum vq_next vq_try_next(struct virtqueue *vq, struct vq_chain *chain);
 void vq_used(struct virtqueue *vq, const struct vq_chain *chain, __u32 len);
 void vq_interrupt(struct virtqueue *vq);
 bool vq_wait_input(struct virtqueue *vq, int fd);
+void vq_wait_either(struct virtqueue *vq, int fd, short events, bool requests);
 void __printf(2, 3) __noreturn vq_bad_guest(const struct virtqueue *vq,
 					    const char *fmt, ...);
 
@@ -372,12 +376,12 @@ unsigned int iov_first(struct iovec *part, const struct iovec *iov, unsigned int
 /* device.c */
 #define VQ_MAX		3
 
-#define TAG_MAX		32
+#define P9_TAG_MAX	32
 
 /* As struct virtio_9p_config, with room for a tag */
 struct p9_config {
 	__u16 tag_len;
-	char tag[TAG_MAX];
+	char tag[P9_TAG_MAX];
 };
 
 struct device {
@@ -595,13 +599,21 @@ void tap_set_offloads(const char *name, int fd, __u64 features);
 void tap_set_address(const char *name, const char *spec);
 bool tap_is_up(int fd);
 
+/* p9_server.c */
+#define P9_SERVER_ROOT	"/share"
+#define P9_ANY_UID	(~0U)
+
+void p9_server_find(void);
+void p9_server_set_user(const char *user);
+int p9_server_start(const char *dir, bool read_only);
+__u32 p9_server_uid(__u32 uid);
+
 /* The devices: each adds itself. */
 void console_add(void);
 void block_add(const char *spec);
 void net_add(const char *spec);
 void rng_add(void);
 void p9_add(const char *spec);
-void p9_set_user(const char *spec);
 void balloon_add(__u64 keep);
 
 /* balloon.c */

@@ -36,8 +36,9 @@ static const char usage[] =
 "                          address and brings it up; mac= is the guest's own\n"
 "  -r, --rng               a source of random numbers\n"
 "      --share=DIR[,tag=NAME][,ro]\n"
-"                          a directory, by diod; in the guest: mount -t 9p -o\n"
-"                          trans=virtio,version=9p2000.L NAME ... (default tag host)\n"
+"                          a directory, which the guest mounts by its tag (default\n"
+"                          \"host\"): mount -t 9p -o trans=virtio,version=9p2000.L\n"
+"                          host /mnt; ro makes it read-only; needs diod\n"
 "      --balloon[=SIZE]    the guest can do without some of its RAM, and gives it\n"
 "                          back to the host; SIZE is how much it keeps at first\n"
 "  -i, --initrd=FILE       initial RAM disk\n"
@@ -260,7 +261,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (options->balloon)
 		balloon_add(parse_balloon(options));
-	p9_set_user(options->machine.user);
+	p9_server_set_user(options->machine.user);
 	options->machine.kernel = argv[optind];
 	options->words = argv + optind + 1;
 	return -1;

@@ -1,344 +1,408 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtio 9P: a directory of the host for the guest. What the guest's driver and a file server
- * say to each other is passed on. The server is diod (9P2000.L), which we start for each life
- * of the guest, and which ends when its connection does.
+ * Virtio 9p: a directory of the host for the guest. We carry messages between the guest and a
+ * server (p9_server.c), and know no more of them than that takes: how long each is, and which
+ * reply is whose, by its tag. Two we look into: who attaches is told to the server in its
+ * terms, and a request that was flushed may never have a reply of its own.
  *
- * One request is on its way at a time. So a reply belongs to the request before it, whatever
- * the guest does to its tags.
+ * What is the guest's is read once. The server gets the length that a message has, whatever
+ * the guest says that it is, so it always finds where the next begins.
  */
 #include "launcher.h"
 
 #include <errno.h>
-#include <endian.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/virtio_9p.h>
 #include <linux/virtio_ids.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define P9_QUEUE	128
+/* No message is longer. The server offers 64 KiB, with what belongs to it. */
+#define P9_MESSAGE_MAX	(1 << 20)
 
-/* More than a driver asks for (it has 128 pages), or diod allows (64 KB) */
-#define MESSAGE_MAX	(1024U * 1024U)
+/* Types of messages */
+#define P9_RLERROR	7
+#define P9_TATTACH	104
+#define P9_TFLUSH	108
+#define P9_RFLUSH	109
 
-/* Each message begins so. */
-struct header {
-	__le32 size;
+/* Each message begins with it. What follows is little-endian, as we are. */
+struct p9_header {
+	__u32 size;
 	__u8 type;
-	__le16 tag;
+	__u16 tag;
 } __attribute__((__packed__));
 
-#define RLERROR		7
-#define TLOPEN		12
-
-/* In the flags of TLOPEN, as i386's Linux has them */
-#define L_ACCMODE	0003
-#define L_CREAT		0100
-#define L_TRUNC		01000
-
-#define TATTACH		104
-
-struct rlerror {
-	struct header header;
-	__le32 error;
+struct p9_error {
+	struct p9_header header;
+	__u32 code;
 } __attribute__((__packed__));
+
+struct p9_flush {
+	struct p9_header header;
+	__u16 old_tag;
+} __attribute__((__packed__));
+
+/* As we write it: of no user's name, and of the server's root */
+struct p9_attach {
+	struct p9_header header;
+	__u32 fid, auth_fid;
+	__u16 user_len;
+	__u16 root_len;
+	char root[sizeof(P9_SERVER_ROOT) - 1];
+	__u32 uid;
+} __attribute__((__packed__));
+
+/* A request of the guest that has no reply yet */
+struct p9_request {
+	bool used;
+	__u16 tag;
+	/* A number that no other has, and the one of what it flushes, or 0 */
+	__u64 serial, flushes;
+	/* What is still to be sent: first the part that we have a copy of */
+	union {
+		struct p9_header header;
+		struct p9_flush flush;
+		struct p9_attach attach;
+	} copy;
+	size_t copy_done, copy_len;
+	struct vq_chain chain;
+};
 
 struct p9 {
 	struct device dev;
-	const char *dir;
+	char tag[P9_TAG_MAX + 1];
+	char *dir;
 	bool read_only;
-	uid_t uid;		/* all that the guest does is done by that user; root is any */
-	int fd;			/* the connection; -1 if it is broken */
-	bool is_late;		/* a reply is still to come that nobody waits for */
-	char *message;
+	int fd;
+	/* The server is gone, or has lost its mind. */
+	bool failed;
+	struct p9_request *request;	/* P9_QUEUE of them */
+	unsigned int pending;
+	__u64 serial;
+	/* The one that is being sent, or NULL */
+	struct p9_request *sending;
+	/* What came from the server, up to one message */
+	char *reply;
+	size_t reply_len;
+	struct p9 *next;
 };
 
-static const char *user;
+static struct p9 *shares;
 
-static void __noreturn run_diod(const struct p9 *p9, int fd, int error_pipe)
+static void p9_done(struct p9 *p9, struct p9_request *req, const void *reply, size_t len)
 {
-	char number[16];
-	char *argv[] = { "diod", "--foreground", "--config-file", "/dev/null", "--no-auth",
-			   "--no-userdb", "--logdest", "stderr", "--rfdno", number,
-			   "--wfdno", number, "--export", (char *)p9->dir, NULL };
-	sigset_t none;
-
-	/* It ends with us, and by no ^C. */
-	setsid();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (user)
-		sandbox_set_user(user);
-	sprintf(number, "%d", fd);
-	fcntl(fd, F_SETFD, 0);
-	execvp(argv[0], argv);
-	/* Debian has it where only root's shell looks. */
-	execv("/usr/sbin/diod", argv);
-	if (write(error_pipe, &errno, sizeof(errno)) < 0)
-		_exit(1);
-	_exit(127);
+	iov_write(req->chain.in, req->chain.in_num, reply, len);
+	vq_used(&p9->dev.vq[0], &req->chain, len);
+	req->used = false;
+	p9->pending--;
 }
 
-static void p9_create(struct device *dev)
+static void p9_error(struct p9 *p9, struct p9_request *req, int code)
 {
-	struct p9 *p9 = container_of(dev, struct p9, dev);
-	int fd[2], error_pipe[2], error;
-	pid_t pid;
+	struct p9_error error = {
+		.header = { .size = sizeof(error), .type = P9_RLERROR, .tag = req->tag },
+		.code = code,
+	};
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) ||
-	    pipe2(error_pipe, O_CLOEXEC))
-		die("%s: cannot connect to diod: %m", p9->dir);
-	pid = fork();
-	if (pid < 0)
-		die("%s: cannot start diod: %m", p9->dir);
-	if (!pid)
-		run_diod(p9, fd[1], error_pipe[1]);
-	close(fd[1]);
-	close(error_pipe[1]);
-	if (read(error_pipe[0], &error, sizeof(error)) == sizeof(error)) {
-		errno = error;
-		die("%s: cannot start diod: %m (apt install diod)", p9->dir);
+	p9_done(p9, req, &error, sizeof(error));
+}
+
+/* The guest gets errors from now on. */
+static void p9_fail(struct p9 *p9, const char *why)
+{
+	fprintf(stderr, "lguest: share %s: %s: the guest gets errors from now on\n", p9->tag, why);
+	p9->failed = true;
+	p9->sending = NULL;
+	for (unsigned int i = 0; i < P9_QUEUE; i++) {
+		if (p9->request[i].used)
+			p9_error(p9, &p9->request[i], EIO);
 	}
-	close(error_pipe[0]);
-	p9->uid = geteuid();
-	if (user)
-		sandbox_find_user(user, &p9->uid, &(gid_t){ 0 });
-	p9->fd = fd[0];
-	p9->message = malloc(MESSAGE_MAX + PATH_MAX);
-	if (!p9->message)
-		die("no memory for a shared directory");
 }
 
-static void broken(struct p9 *p9)
+static struct p9_request *p9_find(struct p9 *p9, __u16 tag)
 {
-	fprintf(stderr, "lguest: %s: diod has ended: the guest can't reach it any more\n",
-		p9->dir);
-	close(p9->fd);
-	p9->fd = -1;
-}
-
-/* Returns false if the server is gone. */
-static bool receive(struct p9 *p9, void *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = read(p9->fd, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			broken(p9);
-			return false;
-		}
-		buf = (char *)buf + n;
-		len -= n;
+	for (unsigned int i = 0; i < P9_QUEUE; i++) {
+		if (p9->request[i].used && p9->request[i].tag == tag)
+			return &p9->request[i];
 	}
-	return true;
-}
-
-/* The next reply, to the message buffer. Returns its length; 0 if there is none. */
-static size_t receive_reply(struct p9 *p9, struct virtqueue *vq)
-{
-	struct header *header = (struct header *)p9->message;
-	size_t size;
-
-	/* A reply that has begun comes to an end, too. */
-	if (!vq_wait_input(vq, p9->fd) || !receive(p9, header, sizeof(*header)))
-		return 0;
-	size = le32toh(header->size);
-	if (size < sizeof(*header) || size > MESSAGE_MAX) {
-		broken(p9);
-		return 0;
-	}
-	return receive(p9, header + 1, size - sizeof(*header)) ? size : 0;
-}
-
-static bool send_message(struct p9 *p9, size_t len)
-{
-	const char *p = p9->message;
-
-	while (len) {
-		ssize_t n = send(p9->fd, p, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			broken(p9);
-			return false;
-		}
-		p += n;
-		len -= n;
-	}
-	return true;
+	return NULL;
 }
 
 /*
- * diod wants to be told what a driver need not know: what it is to attach to ("aname"), by the
- * host's name for it, and who attaches at first ("n_uname"), which is root. A server that is not
- * root's takes its own user alone. Returns the message's length.
+ * What was flushed has no reply but one that came before. The same holds for older flushes of
+ * it. A guest may wait for all of them, so they get one before it hears of this.
  */
-static size_t complete_attach(struct p9 *p9, size_t len)
+static void p9_flushed(struct p9 *p9, const struct p9_request *flush)
 {
-	struct header *header = (struct header *)p9->message;
-	/* fid, afid, uname (its length, and so many bytes), aname, n_uname */
-	size_t at = sizeof(*header) + 2 * sizeof(__le32), dir_len = strlen(p9->dir);
-	const __le32 nobody = htole32(~0U), uid = htole32(p9->uid);
-	char *p = p9->message;
-	__le16 string_len;
+	for (unsigned int i = 0; i < P9_QUEUE; i++) {
+		struct p9_request *req = &p9->request[i];
 
-	if (header->type != TATTACH || len < at + sizeof(string_len))
-		return len;
-	memcpy(&string_len, p + at, sizeof(string_len));
-	at += sizeof(string_len) + le16toh(string_len);
-	if (len < at + sizeof(string_len))
-		return len;
-	memcpy(&string_len, p + at, sizeof(string_len));
-	if (!string_len) {
-		string_len = htole16(dir_len);
-		memcpy(p + at, &string_len, sizeof(string_len));
-		memmove(p + at + sizeof(string_len) + dir_len, p + at + sizeof(string_len),
-			len - at - sizeof(string_len));
-		memcpy(p + at + sizeof(string_len), p9->dir, dir_len);
-		len += dir_len;
+		if (!req->used || req == flush || !flush->flushes || req == p9->sending)
+			continue;
+		if (req->serial == flush->flushes ||
+		    (req->flushes == flush->flushes && req->serial < flush->serial))
+			p9_error(p9, req, EINTR);
 	}
-	at += sizeof(string_len) + le16toh(string_len);
-	if (len == at + sizeof(uid) && (uid || !memcmp(p + at, &nobody, sizeof(nobody))))
-		memcpy(p + at, &uid, sizeof(uid));
-	return len;
 }
 
-/* Of the messages of 9P2000.L, these change nothing. Opening a file may. */
-static bool only_reads(const char *message, size_t len)
+/* One that belongs to no request is late, after a flush, and nobody's. */
+static void p9_reply(struct p9 *p9, const char *reply, const struct p9_header *header)
 {
-	static const __u8 types[] = {
-		8 /* statfs */, 22 /* readlink */, 24 /* getattr */, 30 /* xattrwalk */,
-		40 /* readdir */, 50 /* fsync */, 52 /* lock */, 54 /* getlock */,
-		100 /* version */, 102 /* auth */, TATTACH, 108 /* flush */, 110 /* walk */,
-		116 /* read */, 120 /* clunk */,
-	};
-	const struct header *header = (const struct header *)message;
-	const size_t at = sizeof(*header) + sizeof(__le32);
-	__le32 flags;
+	struct p9_request *req = p9_find(p9, header->tag);
 
-	if (header->type == TLOPEN && len >= at + sizeof(flags)) {
-		memcpy(&flags, message + at, sizeof(flags));
-		return !(le32toh(flags) & (L_ACCMODE | L_CREAT | L_TRUNC));
+	if (!req || req == p9->sending)
+		return;
+	if (header->type == P9_RFLUSH)
+		p9_flushed(p9, req);
+	if (header->size > iov_length(req->chain.in, req->chain.in_num))
+		p9_error(p9, req, EMSGSIZE);
+	else
+		p9_done(p9, req, reply, header->size);
+}
+
+static void p9_receive(struct p9 *p9)
+{
+	ssize_t n = recv(p9->fd, p9->reply + p9->reply_len, P9_MESSAGE_MAX - p9->reply_len,
+			 MSG_DONTWAIT);
+	struct p9_header header;
+	size_t at = 0;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		p9_fail(p9, "its server (diod) has ended");
+		return;
 	}
-	return memchr(types, header->type, sizeof(types));
-}
-
-/* What a driver is told in place of a reply */
-static size_t make_error(struct p9 *p9, __le16 tag, int err)
-{
-	const struct rlerror error = {
-		.header = { htole32(sizeof(error)), RLERROR, tag }, .error = htole32(err),
-	};
-
-	memcpy(p9->message, &error, sizeof(error));
-	return sizeof(error);
-}
-
-/* Returns false if the device is to stop. */
-static bool p9_request(struct p9 *p9, struct virtqueue *vq, struct vq_chain *chain)
-{
-	struct header *header = (struct header *)p9->message;
-	__u64 room = iov_length(chain->in, chain->in_num);
-	size_t len = iov_length(chain->out, chain->out_num);
-	__le16 tag;
-
-	if (len < sizeof(*header) || len > MESSAGE_MAX)
-		vq_bad_guest(vq, "a message of %zu bytes", len);
-	if (room < sizeof(struct rlerror))
-		vq_bad_guest(vq, "no room for a reply");
-	iov_read(chain->out, chain->out_num, p9->message, len);
-	len = complete_attach(p9, len);
-	/* Drivers before 5.8 leave out what they write (Twrite's data) of the size. */
-	header->size = htole32(len);
-	tag = header->tag;
-
-	if (p9->read_only && !only_reads(p9->message, len)) {
-		len = make_error(p9, tag, EROFS);
-	} else {
-		len = p9->fd >= 0 && send_message(p9, len) ? receive_reply(p9, vq) : 0;
-		if (!len && p9->fd >= 0) {
-			p9->is_late = true;
-			return false;
+	p9->reply_len += n;
+	while (p9->reply_len - at >= sizeof(header)) {
+		memcpy(&header, p9->reply + at, sizeof(header));
+		if (header.size < sizeof(header) || header.size > P9_MESSAGE_MAX) {
+			p9_fail(p9, "its server (diod) makes no sense");
+			return;
 		}
-		if (!len)
-			len = make_error(p9, tag, EIO);
+		if (header.size > p9->reply_len - at)
+			break;
+		p9_reply(p9, p9->reply + at, &header);
+		at += header.size;
 	}
-	if (len > room)
-		vq_bad_guest(vq, "no room for a reply of %zu bytes", len);
-	iov_write(chain->in, chain->in_num, p9->message, len);
-	vq_used(vq, chain, len);
+	p9->reply_len -= at;
+	memmove(p9->reply, p9->reply + at, p9->reply_len);
+}
+
+/* As much as the server takes now */
+static void p9_send(struct p9 *p9)
+{
+	struct p9_request *req = p9->sending;
+	struct iovec iov[VQ_MAX_ENTRIES + 1];
+	struct msghdr msg = { .msg_iov = iov };
+	size_t n, rest = req->copy_len - req->copy_done;
+	ssize_t sent;
+
+	iov[0] = (struct iovec) { (char *)&req->copy + req->copy_done, rest };
+	msg.msg_iovlen = 1 + iov_first(iov + 1, req->chain.out, req->chain.out_num,
+				       P9_MESSAGE_MAX);
+	sent = sendmsg(p9->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			p9_fail(p9, "its server (diod) has ended");
+		return;
+	}
+	n = (size_t)sent < rest ? (size_t)sent : rest;
+	req->copy_done += n;
+	iov_skip(req->chain.out, req->chain.out_num, sent - n);
+	if (req->copy_done == req->copy_len && !iov_length(req->chain.out, req->chain.out_num))
+		p9->sending = NULL;
+}
+
+/* fid, fid for authentication, user's name, what to attach to, user's number */
+static void p9_read_attach(struct virtqueue *vq, struct p9_request *req, size_t len)
+{
+	const size_t shortest = 4 + 4 + 2 + 2 + 4;
+	struct p9_attach *attach = &req->copy.attach;
+	struct vq_chain *chain = &req->chain;
+	__u32 uid;
+
+	if (len < shortest)
+		vq_bad_guest(vq, "attaching in %zu bytes", len);
+	iov_read(chain->out, chain->out_num, &attach->fid, 8);
+	iov_skip(chain->out, chain->out_num, len - 8 - sizeof(uid));
+	iov_read(chain->out, chain->out_num, &uid, sizeof(uid));
+	attach->user_len = 0;
+	attach->root_len = sizeof(attach->root);
+	memcpy(attach->root, P9_SERVER_ROOT, sizeof(attach->root));
+	attach->uid = p9_server_uid(uid);
+	req->copy_len = sizeof(*attach);
+}
+
+static void p9_read_flush(struct p9 *p9, struct p9_request *req)
+{
+	struct p9_flush *flush = &req->copy.flush;
+	const struct p9_request *old;
+
+	if (iov_read(req->chain.out, req->chain.out_num, &flush->old_tag,
+		     sizeof(flush->old_tag)) != sizeof(flush->old_tag))
+		vq_bad_guest(&p9->dev.vq[0], "flushing nothing");
+	req->copy_len = sizeof(*flush);
+	old = p9_find(p9, flush->old_tag);
+	req->flushes = old ? old->serial : 0;
+}
+
+/* A new one: none is being sent. */
+static void p9_take(struct p9 *p9, struct p9_request *req)
+{
+	struct virtqueue *vq = &p9->dev.vq[0];
+	struct vq_chain *chain = &req->chain;
+	struct p9_header *header = &req->copy.header;
+	__u64 len = iov_length(chain->out, chain->out_num);
+	bool twice;
+
+	if (len > P9_MESSAGE_MAX || iov_read(chain->out, chain->out_num, header,
+					     sizeof(*header)) != sizeof(*header))
+		vq_bad_guest(vq, "message of %llu bytes", len);
+	if (iov_length(chain->in, chain->in_num) < sizeof(struct p9_error))
+		vq_bad_guest(vq, "no room for an error");
+	twice = p9_find(p9, header->tag);
+	req->tag = header->tag;
+	req->serial = ++p9->serial;
+	req->flushes = 0;
+	req->copy_done = 0;
+	req->copy_len = sizeof(*header);
+	if (header->type == P9_TATTACH)
+		p9_read_attach(vq, req, len - sizeof(*header));
+	else if (header->type == P9_TFLUSH)
+		p9_read_flush(p9, req);
+	header->size = req->copy_len + iov_length(chain->out, chain->out_num);
+	req->used = true;
+	p9->pending++;
+	/* Old drivers may reuse the tag of one that they gave up. Replies could be mixed up. */
+	if (p9->failed || twice)
+		p9_error(p9, req, twice ? EBUSY : EIO);
+	else
+		p9->sending = req;
+}
+
+static struct p9_request *p9_unused(struct p9 *p9)
+{
+	for (unsigned int i = 0; i < P9_QUEUE; i++) {
+		if (!p9->request[i].used)
+			return &p9->request[i];
+	}
+	return NULL;
+}
+
+/* Take requests as long as all of each can be sent at once. Whether more may come */
+static bool p9_take_all(struct p9 *p9)
+{
+	while (!p9->sending && p9->pending < P9_QUEUE) {
+		struct p9_request *req = p9_unused(p9);
+		enum vq_next next = vq_try_next(&p9->dev.vq[0], &req->chain);
+
+		if (next != VQ_REQUEST)
+			return next != VQ_OVER;
+		p9_take(p9, req);
+		if (p9->sending)
+			p9_send(p9);
+	}
 	return true;
 }
 
 static void p9_serve(struct virtqueue *vq)
 {
 	struct p9 *p9 = container_of(vq->dev, struct p9, dev);
-	struct vq_chain chain;
+	bool more = true;
 
-	if (p9->is_late && p9->fd >= 0 && !receive_reply(p9, vq) && p9->fd >= 0)
-		return;
-	p9->is_late = false;
-	while (vq_next(vq, &chain)) {
-		if (!p9_request(p9, vq, &chain))
-			return;
+	for (;;) {
+		bool room;
+
+		if (p9->sending)
+			p9_send(p9);
+		if (more)
+			more = p9_take_all(p9);
+		/* What was asked for is finished before the device stops. */
+		if (!more && !p9->pending)
+			break;
+		room = more && !p9->sending && p9->pending < P9_QUEUE;
+		vq_wait_either(vq, p9->failed ? -1 : p9->fd,
+			       POLLIN | (p9->sending ? POLLOUT : 0), room);
+		if (!p9->failed)
+			p9_receive(p9);
 	}
+	vq_interrupt(vq);
 }
 
-/** p9_set_user() - whose rights servers have, as for sandbox_set_user(); NULL for ours */
-void p9_set_user(const char *spec)
+/* Each life has a server of its own, so nothing that an earlier one asked for is answered. */
+static void p9_create(struct device *dev)
 {
-	user = spec;
+	struct p9 *p9 = container_of(dev, struct p9, dev);
+
+	p9->request = calloc(P9_QUEUE, sizeof(*p9->request));
+	p9->reply = malloc(P9_MESSAGE_MAX);
+	if (!p9->request || !p9->reply)
+		die("no memory for a share");
+	p9->fd = p9_server_start(p9->dir, p9->read_only);
+}
+
+static void p9_set_tag(struct p9 *p9, const char *spec, const char *tag)
+{
+	size_t len = strlen(tag);
+
+	if (!len || len > P9_TAG_MAX)
+		die("--share=%s: want a tag of 1 to %d characters", spec, P9_TAG_MAX);
+	for (const struct p9 *other = shares; other; other = other->next) {
+		if (!strcmp(other->tag, tag))
+			die("--share=%s: another has the tag %s; tag=NAME sets it", spec, tag);
+	}
+	memcpy(p9->tag, tag, len);
+	memcpy(p9->dev.config.p9.tag, tag, len);
+	p9->dev.config.p9.tag_len = len;
+	p9->dev.config_len = sizeof(p9->dev.config.p9.tag_len) + len;
 }
 
 /**
- * p9_add() - share a directory with the guest
+ * p9_add() - let the guest have a directory
  * @spec: DIR[,tag=NAME][,ro]
  */
 void p9_add(const char *spec)
 {
 	struct p9 *p9 = calloc(1, sizeof(*p9));
-	char *copy = strdup(spec), *opt;
+	char *copy = strdup(spec), *dir, *opt;
 	const char *tag = "host";
 	struct stat st;
 
 	if (!p9 || !copy)
-		die("no memory for a shared directory");
-	opt = strsep(&copy, ",");
-	p9->dir = realpath(opt, NULL);
-	if (!p9->dir || stat(p9->dir, &st))
-		die("--share=%s: %m", opt);
-	if (!S_ISDIR(st.st_mode))
-		die("--share=%s is no directory", opt);
+		die("no memory for a share");
+	dir = strsep(&copy, ",");
 	while ((opt = strsep(&copy, ","))) {
-		if (!strcmp(opt, "ro"))
-			p9->read_only = true;
-		else if (!strncmp(opt, "tag=", 4))
+		if (!strncmp(opt, "tag=", 4))
 			tag = opt + 4;
+		else if (!strcmp(opt, "ro"))
+			p9->read_only = true;
 		else
-			die("--share=%s: '%s' is neither ro nor tag=", spec, opt);
+			die("--share=%s: '%s' is neither tag= nor ro", spec, opt);
 	}
-	if (!*tag || strlen(tag) > TAG_MAX)
-		die("--share=%s: a tag has 1 to %u characters", spec, TAG_MAX);
+	p9->dir = realpath(dir, NULL);
+	if (!p9->dir || stat(p9->dir, &st))
+		die("--share=%s: %m", spec);
+	if (!S_ISDIR(st.st_mode))
+		die("--share=%s: that is no directory", spec);
+	p9_server_find();
 	p9->dev = (struct device) {
-		.name = p9->dir,
+		.name = p9->tag,
 		.type = VIRTIO_ID_9P,
 		.num_vq = 1,
 		.vq = { { .num = P9_QUEUE, .serve = p9_serve } },
-		.features = 1 << VIRTIO_9P_MOUNT_TAG | 1 << VIRTIO_RING_F_INDIRECT_DESC,
+		.features = 1 << VIRTIO_9P_MOUNT_TAG |
+			1 << VIRTIO_RING_F_INDIRECT_DESC,
 		.create = p9_create,
 	};
-	p9->dev.config.p9.tag_len = strlen(tag);
-	memcpy(p9->dev.config.p9.tag, tag, strlen(tag));
-	p9->dev.config_len = offsetof(struct p9_config, tag) + strlen(tag);
+	p9_set_tag(p9, spec, tag);
+	p9->next = shares;
+	shares = p9;
 	device_add(&p9->dev);
 }

@@ -458,6 +458,8 @@ static __u32 class_of(const struct device *dev)
 		return 0x0180;
 	case VIRTIO_ID_CONSOLE:
 		return 0x0780;
+	case VIRTIO_ID_9P:
+		return 0x0002;
 	default:
 		return 0xff00;
 	}

@@ -240,14 +240,11 @@ static bool vq_is_over(struct virtqueue *vq, __u16 backlog)
 	return !vq->last_requests--;
 }
 
-/* Take the next request; false when the device is to stop. */
-bool vq_next(struct virtqueue *vq, struct vq_chain *chain)
+/* Take a request that is there; false if no more are to be taken. */
+static bool vq_take(struct virtqueue *vq, struct vq_chain *chain)
 {
-	__u16 backlog;
+	__u16 backlog = vq_backlog(vq);
 
-	if (!vq_backlog(vq) && !vq_wait_request(vq))
-		return false;
-	backlog = vq_backlog(vq);
 	if (backlog > vq->vring.num)
 		vq_bad_guest(vq, "%u requests in a ring of %u", backlog, vq->vring.num);
 	if (vq_is_over(vq, backlog))
@@ -256,6 +253,31 @@ bool vq_next(struct virtqueue *vq, struct vq_chain *chain)
 	vq->last_avail++;
 	vq_walk_chain(vq, chain);
 	return true;
+}
+
+/* Take the next request; false when the device is to stop. */
+bool vq_next(struct virtqueue *vq, struct vq_chain *chain)
+{
+	if (!vq_backlog(vq) && !vq_wait_request(vq))
+		return false;
+	return vq_take(vq, chain);
+}
+
+/**
+ * vq_try_next() - take the next request, if there is one
+ * @vq: the queue
+ * @chain: gets it
+ *
+ * Return: what there is. After %VQ_OVER it is not called again.
+ */
+enum vq_next vq_try_next(struct virtqueue *vq, struct vq_chain *chain)
+{
+	/* The guest does not run any more once it is to stop, so look at that first. */
+	bool stopping = vq_stopping(vq);
+
+	if (!vq_backlog(vq))
+		return stopping ? VQ_OVER : VQ_EMPTY;
+	return vq_take(vq, chain) ? VQ_REQUEST : VQ_OVER;
 }
 
 /* Give a request back, with @len bytes written to its buffers. */
@@ -310,4 +332,33 @@ bool vq_wait_input(struct virtqueue *vq, int fd)
 			return true;
 	}
 	return false;
+}
+
+/**
+ * vq_wait_either() - sleep until there is a request or a file is ready
+ * @vq: the queue
+ * @fd: the file
+ * @events: of it, as for poll()
+ * @requests: wake for a request, too, and when the device is to stop
+ */
+void vq_wait_either(struct virtqueue *vq, int fd, short events, bool requests)
+{
+	struct pollfd wait[] = {
+		{ .fd = fd, .events = events },
+		{ .fd = vq->eventfd, .events = POLLIN },
+	};
+
+	vq_interrupt(vq);
+	if (requests) {
+		vq_set_used_flags(vq, 0);
+		/* As in vq_wait_request() */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	}
+	if (!requests || !vq_backlog(vq)) {
+		if (poll(wait, requests ? 2 : 1, -1) < 0 && errno != EINTR)
+			die("%s: cannot wait: %m", vq->dev->name);
+		if (wait[1].revents)
+			vq_wait_kick(vq);
+	}
+	vq_set_used_flags(vq, VRING_USED_F_NO_NOTIFY);
 }

@@ -1,358 +1,480 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A shared directory, whatever the guest or the server says. The server is this program once
- * more, in the place of diod: it answers with what it has heard, or as the message wants it.
+ * A shared directory's messages: the guest's, hostile ones among them, and a server's that we
+ * play. The guest's memory is the test's own.
  */
 #include "ktap.h"
-#include "machine.h"
+#include "launcher.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <linux/virtio_config.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RAM	0x1000000U
-#define OUT	0x100000U
-#define IN	0x200000U
+#define RAM	(4UL << 20)
+#define RING	128U
+/* In the guest's memory: the ring, then a message and room for a reply for each entry */
+#define OUT(i)	(0x10000 + (i) * 0x1000)
+#define IN(i)	(0x200000 + (i) * 0x1000)
+#define BIG	0x120000
 
-/* Types of messages. The server answers with one more. */
-#define TATTACH		104
-#define TECHO		120	/* comes back */
-#define TLONG		200	/* 4096 bytes come back */
-#define TEXIT		202	/* the server ends */
-#define TBOGUS		204	/* a reply shorter than a header */
-#define TLATE		206	/* comes back late */
-#define RLERROR		7
+static char *ram;
+static struct device *dev;
+static int server;
+static __u16 seen;
 
-struct message {
-	__le32 size;
-	__u8 type;
-	__le16 tag;
-	char text[4096];
-} __attribute__((__packed__));
-
-#define HEADER	offsetof(struct message, text)
-
-static void read_all(int fd, void *buf, size_t len)
+/* What p9.c wants of the rest of the Launcher */
+void *guest_ram(__u64 gpa, __u64 len)
 {
-	for (ssize_t n; len; len -= n, buf = (char *)buf + n) {
-		n = read(fd, buf, len);
-		if (n <= 0)
-			_exit(0);
-	}
+	return gpa > RAM || len > RAM - gpa ? NULL : ram + gpa;
 }
 
-/* In the place of diod: on the file behind "--rfdno" */
-static int serve(int argc, char **argv)
+__u64 guest_ram_size(void)
 {
-	struct message message;
-	int fd = -1;
-
-	for (int i = 1; i + 1 < argc; i++) {
-		if (!strcmp(argv[i], "--rfdno"))
-			fd = atoi(argv[i + 1]);
-	}
-	for (;;) {
-		size_t size;
-
-		read_all(fd, &message, HEADER);
-		size = le32toh(message.size);
-		if (size < HEADER || size > sizeof(message))
-			return 1;
-		read_all(fd, message.text, size - HEADER);
-		switch (message.type++) {
-		case TLONG:
-			size = 4096;
-			break;
-		case TEXIT:
-			return 0;
-		case TBOGUS:
-			message.size = htole32(3);
-			size = HEADER;
-			break;
-		case TLATE:
-			usleep(300000);
-			break;
-		}
-		if (message.type != TBOGUS + 1)
-			message.size = htole32(size);
-		if (write(fd, &message, size) != (ssize_t)size)
-			return 1;
-	}
+	return RAM;
 }
 
-static struct vring ring;
-static struct lguest_device_desc *desc;
-static __u32 notify;
-static __u16 sent;
+void device_interrupt(struct virtqueue *vq)
+{
+	(void)vq;
+}
 
+void device_add(struct device *new)
+{
+	dev = new;
+}
+
+void sandbox_thread(enum sandbox_thread thread)
+{
+	(void)thread;
+}
+
+void p9_server_find(void)
+{
+}
+
+__u32 p9_server_uid(__u32 uid)
+{
+	return uid + 1;
+}
+
+int p9_server_start(const char *dir, bool read_only)
+{
+	int fds[2];
+
+	(void)dir;
+	(void)read_only;
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		die("socketpair: %m");
+	server = fds[1];
+	return fds[0];
+}
+
+/* A new guest, whose device runs. Of the one before, threads and memory are left. */
 static void start(void)
 {
-	struct lguest_vqconfig vqconfig;
+	static unsigned int guests;
+	struct virtqueue *vq;
+	char spec[32];
 
-	desc->status = 0;
-	devices_notify(RAM);
-	memcpy(&vqconfig, desc->config, sizeof(vqconfig));
-	notify = vqconfig.pfn * PAGE_SIZE;
-	vring_init(&ring, vqconfig.num, (char *)guest_memory_base() + notify,
-		   LGUEST_VRING_ALIGN);
-	sent = 0;
-	desc->status = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
-	devices_notify(RAM);
-}
-
-static void create_with(const char *spec)
-{
-	guest_memory_create(RAM);
-	desc = (void *)((char *)guest_memory_base() + RAM);
+	/* Its end is the end of what is allocated: none is overrun. */
+	ram = aligned_alloc(PAGE_SIZE, RAM);
+	memset(ram, 0, RAM);
+	seen = 0;
+	snprintf(spec, sizeof(spec), "/tmp,tag=t%u,ro", guests++);
 	p9_add(spec);
-	devices_create(&lguest_bus, LINUX_VERSION(3, 11, 0));
-	devices_attach();
-	start();
+	dev->create(dev);
+	vq = &dev->vq[0];
+	vq->dev = dev;
+	vring_init(&vq->vring, RING, ram, PAGE_SIZE);
+	vq_open(vq);
+	vq_start(vq);
 }
 
-static void create(void)
+static void describe(unsigned int i, __u32 out, __u32 in)
 {
-	create_with("/tmp,tag=a tag");
+	struct vring_desc *desc = &dev->vq[0].vring.desc[2 * i % RING];
+
+	desc[0] = (struct vring_desc) { OUT(i), out, VRING_DESC_F_NEXT, 2 * i % RING + 1 };
+	desc[1] = (struct vring_desc) { IN(i), in, VRING_DESC_F_WRITE, 0 };
 }
 
-/* A message of so many bytes, in two buffers, and @room for the reply in two */
-static void offer(__u8 type, __u16 tag, const void *text, size_t len, size_t room)
+static void submit(unsigned int i)
 {
-	struct message *out = guest_ram(OUT, sizeof(*out));
+	struct vring *vring = &dev->vq[0].vring;
 
-	/* As drivers do that leave out what they write */
-	*out = (struct message){ htole32(HEADER), type, htole16(tag), "" };
-	memcpy(out->text, text, len);
-	memset(guest_ram(IN, sizeof(*out)), 0, sizeof(*out));
-	ring.desc[0] = (struct vring_desc){ OUT, 5, VRING_DESC_F_NEXT, 1 };
-	ring.desc[1] = (struct vring_desc){ OUT + 5, HEADER - 5 + len, VRING_DESC_F_NEXT, 2 };
-	ring.desc[2] = (struct vring_desc){ IN, 9, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 3 };
-	ring.desc[3] = (struct vring_desc){ IN + 9, room - 9, VRING_DESC_F_WRITE, 0 };
-	ring.avail->ring[sent % ring.num] = 0;
-	__atomic_store_n(&ring.avail->idx, ++sent, __ATOMIC_RELEASE);
-	if (eventfd_write(machine_eventfd(notify), 1))
-		die("eventfd: %m");
+	vring->avail->ring[vring->avail->idx % RING] = 2 * i % RING;
+	__atomic_store_n(&vring->avail->idx, vring->avail->idx + 1, __ATOMIC_RELEASE);
+	vq_kick(&dev->vq[0]);
 }
 
-static const struct message *await(void)
+static void header(char *at, __u32 size, __u8 type, __u16 tag)
 {
-	for (int i = 0; i < 60000; i++) {
-		if (__atomic_load_n(&ring.used->idx, __ATOMIC_ACQUIRE) == sent)
-			return guest_ram(IN, sizeof(struct message));
+	memcpy(at, &size, 4);
+	at[4] = type;
+	memcpy(at + 5, &tag, 2);
+}
+
+/* The guest's entry @i: a message of @len bytes that says it is of @size */
+static void ask(unsigned int i, __u32 len, __u32 size, __u8 type, __u16 tag)
+{
+	header(ram + OUT(i), size, type, tag);
+	describe(i, len, 0x1000);
+	submit(i);
+}
+
+#define SOON_MS		300
+#define AT_ALL_MS	60000
+
+static bool is_served(int ms)
+{
+	struct pollfd wait = { .fd = server, .events = POLLIN };
+
+	return poll(&wait, 1, ms) == 1;
+}
+
+/* The next message that the server gets; its length, or 0 if there is none */
+static size_t served(char *buf)
+{
+	__u32 size;
+
+	if (!is_served(AT_ALL_MS) || recv(server, buf, 7, MSG_WAITALL) != 7)
+		return 0;
+	memcpy(&size, buf, 4);
+	if (size < 7 || size > 1 << 20 ||
+	    (size > 7 && recv(server, buf + 7, size - 7, MSG_WAITALL) != size - 7))
+		return 0;
+	return size;
+}
+
+static void answer(__u32 size, __u8 type, __u16 tag)
+{
+	char buf[0x3000] = {};
+
+	header(buf, size, type, tag);
+	memset(buf + 7, 'r', size - 7);
+	if (write(server, buf, size) != size)
+		die("write: %m");
+}
+
+static bool is_used(unsigned int ms)
+{
+	for (unsigned int i = 0; i < ms; i++) {
+		if (__atomic_load_n(&dev->vq[0].vring.used->idx, __ATOMIC_ACQUIRE) != seen)
+			return true;
 		usleep(1000);
 	}
-	die("the queue hangs");
+	return false;
 }
 
-static bool is_reply(const struct message *reply, __u8 type, __u16 tag, const void *text,
-		     size_t len)
+/* The next entry that is used: its number, or -1 if there is none */
+static int used(__u32 *len)
 {
-	return le32toh(reply->size) == HEADER + len && reply->type == type &&
-		le16toh(reply->tag) == tag && !memcmp(reply->text, text, len) &&
-		ring.used->ring[(sent - 1) % ring.num].len == HEADER + len;
+	const struct vring_used *ring = dev->vq[0].vring.used;
+
+	if (!is_used(AT_ALL_MS))
+		return -1;
+	*len = ring->ring[seen % RING].len;
+	return ring->ring[seen++ % RING].id / 2;
 }
 
-static void passed_on(void)
+static bool is_error(unsigned int i, __u16 tag, __u32 code)
 {
-	create();
-	for (__u16 i = 0; i < 300; i++) {
-		offer(TECHO, i, "what is said", 12, 1000);
-		EXPECT(is_reply(await(), TECHO + 1, i, "what is said", 12));
-	}
-	offer(TECHO, 1, "", 0, 11);
-	EXPECT(is_reply(await(), TECHO + 1, 1, "", 0));
-	offer(TLONG, 1, "", 0, 4096);
-	EXPECT(le32toh(await()->size) == 4096);
+	char want[11];
+
+	header(want, sizeof(want), 7, tag);
+	memcpy(want + 7, &code, 4);
+	return !memcmp(ram + IN(i), want, sizeof(want));
 }
 
-static void attached(void)
+static char buf[2 << 20];
+static __u32 len;
+
+static void any_order(void)
 {
-	/* fid, afid, "me", no name, user */
-	static const char nameless[] = "\1\0\0\0\377\377\377\377\2\0me\0\0user";
-	static const char named[] = "\1\0\0\0\377\377\377\377\2\0me\4\0/tmpuser";
-	static const char other[] = "\1\0\0\0\377\377\377\377\2\0me\2\0/xuser";
-	static const char nobody[] = "\1\0\0\0\377\377\377\377\2\0me\0\0\377\377\377\377";
-	static const char root[] = "\1\0\0\0\377\377\377\377\2\0me\4\0/tmp\0\0\0\0";
-	static const char cut[] = "\1\0\0\0\377\377\377\377\377\377me\0\0user";
-
-	/* Else all is done as who we are. */
-	if (geteuid()) {
-		puts("# not as root");
-		return;
-	}
-	create();
-	offer(TATTACH, 1, nameless, sizeof(nameless) - 1, 1000);
-	EXPECT(is_reply(await(), TATTACH + 1, 1, named, sizeof(named) - 1));
-	offer(TATTACH, 1, other, sizeof(other) - 1, 1000);
-	EXPECT(is_reply(await(), TATTACH + 1, 1, other, sizeof(other) - 1));
-	offer(TATTACH, 1, nobody, sizeof(nobody) - 1, 1000);
-	EXPECT(is_reply(await(), TATTACH + 1, 1, root, sizeof(root) - 1));
-	/* Nonsense of any length is the server's to judge. */
-	for (size_t len = 0; len < sizeof(cut); len++) {
-		offer(TATTACH, 1, cut, len, 1000);
-		EXPECT(is_reply(await(), TATTACH + 1, 1, cut, len));
-	}
-}
-
-static bool is_error_of(const struct message *reply, __u16 tag, int err)
-{
-	const __le32 error = htole32(err);
-
-	return is_reply(reply, RLERROR, tag, &error, sizeof(error));
-}
-
-static bool is_error(const struct message *reply, __u16 tag)
-{
-	return is_error_of(reply, tag, EIO);
-}
-
-/* Of the server's, whatever changes something is not even asked for. */
-static void read_only(void)
-{
-	static const __u8 changes[] = {
-		14, 16, 18, 20, 26, 32, 70, 72, 74, 76, 114, 118, 122, 126
-	};
-	static const char fid_and[] = "\1\0\0";
-	char open_flags[8] = "\1";
-
-	create_with("/tmp,ro");
-	for (size_t i = 0; i < sizeof(changes); i++) {
-		offer(changes[i], 1, fid_and, 4, 100);
-		EXPECT(is_error_of(await(), 1, EROFS));
-	}
-	offer(116, 1, fid_and, 4, 100);
-	EXPECT(is_reply(await(), 117, 1, fid_and, 4));
-	for (unsigned int flags = 0; flags < 0x10000; flags = flags * 2 + !flags) {
-		bool changes_it = flags & (3 | 0100 | 01000);
-
-		memcpy(open_flags + 4, &flags, sizeof(flags));
-		offer(12, 1, open_flags, 8, 100);
-		if (changes_it)
-			EXPECT(is_error_of(await(), 1, EROFS));
-		else
-			EXPECT(is_reply(await(), 13, 1, open_flags, 8));
-	}
-	/* What is cut short */
-	offer(12, 1, open_flags, 6, 100);
-	EXPECT(is_error_of(await(), 1, EROFS));
-}
-
-static void without_a_server(void)
-{
-	create();
-	offer(TEXIT, 5, "", 0, 100);
-	EXPECT(is_error(await(), 5));
-	offer(TECHO, 6, "", 0, 100);
-	EXPECT(is_error(await(), 6));
 	start();
-	offer(TECHO, 7, "", 0, 100);
-	EXPECT(is_error(await(), 7));
+	for (unsigned int i = 0; i < 3; i++)
+		ask(i, 30, 30, 110, i);
+	for (unsigned int i = 0; i < 3; i++)
+		EXPECT(served(buf) == 30 && buf[5] == (char)i);
+	answer(20, 111, 2);
+	EXPECT(used(&len) == 2 && len == 20 && ram[IN(2) + 7] == 'r' && !ram[IN(2) + 20]);
+	/* Two at once, one of them in two parts */
+	header(buf, 9, 111, 0);
+	header(buf + 9, 9, 111, 1);
+	EXPECT(write(server, buf, 12) == 12);
+	EXPECT(used(&len) == 0 && len == 9);
+	EXPECT(write(server, buf + 12, 6) == 6);
+	EXPECT(used(&len) == 1 && len == 9);
 }
 
-static void a_bogus_server(void)
+/* The guest says more or less than it gives; the server hears what there is. */
+static void wrong_sizes(void)
 {
-	create();
-	offer(TBOGUS, 5, "", 0, 100);
-	EXPECT(is_error(await(), 5));
-	offer(TECHO, 6, "", 0, 100);
-	EXPECT(is_error(await(), 6));
-}
+	static const __u32 sizes[] = { 0, 6, 29, 31, ~0U };
 
-/* The reply to what was asked before a reset is nobody's. */
-static void late(void)
-{
-	create();
-	offer(TLATE, 5, "late", 4, 100);
-	usleep(100000);
 	start();
-	offer(TECHO, 5, "new", 3, 100);
-	EXPECT(is_reply(await(), TECHO + 1, 5, "new", 3));
+	for (unsigned int i = 0; i < ARRAY_SIZE(sizes); i++) {
+		ask(i, 30, sizes[i], 110, 1);
+		EXPECT(served(buf) == 30);
+		answer(7, 111, 1);
+		EXPECT(used(&len) == (int)i && len == 7);
+	}
 }
 
-/* A message that is no whole one, or far too long */
-static void offer_only(__u32 len)
+static void tags(void)
 {
-	create();
-	ring.desc[0] = (struct vring_desc){ OUT, len, VRING_DESC_F_NEXT, 1 };
-	ring.desc[1] = (struct vring_desc){ IN, 100, VRING_DESC_F_WRITE, 0 };
-	ring.avail->idx = 1;
-	if (eventfd_write(machine_eventfd(notify), 1))
-		die("eventfd: %m");
-	sent = 1;
-	await();
-}
-
-static void short_message(void)
-{
-	offer_only(6);
-}
-
-static void long_message(void)
-{
-	offer_only(RAM - OUT);
-}
-
-static void no_room(void)
-{
-	create();
-	offer(TECHO, 1, "", 0, 10);
-	await();
+	start();
+	ask(0, 30, 30, 110, 5);
+	EXPECT(served(buf) == 30);
+	ask(1, 30, 30, 110, 5);
+	EXPECT(used(&len) == 1 && len == 11 && is_error(1, 5, EBUSY));
+	EXPECT(!is_served(SOON_MS));
+	/* Nobody's */
+	answer(9, 111, 6);
+	answer(9, 111, 5);
+	EXPECT(used(&len) == 0 && len == 9);
+	answer(9, 111, 5);
+	EXPECT(!is_used(SOON_MS));
 }
 
 static void little_room(void)
 {
-	create();
-	offer(TLONG, 1, "", 0, 4095);
-	await();
+	start();
+	header(ram + OUT(0), 30, 116, 1);
+	describe(0, 30, 11);
+	ram[IN(0) + 11] = 'x';
+	submit(0);
+	EXPECT(served(buf) == 30);
+	answer(12, 117, 1);
+	EXPECT(used(&len) == 0 && len == 11 && is_error(0, 1, EMSGSIZE));
+	EXPECT(ram[IN(0) + 11] == 'x');
+	ask(1, 30, 30, 116, 1);
+	EXPECT(served(buf) == 30);
+	answer(0x1001, 117, 1);
+	EXPECT(used(&len) == 1 && len == 11 && is_error(1, 1, EMSGSIZE));
 }
 
-/* These end the guest. */
-static void nonsense(void)
+/* What is flushed before it was begun has no reply, nor has an older flush of it. */
+static void flushes(void)
 {
-	static void (*const tests[])(void) = {
-		short_message, long_message, no_room, little_room,
-	};
+	start();
+	ask(0, 30, 30, 116, 1);
+	ask(1, 30, 30, 116, 2);
+	ram[OUT(2) + 7] = 1;
+	ask(2, 9, 9, 108, 3);
+	ram[OUT(3) + 7] = 1;
+	ask(3, 9, 9, 108, 4);
+	/* Itself, and nobody */
+	ram[OUT(4) + 7] = 5;
+	ask(4, 9, 9, 108, 5);
+	for (unsigned int i = 0; i < 5; i++)
+		EXPECT(served(buf) == (i < 2 ? 30 : 9));
+	answer(7, 109, 4);
+	EXPECT(used(&len) == 0 && is_error(0, 1, EINTR));
+	EXPECT(used(&len) == 2 && is_error(2, 3, EINTR));
+	EXPECT(used(&len) == 3 && len == 7);
+	answer(7, 109, 5);
+	EXPECT(used(&len) == 4 && len == 7);
+	/* A new one has that tag. The old flush is not for it. */
+	ram[OUT(5) + 7] = 2;
+	ask(5, 9, 9, 108, 6);
+	EXPECT(served(buf) == 9);
+	answer(7, 117, 2);
+	EXPECT(used(&len) == 1 && len == 7);
+	ask(6, 30, 30, 116, 2);
+	EXPECT(served(buf) == 30);
+	answer(7, 109, 6);
+	EXPECT(used(&len) == 5);
+	answer(8, 117, 2);
+	EXPECT(used(&len) == 6 && len == 8);
+}
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
-		int status = run_alone(tests[i]);
+static void attaching(void)
+{
+	static const char rest[] = "\1\0\0\0\xff\xff\xff\xff\6\0nobody\3\0/..\x34\x12\0\0";
+	static const char want[] = "\1\0\0\0\xff\xff\xff\xff\0\0\6\0/share\x35\x12\0\0";
 
-		EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILED);
+	start();
+	memcpy(ram + OUT(0) + 7, rest, sizeof(rest) - 1);
+	ask(0, 7 + sizeof(rest) - 1, 99, 104, 1);
+	EXPECT(served(buf) == 7 + sizeof(want) - 1);
+	EXPECT(!memcmp(buf + 7, want, sizeof(want) - 1));
+	answer(20, 105, 1);
+	EXPECT(used(&len) == 0 && len == 20);
+}
+
+/* More than the socket takes at once, both ways, and a queue that is full */
+static void a_lot(void)
+{
+	start();
+	for (unsigned int i = 0; i < RING / 2; i++) {
+		header(ram + OUT(i), 0x1000, 118, i);
+		dev->vq[0].vring.desc[2 * i] = (struct vring_desc) {
+			OUT(i), 7, VRING_DESC_F_NEXT, 2 * i + 1 };
+		dev->vq[0].vring.desc[2 * i + 1] = (struct vring_desc) {
+			IN(i), 0x1000, VRING_DESC_F_WRITE, 0 };
+		if (i == 7) {
+			/* The largest that there is, from memory that is also written to */
+			describe(i, (1 << 20), 0x1000);
+			dev->vq[0].vring.desc[2 * i].addr = BIG;
+			header(ram + BIG, 0, 118, i);
+		}
+		submit(i);
 	}
+	/* The socket is full before the server reads. */
+	usleep(100000);
+	for (unsigned int i = 0; i < RING / 2; i++) {
+		EXPECT(served(buf) == (i == 7 ? 1 << 20 : 7));
+		answer(0x1000, 119, buf[5]);
+	}
+	for (unsigned int i = 0; i < RING / 2; i++)
+		EXPECT(used(&len) >= 0 && len == 0x1000);
 }
 
-int main(int argc, char **argv)
+/* Whether such a request ends the guest, with these words */
+static bool is_refused(const char *words, void (*request)(void))
 {
-	char dir[] = "/tmp/lg-p9-XXXXXX", self[4096] = "", diod[64];
-	const char *path = getenv("PATH");
-	char *with;
+	char said[256] = "";
+	int fds[2], status;
+	pid_t pid;
 
-	if (strstr(argv[0], "diod"))
-		return serve(argc, argv);
-	if (!mkdtemp(dir) || readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
-		die("%s: %m", dir);
-	snprintf(diod, sizeof(diod), "%s/diod", dir);
-	if (symlink(self, diod) || asprintf(&with, "%s:%s", dir, path ? path : "") < 0)
-		die("%s: %m", diod);
-	setenv("PATH", with, 1);
-	free(with);
-	puts("KTAP version 1\n1..7");
-	run_in_child("p9: messages and replies", passed_on);
-	run_in_child("p9: attach", attached);
-	run_in_child("p9: no server", without_a_server);
-	run_in_child("p9: a server that makes no sense", a_bogus_server);
-	run_in_child("p9: a late reply", late);
-	run_in_child("p9: read-only", read_only);
-	run("p9: a guest that makes no sense", nonsense);
-	unlink(diod);
-	rmdir(dir);
 	fflush(stdout);
+	if (pipe(fds))
+		die("pipe: %m");
+	pid = fork();
+	if (!pid) {
+		dup2(fds[1], STDERR_FILENO);
+		start();
+		request();
+		sleep(60);
+		_exit(0);
+	}
+	close(fds[1]);
+	waitpid(pid, &status, 0);
+	if (read(fds[0], said, sizeof(said) - 1) < 0 || !strstr(said, words))
+		printf("# %s\n", said);
+	close(fds[0]);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1 && strstr(said, words);
+}
+
+static void no_header(void)
+{
+	ask(0, 6, 6, 110, 1);
+}
+
+static void too_long(void)
+{
+	describe(0, (1 << 20) + 1, 0x1000);
+	submit(0);
+}
+
+static void no_room(void)
+{
+	header(ram + OUT(0), 30, 110, 1);
+	describe(0, 30, 10);
+	submit(0);
+}
+
+static void short_flush(void)
+{
+	ask(0, 8, 9, 108, 1);
+}
+
+static void short_attach(void)
+{
+	ask(0, 22, 27, 104, 1);
+}
+
+static void outside(void)
+{
+	describe(0, 30, 0x1000);
+	dev->vq[0].vring.desc[1].addr = RAM - 0xfff;
+	submit(0);
+}
+
+static void refused(void)
+{
+	EXPECT(is_refused("message of 6 bytes", no_header));
+	EXPECT(is_refused("message of 1048577 bytes", too_long));
+	EXPECT(is_refused("no room for an error", no_room));
+	EXPECT(is_refused("flushing nothing", short_flush));
+	EXPECT(is_refused("attaching in 15 bytes", short_attach));
+	EXPECT(is_refused("buffer at", outside));
+}
+
+static void a_dead_server(void)
+{
+	start();
+	ask(0, 30, 30, 110, 1);
+	ask(1, 30, 30, 110, 2);
+	EXPECT(served(buf) == 30 && served(buf) == 30);
+	shutdown(server, SHUT_RDWR);
+	EXPECT(used(&len) == 0 && is_error(0, 1, EIO));
+	EXPECT(used(&len) == 1 && is_error(1, 2, EIO));
+	ask(2, 30, 30, 110, 1);
+	EXPECT(used(&len) == 2 && is_error(2, 1, EIO));
+	/* It stops. */
+	EXPECT(vq_stop(&dev->vq[0], NULL));
+
+	start();
+	ask(0, 30, 30, 110, 1);
+	EXPECT(served(buf) == 30);
+	header(buf, 6, 111, 1);
+	EXPECT(write(server, buf, 7) == 7);
+	EXPECT(used(&len) == 0 && is_error(0, 1, EIO));
+}
+
+static void *late_answer(void *arg)
+{
+	(void)arg;
+	usleep(100000);
+	answer(9, 111, 1);
+	return NULL;
+}
+
+/* What was asked for is finished. */
+static void stopping(void)
+{
+	struct timespec deadline;
+	pthread_t thread;
+
+	start();
+	ask(0, 30, 30, 110, 1);
+	EXPECT(!pthread_create(&thread, NULL, late_answer, NULL));
+	EXPECT(vq_stop(&dev->vq[0], NULL));
+	pthread_join(thread, NULL);
+	EXPECT(used(&len) == 0 && len == 9);
+	dev->vq[0].vring.avail->idx = 0;
+	vq_start(&dev->vq[0]);
+	EXPECT(vq_stop(&dev->vq[0], NULL));
+
+	/* One that has no answer does not hold up the end for ever. */
+	start();
+	ask(0, 30, 30, 110, 1);
+	EXPECT(served(buf) == 30);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	EXPECT(!vq_stop(&dev->vq[0], &deadline));
+}
+
+int main(void)
+{
+	puts("KTAP version 1\n1..10");
+	run("share: replies in any order", any_order);
+	run("share: sizes that are wrong", wrong_sizes);
+	run("share: tags that are used twice or by nobody", tags);
+	run("share: little room for a reply", little_room);
+	run("share: flushes", flushes);
+	run("share: attaching", attaching);
+	run("share: more than there is room for", a_lot);
+	run("share: requests that make no sense", refused);
+	run("share: a server that dies", a_dead_server);
+	run("share: stopping", stopping);
+	fflush(stdout);
+	/* Threads of guests that are gone still use their memory. */
 	_exit(ktap_failed());
 }

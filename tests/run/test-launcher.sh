@@ -265,16 +265,34 @@ option_cases() {
 	expect b319 'balloon=0: a guest has 1 MB' '--balloon, nothing' --balloon=0
 	expect b319 'one --balloon is all' '--balloon twice' --balloon --balloon=8
 	expect b319 "$could_be" '--no-hugepages' --no-hugepages
-	expect b319 'no directory' '--share, of a file' --share="$images/b319"
-	expect b319 'No such file' '--share, of nothing' --share="$images/none"
-	expect b319 "neither ro nor tag=" '--share, what else' --share=/tmp,rw
-	expect b319 'a tag has 1 to 32' '--share, no tag' --share=/tmp,tag=
+}
+
+# expect_share OPTION REGEX NAME
+expect_share() {
+	expect b319 "$2" "--share, $3" --share="$1"
+}
+
+share_cases() {
+	expect_share "$images/none" 'No such file' 'of nothing'
+	expect_share "$images/raw" 'that is no directory' 'of a file'
+	expect_share "$images,rw" 'neither tag= nor ro' 'what else'
+	_long=$(printf %033d 0)
+	if ! PATH=$PATH:/usr/sbin:/sbin command -v diod >/dev/null; then
+		expect_share "$images" 'apt install diod' 'no server'
+		return
+	fi
+	expect_share "$images,tag=" 'a tag of 1 to 32' 'no tag'
+	expect_share "$images,tag=$_long" 'a tag of 1 to 32' 'a long tag'
+	expect b319 'another has the tag host' '--share, a tag twice' \
+		--share="$images" --share="$images,ro"
+	expect b319 "$could_be" '--share, two directories' \
+		--share="$images" --share="$images,ro,tag=second"
 }
 
 # parts: the programs of tests/launcher, whose results become ours. CASES and SEED are of
 # the images.
 parts() {
-	for _program in pci 'fuzz 200' balloon memory disk exec nbd p9 \
+	for _program in pci 'fuzz 200' balloon memory disk exec nbd p9 p9_server \
 		"image_fuzz ${CASES:-2000} ${SEED:-1} $images/[bv][0-9]* $guests/*.elf"; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
@@ -292,7 +310,7 @@ parts() {
 }
 
 # shellcheck disable=SC2086 # a list of words
-install_missing $pkgs_build
+install_missing $pkgs_build diod
 mkdir -p "$out"
 : >"$out/launcher.results"
 build launcher guests launcher-tests
@@ -300,7 +318,8 @@ rm -rf "$images"
 mkdir "$images"
 {
 	echo '# begin launcher'
-	{ cases; hostile_cases; file_cases; disk_cases; memory_cases; option_cases; parts; } >"$images/cases"
+	{ cases; hostile_cases; file_cases; disk_cases; memory_cases; option_cases; share_cases
+		parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

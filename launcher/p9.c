@@ -23,7 +23,7 @@
 
 #define P9_QUEUE	128
 /* No message is longer. The server offers 64 KiB, with what belongs to it. */
-#define P9_MESSAGE_MAX	(1 << 20)
+#define P9_MESSAGE_MAX	(1024 * 1024)
 
 /* Types of messages */
 #define P9_RLERROR	7

@@ -119,7 +119,7 @@ static void new_namespaces(void)
 	/* The files in /proc are root's while this is not dumpable. */
 	prctl(PR_SET_DUMPABLE, 1);
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS))
-		die("--share: only root can do that here, as the kernel gives users no namespaces: %m");
+		die("--share: only root may, as the kernel gives users no namespaces: %m");
 	write_file("/proc/self/setgroups", "deny");
 	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
 	write_file("/proc/self/uid_map", map);
@@ -287,7 +287,8 @@ static bool answers(int fd, int control)
 /* One that answers has loaded all that it needs. The largest size is what it offers itself. */
 static bool greet(int fd, int control)
 {
-	static const char hello[] = "\x15\0\0\0\x64\xff\xff\0\0\1\0\x08\0" "9P2000.L";
+	/* The string's length in octal, as a digit follows */
+	static const char hello[] = "\x15\0\0\0\x64\xff\xff\0\0\1\0\010\0009P2000.L";
 	char reply[sizeof(hello) - 1];
 
 	return send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL) > 0 && answers(fd, control) &&

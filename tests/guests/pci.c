@@ -64,6 +64,7 @@ enum { COMMON = 1, NOTIFY, ISR, DEVICE, WINDOW };
 struct function {
 	u32 slot, irq;
 	u8 *common, *notify, *isr, *config;
+	u32 isr_seen;	/* by the handler, all that was in it */
 };
 
 /* A queue in RAM: the table, and the rings with room for eight */
@@ -85,7 +86,6 @@ struct ring {
 static struct function disk, rng, balloon;
 static struct ring disk_ring, rng_ring, balloon_ring;
 static struct virtqueue disk_vq, rng_vq, balloon_vq;
-static u32 isr_seen;
 
 static u32 in(u16 port, u32 size)
 {
@@ -218,9 +218,9 @@ static void write32(u8 *p, u32 value)
 static void interrupted(struct regs *regs)
 {
 	u32 irq = regs->vector - 32;
-	const struct function *fn = irq == disk.irq ? &disk : irq == rng.irq ? &rng : &balloon;
+	struct function *fn = irq == disk.irq ? &disk : irq == rng.irq ? &rng : &balloon;
 
-	isr_seen |= read8(fn->isr);
+	fn->isr_seen |= read8(fn->isr);
 }
 
 static void set_address(struct function *fn, u32 reg, const void *p)
@@ -349,7 +349,7 @@ static u8 disk_request(u32 type, u32 sector, u8 *data, void (*notify)(u8 *p))
 	header.type = type;
 	header.sector = sector;
 	status = 0xff;
-	isr_seen = 0;
+	disk.isr_seen = 0;
 	vq_describe(&disk_vq, 0, &header, sizeof(header), VRING_DESC_NEXT);
 	vq_describe(&disk_vq, 1, data, SECTOR_SIZE,
 		    VRING_DESC_NEXT | (type == BLK_IN ? VRING_DESC_WRITE : 0));
@@ -361,9 +361,9 @@ static u8 disk_request(u32 type, u32 sector, u8 *data, void (*notify)(u8 *p))
 		irq_wait();
 	CHECK_EQ(desc, 0);
 	/* Its interrupt is still to come, if it was done before we went to sleep. */
-	while (!isr_seen)
+	while (!disk.isr_seen)
 		irq_wait();
-	CHECK_EQ(isr_seen, 1);
+	CHECK_EQ(disk.isr_seen, 1);
 	return status;
 }
 

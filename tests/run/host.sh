@@ -6,7 +6,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # variables of and for others
 
 hosts='6.1 6.12 7.3'
-# What the module is built for. Only the first is run.
+# What the module is built for. Most machines run the first.
 flavours='amd64 rt-amd64 cloud-amd64'
 
 . "$run/linux.sh"
@@ -202,8 +202,8 @@ keep_modules() {
 	/sbin/depmod -b "$2" "$kver"
 }
 
-unpack_host() {
-	say "Fetching Linux $kver, and what it takes to build for it"
+# unpack_image DIR: the kernel and its modules
+unpack_image() {
 	mkdir "$1/image" "$1/modules"
 	# shellcheck disable=SC2046 # a list of words
 	download "$1/image/debs" $(image_packages)
@@ -212,7 +212,11 @@ unpack_host() {
 	[ -s "$1/vmlinuz" ] || die "there is no kernel in linux-image-$kver"
 	keep_modules "$1/image/root" "$1/modules"
 	rm -r "$1/image"
+}
 
+unpack_host() {
+	say "Fetching Linux $kver, and what it takes to build for it"
+	unpack_image "$1"
 	mkdir -p "$1/debs/partial"
 	chroot_debs "$today" apt-get install -y -qq --download-only \
 		-o Dir::Cache::archives="$1/debs"
@@ -222,8 +226,15 @@ unpack_host() {
 	mkdir -p "$1/root/dev" "$1/root/mnt" "$1/root/proc"
 }
 
-# get_host HOST: sets what ask does, and host, a directory with vmlinuz; modules, a
-# root for modprobe; and either root or, for one that is a kernel of our own, that
+# unpack_flavour ROOT DIR: what is in $kver's own packages; ROOT has the rest
+unpack_flavour() {
+	say "Fetching Linux $kver"
+	unpack_image "$2"
+	ln -s "$1" "$2/root"
+}
+
+# get_host HOST [FLAVOUR]: sets what ask does, and host, a directory with vmlinuz; modules,
+# a root for modprobe; and either root or, for one that is a kernel of our own, that
 # one's tree
 get_host() {
 	if [ -e "$run/$1.config" ]; then
@@ -231,6 +242,10 @@ get_host() {
 		return
 	fi
 	ask "$1"
-	host=$(cached host "$kver $(cat "$today/debs" "$run/host.sh")" \
-		unpack_host)
+	_key="$(cat "$today/debs" "$run/host.sh")"
+	host=$(cached host "$kver $_key" unpack_host)
+	[ -n "${2-}" ] || return 0
+	# One root has the headers of all of them.
+	kver=$(grep -- "[0-9]-$2\$" "$today/kvers")
+	host=$(cached host "$kver $_key" unpack_flavour "$host/root")
 }

@@ -34,7 +34,11 @@ tests_of() (
 
 # boot NAME CPUS MODEL TESTS [KERNEL-PARAMETER...]
 boot() {
-	get_host "${1%-*}"
+	flavour=
+	for p; do
+		case $p in flavour=*) flavour=${p#*=} ;; esac
+	done
+	get_host "${1%-*}" "$flavour"
 	build_modules "$kver" || return 0
 	new_initramfs "$run/job-qemu" "$guests"/*.elf
 	add_tests

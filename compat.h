@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Only this file knows how host kernels from 6.1 on differ. The rest is written
+ * Only this file knows how host kernels from 5.15 on differ. The rest is written
  * for the newest, and finds here what older ones call by other names.
  *
  * Include it after all of the kernel's headers.
  */
 #ifndef LG_COMPAT_H
 #define LG_COMPAT_H
+
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+#error "lg wants the headers of Linux 5.15 or later: see Hosts in Documentation/running.rst"
+#endif
 
 /*
  * What the kernel has chosen against what CPUs are known for: the KUnit build has no
@@ -42,15 +48,23 @@
 #endif
 #endif /* !CONFIG_UML */
 
-#ifndef __ASSEMBLER__
+#ifdef __ASSEMBLER__
+
+/* No kernel before 5.18 traps what a branch leads to. */
+#ifndef ENDBR
+#define ENDBR
+#define ANNOTATE_NOENDBR
+#endif
+
+#else
 
 #include <linux/eventfd.h>
 #include <linux/hrtimer.h>
 #include <linux/mmu_notifier.h>
+#include <linux/perf_event.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/thread_info.h>
-#include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 #define eventfd_signal(ctx)	eventfd_signal(ctx, 1)
@@ -97,6 +111,49 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define lg_host_has_invlpgb()	false
 #endif
 
+/* No kernel before 5.19 runs as a TDX guest. */
+#ifdef X86_FEATURE_TDX_GUEST
+#define lg_host_is_tdx_guest()	boot_cpu_has(X86_FEATURE_TDX_GUEST)
+#else
+#define lg_host_is_tdx_guest()	false
+#endif
+
+/*
+ * LG_PERF_CALLBACKS() - what perf asks of guests: @state, with PERF_GUEST_*, and @get_ip.
+ * Before 5.17 it asks for each bit.
+ */
+#ifdef PERF_GUEST_ACTIVE
+#define LG_PERF_CALLBACKS(name, guest_state, guest_ip)			\
+static struct perf_guest_info_callbacks name = {			\
+	.state = guest_state,						\
+	.get_ip = guest_ip,						\
+}
+#else
+#define PERF_GUEST_ACTIVE	BIT(0)
+#define PERF_GUEST_USER		BIT(1)
+#define LG_PERF_CALLBACKS(name, guest_state, guest_ip)			\
+static int name ## _have(unsigned int bit)				\
+{									\
+	return !!(guest_state() & bit);					\
+}									\
+									\
+static int name ## _is_in_guest(void)					\
+{									\
+	return name ## _have(PERF_GUEST_ACTIVE);			\
+}									\
+									\
+static int name ## _is_user_mode(void)					\
+{									\
+	return name ## _have(PERF_GUEST_USER);				\
+}									\
+									\
+static struct perf_guest_info_callbacks name = {			\
+	.is_in_guest = name ## _is_in_guest,				\
+	.is_user_mode = name ## _is_user_mode,				\
+	.get_guest_ip = guest_ip,					\
+}
+#endif
+
 /* The KUnit build has no x86/, and so no use for this. */
 #ifndef CONFIG_UML
 #include <linux/kvm_para.h>
@@ -127,6 +184,13 @@ static inline void lg_hrtimer_setup(struct hrtimer *timer,
 #define lg_do_machine_check(regs)	((void)(regs))
 #endif
 #endif /* !CONFIG_UML */
+
+/* From 6.1 on the kernel patches itself when it freezes tasks (tests/host/steady_keys.c). */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#define lg_steady_freezer(change)	do { } while (0)
+#else
+#define lg_steady_freezer(change)	change(&freezer_active)
+#endif
 
 /* A kernel without this flag always wants the CPU back at once. */
 #ifndef TIF_NEED_RESCHED_LAZY

@@ -7,6 +7,7 @@
 #include <asm/segment.h>
 #include <asm/special_insns.h>
 
+#include "../compat.h"
 #include "x86.h"
 
 #define CR4_FRED	BIT_ULL(32)	/* SDM volume 3, section 2.5 */
@@ -30,7 +31,7 @@ int lg_check_host(void)
 		return -ENODEV;
 	}
 	if (cc_platform_has(CC_ATTR_GUEST_STATE_ENCRYPT) ||
-	    boot_cpu_has(X86_FEATURE_TDX_GUEST)) {
+	    lg_host_is_tdx_guest()) {
 		pr_err("this machine's state is encrypted against its hypervisor, which needs exceptions that a guest can't take\n");
 		return -ENODEV;
 	}

@@ -53,10 +53,7 @@ static unsigned long guest_ip(void)
 	return regs ? regs->eip : 0;
 }
 
-static struct perf_guest_info_callbacks callbacks = {
-	.state = guest_state,
-	.get_ip = guest_ip,
-};
+LG_PERF_CALLBACKS(callbacks, guest_state, guest_ip);
 
 /**
  * lg_perf_init() - tell perf of guests, unless KVM does

@@ -17,6 +17,8 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 
+#include "../../compat.h"
+
 static struct perf_event *event;
 
 static int __init steady_keys_init(void)
@@ -34,13 +36,13 @@ static int __init steady_keys_init(void)
 	if (IS_ERR(event))
 		return PTR_ERR(event);
 	preempt_notifier_inc();
-	static_branch_inc(&freezer_active);
+	lg_steady_freezer(static_branch_inc);
 	return 0;
 }
 
 static void __exit steady_keys_exit(void)
 {
-	static_branch_dec(&freezer_active);
+	lg_steady_freezer(static_branch_dec);
 	preempt_notifier_dec();
 	perf_event_release_kernel(event);
 }

@@ -48,8 +48,10 @@ objtool() {
 }
 
 # noinstr DIR: fails if code that nothing may probe or trace calls code that may be.
-# objtool does not know from here which of the kernel's functions are of that kind.
+# objtool does not know from here which of the kernel's functions are of that kind. Before
+# 6.0 it can't do that for modules.
 noinstr() {
+	objtool "$1" --help 2>&1 | grep -q -e --link || return 0
 	objtool "$1" --noinstr --module --link --dry-run \
 		>"$out/$1.noinstr" 2>&1 || {
 		tail -n 40 "$out/$1.noinstr" >&2

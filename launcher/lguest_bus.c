@@ -21,6 +21,7 @@ struct slot {
 	struct lguest_device_desc *desc;
 	__u8 *guest_features;
 	unsigned int irq[VQ_MAX];
+	bool failure_told;
 };
 
 static __u8 *desc_page;
@@ -105,6 +106,16 @@ static void reset(struct device *dev)
 	clear_rings(dev);
 }
 
+/* Once: it may fail as often as the guest likes. */
+static void tell_failure(const struct device *dev)
+{
+	struct slot *slot = dev->slot;
+
+	if (!slot->failure_told)
+		fprintf(stderr, "lguest: %s: the guest's driver failed\n", dev->name);
+	slot->failure_told = true;
+}
+
 static void status_changed(struct device *dev)
 {
 	struct slot *slot = dev->slot;
@@ -116,8 +127,7 @@ static void status_changed(struct device *dev)
 		return;
 	}
 	if (status & VIRTIO_CONFIG_S_FAILED) {
-		fprintf(stderr, "lguest: %s: the guest's driver failed\n",
-			dev->name);
+		tell_failure(dev);
 		reset(dev);
 		return;
 	}

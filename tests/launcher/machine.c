@@ -154,7 +154,7 @@ bool tap_is_up(int fd)
 	return machine_network_up;
 }
 
-void machine_create(__u64 ram_size, const char *disk)
+void machine_create(const struct bus *bus, __u64 ram_size, const char *disk)
 {
 	guest_memory_create(ram_size);
 	console_add();
@@ -162,7 +162,7 @@ void machine_create(__u64 ram_size, const char *disk)
 	rng_add();
 	net_add("tap,mac=02:00:00:00:00:01");
 	balloon_add(ram_size / 2);
-	devices_create(&virtio_pci, LINUX_VERSION(4, 4, 0));
+	devices_create(bus, LINUX_VERSION(4, 4, 0));
 	devices_attach();
 }
 

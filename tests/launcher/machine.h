@@ -22,7 +22,7 @@ extern int machine_network;
 extern bool machine_network_up;
 
 /* RAM of so many bytes, a console, a disk, random numbers, a network card, a balloon */
-void machine_create(__u64 ram_size, const char *disk);
+void machine_create(const struct bus *bus, __u64 ram_size, const char *disk);
 
 /* A port access and one to memory, by the instructions */
 __u32 port_in(__u16 port, unsigned int size);

@@ -488,7 +488,7 @@ static void a_ring_in_itself(void)
 		return;
 	}
 	alarm(60);
-	machine_create(RAM, disk);
+	machine_create(&virtio_pci, RAM, disk);
 	drive(DISK);
 	desc = guest_ram(RING, sizeof(*desc));
 	accept(0, 1);
@@ -630,7 +630,7 @@ int main(void)
 	puts("KTAP version 1\n1..14");
 	fflush(stdout);
 	run("virtqueue: a ring in itself", a_ring_in_itself);
-	machine_create(RAM, disk);
+	machine_create(&virtio_pci, RAM, disk);
 	unlink(disk);
 	run("pci: functions", the_functions);
 	run("pci: ports", no_other_ports);

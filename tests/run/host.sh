@@ -15,9 +15,9 @@ flavours='amd64 rt-amd64 cloud-amd64'
 pkgs_host='debian-archive-keyring xz-utils zstd kmod sparse'
 # A whole system's worth, for a chroot has nothing else
 pkgs_chroot='?essential binutils make'
-# What machines may load: for the user's own disk and network, and to swap to.
-# Which others these need, the package knows, and which of them are built in.
-host_modules='virtio_pci virtio_blk virtio_net bridge tun brd dm_mod ext4 crc32c_generic'
+# What machines may load: for the user's own disk and network, to swap to, and to have disks
+# that fail. Which others these need, the package knows, and which of them are built in.
+host_modules='virtio_pci virtio_blk virtio_net bridge tun brd dm_mod dm_flakey ext4 crc32c_generic'
 
 # machines COMMAND...: for each that the file has, and that MACHINES asks for
 # with a pattern (or else, with one of Debian's kernels),

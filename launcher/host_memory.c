@@ -7,70 +7,73 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CGROUPS		"/sys/fs/cgroup"
 
 #define NO_LIMIT	(~0ULL)
 
-/* A number of kB */
-static __u64 available(void)
+/* The number behind @word, at a line's start; NO_LIMIT if there is none */
+static __u64 number_in(const char *name, const char *word)
 {
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kb = 0;
+	FILE *file = fopen(name, "re");
+	size_t len = strlen(word);
+	__u64 number = NO_LIMIT;
 	char line[256];
-	bool found = false;
 
 	if (!file)
 		return NO_LIMIT;
-	while (!found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "MemAvailable: %llu kB", &kb) == 1;
+	while (number == NO_LIMIT && fgets(line, sizeof(line), file)) {
+		/* For no limit there is "max". */
+		if (!strncmp(line, word, len) && strncmp(line + len, "max", 3))
+			number = strtoull(line + len, NULL, 10);
+	}
 	fclose(file);
-	return found ? kb * 1024 : NO_LIMIT;
+	return number;
 }
 
-static __u64 read_limit(const char *dir)
+static __u64 number_of_cgroup(const char *dir, const char *name, const char *word)
 {
-	char file[PATH_MAX + 64];
-	unsigned long long limit;
-	bool found;
-	FILE *f;
+	char path[PATH_MAX + 64];
 
-	snprintf(file, sizeof(file), CGROUPS "%s/memory.max", dir);
-	f = fopen(file, "re");
-	if (!f)
-		return NO_LIMIT;
-	/* Without a limit there is "max". */
-	found = fscanf(f, "%llu", &limit) == 1;
-	fclose(f);
-	return found ? limit : NO_LIMIT;
+	snprintf(path, sizeof(path), CGROUPS "%s/%s", dir, name);
+	return number_in(path, word);
+}
+
+/* Set @dir to the cgroup that we are in, "" if that is not known. */
+static void find_cgroup(char dir[PATH_MAX])
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[PATH_MAX];
+
+	*dir = '\0';
+	if (!file)
+		return;
+	while (!*dir && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "0::/", 4))
+			strcpy(dir, line + 3);
+	}
+	fclose(file);
 }
 
 /* The least of our cgroup's and those that it is in */
 static __u64 cgroup_limit(void)
 {
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX], *dir = NULL, *end;
 	__u64 least = NO_LIMIT, limit;
+	char dir[PATH_MAX], *end;
 
-	if (!file)
-		return NO_LIMIT;
-	while (!dir && fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, "0::/", 4))
-			dir = line + 3;
-	}
-	fclose(file);
-	if (!dir)
-		return NO_LIMIT;
-	dir[strcspn(dir, "\n")] = '\0';
-	while ((end = strrchr(dir, '/'))) {
-		limit = read_limit(dir);
+	find_cgroup(dir);
+	do {
+		limit = number_of_cgroup(dir, "memory.max", "");
 		if (limit < least)
 			least = limit;
-		*end = '\0';
-	}
-	limit = read_limit("");
-	return limit < least ? limit : least;
+		end = strrchr(dir, '/');
+		if (end)
+			*end = '\0';
+	} while (end);
+	return least;
 }
 
 /**
@@ -81,7 +84,8 @@ static __u64 cgroup_limit(void)
  */
 void host_memory_check(__u64 ram_size)
 {
-	__u64 most = available(), limit = cgroup_limit();
+	__u64 kb = number_in("/proc/meminfo", "MemAvailable:"), limit = cgroup_limit();
+	__u64 most = kb == NO_LIMIT ? NO_LIMIT : kb * 1024;
 
 	if (limit < most)
 		most = limit;
@@ -90,4 +94,43 @@ void host_memory_check(__u64 ram_size)
 	fprintf(stderr,
 		"lguest: the guest may use %llu MB, and %llu MB are available: if it uses more, the host swaps, or ends a program\n",
 		ram_size >> 20, most >> 20);
+}
+
+/* How many programs the kernel has ended for want of memory */
+static __u64 killed(void)
+{
+	char dir[PATH_MAX];
+	__u64 in_cgroup;
+
+	find_cgroup(dir);
+	in_cgroup = number_of_cgroup(dir, "memory.events", "oom_kill ");
+	/* A cgroup at the top does not count. */
+	return in_cgroup == NO_LIMIT ? number_in("/proc/vmstat", "oom_kill ") : in_cgroup;
+}
+
+static __u64 killed_before;
+
+/** host_memory_begin() - a guest begins: what was before is not its doing */
+void host_memory_begin(void)
+{
+	killed_before = killed();
+}
+
+/**
+ * host_memory_why() - why the kernel may have killed a program since host_memory_begin()
+ *
+ * Return: words for the user, valid until the next call; NULL if memory is not the reason.
+ */
+const char *host_memory_why(void)
+{
+	static char words[64];
+	__u64 limit = cgroup_limit();
+
+	if (killed() == killed_before)
+		return NULL;
+	if (limit == NO_LIMIT)
+		return "for want of memory";
+	snprintf(words, sizeof(words),
+		 "for want of memory: its cgroup may use %llu MB", limit >> 20);
+	return words;
 }

@@ -83,6 +83,8 @@ __u32 guest_address(const void *p);
 
 /* host_memory.c */
 void host_memory_check(__u64 ram_size);
+void host_memory_begin(void);
+const char *host_memory_why(void);
 
 /* kernel_check.c */
 struct setup_header;

@@ -163,14 +163,24 @@ static void restart_after_panic(void)
 	timer_start(&restart, seconds > 0 ? seconds * 1000ULL : 0);
 }
 
+/* The guest's process did not end by itself. */
+static void tell_of_signal(int sig)
+{
+	const char *why = sig == SIGKILL ? host_memory_why() : NULL;
+
+	if (why)
+		fprintf(stderr, "lguest: the host's kernel ended the guest's process %s\n", why);
+	else
+		fprintf(stderr, "lguest: the guest's process was ended by signal %d (%s)%s\n",
+			sig, strsignal(sig), sig == SIGKILL ? ", by somebody" : "");
+}
+
 static void guest_ended(int status)
 {
 	int code = EXIT_POWERED_OFF;
 
 	if (WIFSIGNALED(status)) {
-		fprintf(stderr, "lguest: the guest's process was ended by signal %d (%s)%s\n",
-			WTERMSIG(status), strsignal(WTERMSIG(status)),
-			WTERMSIG(status) == SIGKILL ? ", by somebody or for want of memory" : "");
+		tell_of_signal(WTERMSIG(status));
 		supervisor_end(EXIT_FAILED, NULL);
 	}
 	switch (WEXITSTATUS(status)) {
@@ -241,6 +251,7 @@ static void begin_life(void)
 	stream_renew();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd))
 		die("cannot make a socket: %m");
+	host_memory_begin();
 	born = loop_now();
 	lives++;
 	runs = false;

@@ -13,7 +13,9 @@
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include "test.h"
@@ -25,6 +27,9 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 static char *launcher, *demo;
+
+/* In which the Launcher is to start, or NULL */
+static const char *cgroup;
 
 /* One Launcher on its terminal, and what it has said since the last look */
 static pid_t pid;
@@ -46,6 +51,8 @@ static void launch_with(char *option, char *command_line)
 	pid = forkpty(&tty, NULL, NULL, NULL);
 	need(pid >= 0);
 	if (!pid) {
+		if (cgroup)
+			need(put(cgroup, "0"));
 		execv(launcher, argv);
 		_exit(127);
 	}
@@ -424,6 +431,68 @@ static void the_guest_is_killed(void)
 	hear_anew();
 }
 
+#define CGROUP	CGROUPS "/console"
+
+/* Launchers are in a cgroup from now on, in which that file says so. */
+static void limit(const char *controller, const char *file, const char *value)
+{
+	char path[128];
+
+	need_cgroups(controller);
+	need(!mkdir(CGROUP, 0755) || errno == EEXIST);
+	snprintf(path, sizeof(path), CGROUP "/%s", file);
+	need(put(path, value));
+	cgroup = CGROUP "/cgroup.procs";
+}
+
+static void no_limit(void)
+{
+	need(!rmdir(CGROUP));
+	cgroup = NULL;
+}
+
+static void memory_runs_out(void)
+{
+	harms("it has the kernel kill for want of memory");
+	limit("memory", "memory.max", "25165824");
+	/* Not every kernel can swap. */
+	put(CGROUP "/memory.swap.max", "0");
+	launch_with("--memory=64", NULL);
+	need(hear("may use 64 MB, and 24 MB are available"));
+	need(hear(PROMPT));
+	need(is_raw());
+	type("memory\r");
+	expect(exit_status() == 1);
+	expect(strstr(said, "process for want of memory: its cgroup may use 24 MB"), "%s", said);
+	expect(!is_raw());
+	no_limit();
+}
+
+/* Above this limit, memory takes its time. */
+static void memory_is_short(void)
+{
+	limit("memory", "memory.high", "12582912");
+	put(CGROUP "/memory.swap.max", "0");
+	launch_with("--memory=16", "memory;poweroff");
+	need(hear("all as they should be"));
+	expect(exit_status() == 0);
+	expect(number(CGROUP "/memory.events", "high ") > 0);
+	no_limit();
+}
+
+static void few_processes(void)
+{
+	limit("pids", "pids.max", "4");
+	launch(NULL);
+	expect(exit_status() == 1);
+	expect(strstr(said, "cannot start a thread"), "%s", said);
+	expect(!is_raw());
+	need(put(CGROUP "/pids.max", "32"));
+	launch("poweroff");
+	expect(exit_status() == 0);
+	no_limit();
+}
+
 /* A shell with job control, on the terminal */
 static void launch_shell(void)
 {
@@ -682,6 +751,9 @@ int main(int argc, char **argv)
 		CASE(another_escape),
 		CASE(asked_to_stop),
 		CASE(the_guest_is_killed),
+		CASE(memory_runs_out),
+		CASE(memory_is_short),
+		CASE(few_processes),
 		CASE(the_parent_is_killed),
 		CASE(a_job_of_a_shell),
 		CASE(panics_in_a_row),

@@ -44,6 +44,11 @@ void run(const char *name, void (*test)(void))
 	printf("%sok %u %s\n", ok ? "" : "not ", ++tests, name);
 }
 
+void skip(const char *name, const char *why)
+{
+	printf("ok %u %s # SKIP %s\n", ++tests, name, why);
+}
+
 int run_alone(void (*test)(void))
 {
 	int status;

@@ -38,6 +38,8 @@ void run(const char *name, void (*test)(void));
 int run_alone(void (*test)(void));
 /* The same as run(), in a process of its own, which has to end well */
 void run_in_child(const char *name, void (*test)(void));
+/* A test that this machine has not what it takes for */
+void skip(const char *name, const char *why);
 /* Whether any has failed */
 bool ktap_failed(void);
 

@@ -292,7 +292,7 @@ share_cases() {
 # parts: the programs of tests/launcher, whose results become ours. CASES and SEED are of
 # the images.
 parts() {
-	for _program in pci lguest_bus 'fuzz 200' balloon memory disk exec nbd p9 p9_server \
+	for _program in pci lguest_bus 'fuzz 200' balloon memory disk exec nbd p9 p9_server sandbox \
 		"image_fuzz ${CASES:-2000} ${SEED:-1} $images/[bv][0-9]* $guests/*.elf"; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :

@@ -16,7 +16,7 @@ mkdir -p "$out"
 chosen=$(stages)
 [ -n "$chosen" ] || die "no machine $MACHINES, see tests/run/machines"
 for name in $chosen; do : >"$out/$name.results"; done
-build launcher guests host-tests
+build launcher guests host-tests launcher-tests
 
 # tests_of WORDS: the patterns of what the table calls all or smoke (that is what
 # differs between machines at all), or of names
@@ -54,6 +54,7 @@ boot() {
 	add "$run/write-through" tests/write-through
 	add "$run/disks" tests/disks
 	add "$run/named" tests/named
+	add "$top/tests/launcher/build/sandbox" tests/landlock
 	# shellcheck disable=SC2016 # these quotes are the page's
 	{ echo; sed -n 's/^   \* - ``\([a-z0-9_]*\)``$/\1/p' \
 		"$top/Documentation/threat-model.rst"; } >"$root/tests/vulnerabilities"

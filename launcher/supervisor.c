@@ -237,6 +237,7 @@ static void child_changed(void)
 	if (!child || waitpid(child, &status, WNOHANG) != child)
 		return;
 	child = 0;
+	runs = false;
 	loop_remove(channel);
 	close(channel);
 	channel = -1;
@@ -254,7 +255,6 @@ static void begin_life(void)
 	host_memory_begin();
 	born = loop_now();
 	lives++;
-	runs = false;
 	is_paused = false;
 	child = fork();
 	if (child < 0)
@@ -302,14 +302,16 @@ static void suspend(void)
 /** supervisor_stop() - ask the guest to power off, and end it if it does not */
 void supervisor_stop(void)
 {
+	/* Nobody hears before a life has begun. It may have said so, and not been heard yet. */
+	if (child && !runs)
+		heard(channel, NULL);
 	notify_manager("STOPPING=1");
+	if (!runs)
+		supervisor_end(EXIT_ENDED, "ended, as was asked");
 	/* One that stands still does not hear. */
 	if (is_paused)
 		supervisor_pause(false);
 	stop_guest();
-	/* There is none while one that panicked waits for its next life. */
-	if (!child)
-		supervisor_end(EXIT_ENDED, "ended, as was asked");
 }
 
 /* A program that ends another often does so twice, by its process and by its group. */

@@ -616,6 +616,78 @@ static void asked_twice_at_once(void)
 	expect(exit_status() == ENDED);
 }
 
+/* Whenever it comes, it is heard. */
+static void asked_in_the_beginning(void)
+{
+	int ms, status;
+
+	for (ms = 0; ms < 300; ms += ms / 4 + 1) {
+		double end = now() + SOON;
+		bool asks = false;
+
+		launch(NULL);
+		sleep_ms(ms);
+		need(!kill(pid, SIGTERM));
+		while (is_alive() && !asks && now() < end) {
+			listen_for(20);
+			asks = strstr(said, "asking the guest to power off");
+		}
+		if (!expect(asks || !is_alive(), "after %d ms", ms))
+			kill(pid, SIGKILL);
+		if (asks)
+			need(!kill(pid, SIGINT));
+		need(wait_for(pid, &status, SOON));
+		if (!asks)
+			expect(status == SIGTERM || status == W_EXITCODE(ENDED, 0), "%#x", status);
+		close(tty);
+		hear_anew();
+	}
+}
+
+/* Its guest's process stands still from its first instruction on. Returns that process. */
+static pid_t launch_held(void)
+{
+	int gate[2], status;
+	unsigned long child;
+
+	need(!pipe(gate));
+	fflush(stdout);
+	pid = forkpty(&tty, NULL, NULL, NULL);
+	need(pid >= 0);
+	if (!pid) {
+		close(gate[1]);
+		if (!read(gate[0], &status, sizeof(status)))
+			execl(launcher, launcher, demo, NULL);
+		_exit(127);
+	}
+	need(!ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEFORK | PTRACE_O_EXITKILL));
+	close(gate[0]);
+	close(gate[1]);
+	for (;;) {
+		need(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_FORK << 8))
+			break;
+		need(!ptrace(PTRACE_CONT, pid, 0, WSTOPSIG(status)));
+	}
+	need(!ptrace(PTRACE_GETEVENTMSG, pid, 0, &child));
+	need(waitpid(child, &status, __WALL) == (pid_t)child && WIFSTOPPED(status));
+	need(!ptrace(PTRACE_DETACH, pid, 0, 0));
+	return child;
+}
+
+/* Nobody could power off, so there is nothing to wait for. */
+static void asked_before_it_runs(void)
+{
+	pid_t child = launch_held();
+	int status;
+
+	need(!kill(pid, SIGTERM));
+	need(waitpid(child, &status, __WALL) == child);
+	expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%#x", status);
+	expect(exit_status() == ENDED);
+	expect(strstr(said, "ended, as was asked"), "%s", said);
+}
+
 /* Its process, name and arguments are what they were. */
 static void is_the_same_after_a_reboot(void)
 {
@@ -758,6 +830,8 @@ int main(int argc, char **argv)
 		CASE(a_job_of_a_shell),
 		CASE(panics_in_a_row),
 		CASE(asked_twice_at_once),
+		CASE(asked_in_the_beginning),
+		CASE(asked_before_it_runs),
 		CASE(is_the_same_after_a_reboot),
 		CASE(tells_a_manager),
 		CASE(a_console_on_a_socket),

@@ -31,6 +31,8 @@ struct reader {
 static struct reader *readers;
 /* The pipe */
 static int guests_end = -1, our_end = -1;
+/* Our own end of a pseudoterminal */
+static int plug = -1;
 
 static void forget(struct reader *reader)
 {
@@ -169,13 +171,19 @@ void hub_finish(void)
 	}
 }
 
+/** hub_forget() - a guest's process has only its end of the pipe */
+void hub_forget(void)
+{
+	if (plug >= 0)
+		close(plug);
+}
+
 /** hub_pty() - a console on a pseudoterminal, of which the user is told the name */
 void hub_pty(void)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	struct termios mode;
 	const char *name;
-	int plug;
 
 	if (master < 0 || grantpt(master) || unlockpt(master))
 		die("--console=pty: cannot make a pseudoterminal: %m");

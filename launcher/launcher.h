@@ -245,6 +245,7 @@ void hub_open(void);
 bool hub_is_open(void);
 bool hub_add(int fd);
 void hub_finish(void);
+void hub_forget(void);
 void hub_pty(void);
 void hub_unix(const char *path);
 

@@ -76,6 +76,20 @@ static void leave(void)
 	control_close();
 }
 
+/* What there is to do whatever the Launcher ends for. Returns the exit status. */
+static int finish(int status, const char *why, bool flush)
+{
+	if (!kill_child())
+		fprintf(stderr, "lguest: the guest's process %d does not end\n", child);
+	leave();
+	if (why)
+		fprintf(stderr, "lguest: %s\n", why);
+	if (flush)
+		status = flush_disks(status);
+	disks_close();
+	return status;
+}
+
 /**
  * supervisor_end() - end the Launcher, and its guest if there is one, with its disks flushed
  * @status: the exit status
@@ -83,14 +97,7 @@ static void leave(void)
  */
 void supervisor_end(int status, const char *why)
 {
-	if (!kill_child())
-		fprintf(stderr, "lguest: the guest's process %d does not end\n", child);
-	leave();
-	if (why)
-		fprintf(stderr, "lguest: %s\n", why);
-	status = flush_disks(status);
-	disks_close();
-	exit(status);
+	exit(finish(status, why, true));
 }
 
 /**
@@ -99,10 +106,7 @@ void supervisor_end(int status, const char *why)
  */
 void supervisor_kill(const char *why)
 {
-	kill_child();
-	leave();
-	disks_close();
-	quit(EXIT_ENDED, "%s", why);
+	exit(finish(EXIT_ENDED, why, false));
 }
 
 /**
@@ -151,12 +155,15 @@ static void time_is_over(void)
 static void restart_after_panic(void)
 {
 	int seconds = machine->panic_timeout;
+	char why[80];
 
 	if (loop_now() - born > SOON_MS)
 		panics = 0;
-	if (++panics == PANICS_MAX)
-		supervisor_end(EXIT_DIED,
-			       "it panicked 5 times in a row, soon after each start: given up");
+	if (++panics == PANICS_MAX) {
+		snprintf(why, sizeof(why),
+			 "it panicked %u times in a row, soon after each start: given up", panics);
+		supervisor_end(EXIT_DIED, why);
+	}
 	if (seconds > 0)
 		fprintf(stderr, "lguest: it starts again in %d s (panic=%d)\n", seconds,
 			seconds);
@@ -262,6 +269,7 @@ static void begin_life(void)
 	if (!child) {
 		close(fd[0]);
 		terminal_forget();
+		hub_forget();
 		loop_close();
 		stream_forget();
 		machine_run(machine, fd[1]);
@@ -276,10 +284,7 @@ static void die_by(int sig)
 {
 	sigset_t set;
 
-	kill_child();
-	leave();
-	flush_disks(0);
-	disks_close();
+	finish(EXIT_FAILED, NULL, true);
 	signal(sig, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, sig);

@@ -783,6 +783,50 @@ static void a_console_on_a_socket(void)
 	unlink(address.sun_path);
 }
 
+static bool has_open(pid_t process, const char *name)
+{
+	char path[64], is[64];
+	bool found = false;
+	int fd;
+
+	for (fd = 0; fd < 64 && !found; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", process, fd);
+		n = readlink(path, is, sizeof(is) - 1);
+		if (n < 0)
+			continue;
+		is[n] = '\0';
+		found = !strcmp(is, name);
+	}
+	return found;
+}
+
+/* The parent keeps it open, and the guest's process has nothing of it. */
+static void a_console_on_a_pseudoterminal(void)
+{
+	int terminal;
+	char name[64];
+
+	launch_with("--console=pty", NULL);
+	need(hear("console on "));
+	while (!strchr(said, '\n'))
+		need(listen_for(SOON * 1000));
+	need(sscanf(said, "%63s", name) == 1);
+	terminal = tty;
+	tty = open(name, O_RDWR | O_NOCTTY);
+	need(tty >= 0);
+	hear_anew();
+	need(hear("demo guest"));
+	need(hear(PROMPT));
+	expect(has_open(pid, name));
+	expect(!has_open(child_of(pid), name));
+	type("poweroff\r");
+	close(tty);
+	tty = terminal;
+	expect(exit_status() == 0);
+}
+
 static void without_a_terminal(void)
 {
 	int out[2], status;
@@ -835,6 +879,7 @@ int main(int argc, char **argv)
 		CASE(is_the_same_after_a_reboot),
 		CASE(tells_a_manager),
 		CASE(a_console_on_a_socket),
+		CASE(a_console_on_a_pseudoterminal),
 		CASE(without_a_terminal),
 	};
 

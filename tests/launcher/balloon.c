@@ -406,26 +406,20 @@ static void no_balloon(const struct bus *bus)
 	EXPECT_EQ(balloon_stat(VIRTIO_BALLOON_S_MEMFREE), BALLOON_UNTOLD);
 }
 
-/* Run that in a process; its wait status, and what it found is ours */
+static void (*test_of_bus)(const struct bus *bus);
+static const struct bus *bus_of_test;
+
+static void test_bus(void)
+{
+	test_of_bus(bus_of_test);
+}
+
+/* Run that as run_alone() does */
 static int in_child(void (*test)(const struct bus *bus), const struct bus *bus)
 {
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		die("fork: %m");
-	if (!pid) {
-		alarm(600);
-		ok = true;
-		test(bus);
-		fflush(stdout);
-		_exit(ok ? 0 : EXIT_DIED);
-	}
-	if (waitpid(pid, &status, 0) != pid)
-		die("waitpid: %m");
-	return status;
+	test_of_bus = test;
+	bus_of_test = bus;
+	return run_alone(test_bus);
 }
 
 static void pages(void)

@@ -22,6 +22,8 @@ const char *__ubsan_default_options(void)
 	return "exitcode=99";
 }
 
+#define CHILD_SECONDS	600	/* on whatever machine */
+
 static unsigned int tests, failed;
 bool ok;
 
@@ -57,6 +59,7 @@ int run_alone(void (*test)(void))
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
+		alarm(CHILD_SECONDS);
 		ok = true;
 		test();
 		fflush(stdout);

@@ -3,8 +3,10 @@
  * Writes to a disk for ever, and says on the console what it was told that it is safe:
  * "durable N" means that the writes 1 to N are. Write n fills sector n % SECTORS with n.
  * With "flush" on its command line the driver flushes after some writes; without, it knows
- * no flush. If one of these fails, it tries again some times, and ends.
+ * no flush. If one of these fails, it tries again some times, and ends; with "flush wait" it
+ * waits for a key before that.
  */
+#include "console.h"
 #include "disk.h"
 #include "paging.h"
 #include "printf.h"
@@ -15,7 +17,7 @@
 #define WRITES		8	/* from one flush to the next */
 #define MORE		20	/* flushes, after one has failed */
 
-static bool flush;
+static bool flush, waits;
 
 static u8 put(u32 n)
 {
@@ -38,6 +40,8 @@ static void tell_of_failures(u32 n)
 	u32 failures = 0;
 
 	printf("failed after %u\n", n - 1);
+	if (waits)
+		console_getc();
 	for (u32 i = 0; i < MORE; i++)
 		failures += (put(n + i) | make_durable()) != DISK_OK;
 	printf("failed again: %u of %u\n", failures, MORE);
@@ -45,7 +49,11 @@ static void tell_of_failures(u32 n)
 
 void guest_main(void)
 {
-	flush = !strcmp(command_line(), "flush");
+	waits = !strcmp(command_line(), "flush wait");
+	flush = waits || !strcmp(command_line(), "flush");
+	/* What it says still goes the short way. */
+	if (waits && console_init())
+		console_use(false);
 	if (!disk_start(flush) || disk_capacity() < SECTORS) {
 		printf("no disk of %u sectors\n", SECTORS);
 		return;

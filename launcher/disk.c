@@ -56,17 +56,28 @@ static bool take_option(char *spec, const char *option)
 	return true;
 }
 
+/* What qemu-nbd has, but for its protocols, by which an image could be anywhere */
+static const char *const formats[] = {
+	"qcow2", "qcow", "qed", "vmdk", "vdi", "vhdx", "vpc", "parallels", "dmg",
+};
+
 /* Cut ",format=X" off the end. */
 static bool take_format(struct disk *disk)
 {
 	static const char option[] = ",format=";
-	char *comma = strrchr(disk->file, ',');
+	char *comma = strrchr(disk->file, ','), *name;
 
 	if (!comma || comma == disk->file || strncmp(comma, option, strlen(option)))
 		return false;
-	disk->format = comma + strlen(option);
 	*comma = '\0';
-	return true;
+	name = comma + strlen(option);
+	for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (!strcmp(name, formats[i])) {
+			disk->format = formats[i];
+			return true;
+		}
+	}
+	die("format=%s: want raw, qcow2, vmdk, vdi, vhdx, vpc, qcow, qed, parallels or dmg", name);
 }
 
 static struct disk *parse(const char *spec, bool *snapshot)
@@ -91,41 +102,40 @@ static struct disk *parse(const char *spec, bool *snapshot)
 	}
 }
 
-/* A URI as libnbd has them, without TLS */
+/* nbd://HOST/EXPORT, nbd+unix:///EXPORT?socket=PATH and the like */
 static bool is_nbd(const char *name)
 {
-	static const char *const schemes[] = { "nbd://", "nbd+unix://" };
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(schemes); i++) {
-		if (!strncmp(name, schemes[i], strlen(schemes[i])))
-			return true;
-	}
-	return false;
+	return !strncmp(name, "nbd", 3) &&
+	       !strncmp(name + strspn(name, "abcdefghijklmnopqrstuvwxyz+"), "://", 3);
 }
 
 /* Formats and servers are other programs' business. */
 static void open_nbd(struct disk *disk, bool read_only)
 {
-	if (disk->format) {
+	if (is_nbd(disk->file)) {
+		if (disk->format || disk->raw)
+			die("%s: format= is for files: the server knows what it has", disk->file);
+		disk_nbd_open(&disk->backend, disk->file, read_only);
+	} else {
 		disk_file_check(disk->file);
 		disk_nbd_open_image(&disk->backend, disk->file, disk->format, read_only);
-	} else {
-		disk_nbd_open(&disk->backend, disk->file, read_only);
 	}
 }
 
 static void open_file(struct disk *disk, bool read_only)
 {
-	const char *format;
+	const char *what, *format;
 	off_t size;
 
 	disk->backend.ops = &disk_file_ops;
 	disk->backend.fd = disk_file_open(disk->file, read_only);
 	size = disk->backend.ops->size(&disk->backend);
-	format = disk->raw ? NULL : disk_format(disk->backend.fd, size);
-	if (format)
-		die("%s is %s (append \",format=qcow2\" or the like, or \",format=raw\")",
-		    disk->file, format);
+	what = disk->raw ? NULL : disk_format(disk->backend.fd, size, &format);
+	if (what && format)
+		die("%s is %s (append \",format=%s\", or \",format=raw\" to take it as it is)",
+		    disk->file, what, format);
+	if (what)
+		die("%s is %s (append \",format=raw\" to take it as it is)", disk->file, what);
 }
 
 static __u64 whole_sectors(const struct disk *disk, off_t size)

@@ -8,45 +8,48 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FROM_START(offset, text, name)	{ offset, text, sizeof(text) - 1, name }
+#define FROM_START(offset, text, what, format) \
+	{ offset, text, sizeof(text) - 1, what, format }
 /* In the last sector */
-#define FROM_END(text, name)		{ -512, text, sizeof(text) - 1, name }
+#define FROM_END(text, what, format)	{ -512, text, sizeof(text) - 1, what, format }
 
 static const struct {
 	off_t offset;
 	const char *magic;
 	size_t len;
-	const char *name;
+	const char *what;
+	const char *format;	/* as qemu-nbd calls it; NULL if it is no disk to that */
 } formats[] = {
-	FROM_START(0, "QFI\xfb", "a qcow2 image"),
-	FROM_START(0, "QED\0", "a QED image"),
-	FROM_START(0, "KDMV", "a VMDK image"),
-	FROM_START(0, "COWD", "a VMDK image"),
-	FROM_START(0, "# Disk DescriptorFile", "a VMDK image's description"),
-	FROM_START(0, "vhdxfile", "a VHDX image"),
-	FROM_START(0, "conectix", "a VHD image"),
-	FROM_END("conectix", "a VHD image"),
-	FROM_START(64, "\x7f\x10\xda\xbe", "a VDI image"),
-	FROM_START(0, "WithoutFreeSpace", "a Parallels image"),
-	FROM_START(0, "WithouFreSpacExt", "a Parallels image"),
-	FROM_END("koly", "a DMG image"),
-	FROM_START(0, "\x1f\x8b", "compressed by gzip"),
-	FROM_START(0, "\3757zXZ\0", "compressed by xz"),
-	FROM_START(0, "BZh", "compressed by bzip2"),
-	FROM_START(0, "\x28\xb5\x2f\xfd", "compressed by zstd"),
-	FROM_START(0, "PK\3\4", "a ZIP archive"),
-	FROM_START(257, "ustar", "a tar archive"),
-	FROM_START(0, "070701", "a cpio archive"),
+	FROM_START(0, "QFI\xfb", "a qcow2 image", "qcow2"),
+	FROM_START(0, "QED\0", "a QED image", "qed"),
+	FROM_START(0, "KDMV", "a VMDK image", "vmdk"),
+	FROM_START(0, "COWD", "a VMDK image", "vmdk"),
+	FROM_START(0, "# Disk DescriptorFile", "a VMDK image's description", "vmdk"),
+	FROM_START(0, "vhdxfile", "a VHDX image", "vhdx"),
+	FROM_START(0, "conectix", "a VHD image", "vpc"),
+	FROM_END("conectix", "a VHD image", "vpc"),
+	FROM_START(64, "\x7f\x10\xda\xbe", "a VDI image", "vdi"),
+	FROM_START(0, "WithoutFreeSpace", "a Parallels image", "parallels"),
+	FROM_START(0, "WithouFreSpacExt", "a Parallels image", "parallels"),
+	FROM_END("koly", "a DMG image", "dmg"),
+	FROM_START(0, "\x1f\x8b", "compressed by gzip", NULL),
+	FROM_START(0, "\3757zXZ\0", "compressed by xz", NULL),
+	FROM_START(0, "BZh", "compressed by bzip2", NULL),
+	FROM_START(0, "\x28\xb5\x2f\xfd", "compressed by zstd", NULL),
+	FROM_START(0, "PK\3\4", "a ZIP archive", NULL),
+	FROM_START(257, "ustar", "a tar archive", NULL),
+	FROM_START(0, "070701", "a cpio archive", NULL),
 };
 
 /**
  * disk_format() - find out whether a file is an image of another format than raw
  * @fd: open to be read
  * @size: of the file in bytes
+ * @format: set to what qemu-nbd calls that, or NULL if it can't make a disk of it
  *
  * Return: what it is, or NULL if it may be raw.
  */
-const char *disk_format(int fd, off_t size)
+const char *disk_format(int fd, off_t size, const char **format)
 {
 	char found[32];
 
@@ -56,8 +59,10 @@ const char *disk_format(int fd, off_t size)
 
 		if (at >= 0 &&
 		    pread(fd, found, formats[i].len, at) == (ssize_t)formats[i].len &&
-		    !memcmp(found, formats[i].magic, formats[i].len))
-			return formats[i].name;
+		    !memcmp(found, formats[i].magic, formats[i].len)) {
+			*format = formats[i].format;
+			return formats[i].what;
+		}
 	}
 	return NULL;
 }

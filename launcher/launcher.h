@@ -585,7 +585,7 @@ void disk_nbd_open_image(struct disk_backend *backend, const char *file, const c
 void disk_lock(const char *file, int fd, bool read_only);
 
 /* disk_format.c */
-const char *disk_format(int fd, off_t size);
+const char *disk_format(int fd, off_t size, const char **format);
 
 /* disk_snapshot.c */
 struct disk_snapshot;

@@ -293,12 +293,16 @@ bool disk_flush(struct disk *disk)
 	return !disk->history->lost;
 }
 
-/** disks_close() - let programs that were started for disks end; nobody uses them any more */
-void disks_close(void)
+/**
+ * disks_renew() - give up what a guest's process has left unfinished
+ *
+ * The parent calls, while there is no such process.
+ */
+void disks_renew(void)
 {
 	for (struct disk *disk = disks; disk; disk = disk->next) {
-		if (disk->backend.ops->close)
-			disk->backend.ops->close(&disk->backend);
+		if (disk->backend.ops->renew && !disk->backend.ops->renew(&disk->backend))
+			tell(disk, "can't be connected to again");
 	}
 }
 
@@ -313,6 +317,23 @@ const char *disks_flush(void)
 
 	for (struct disk *disk = disks; disk; disk = disk->next) {
 		if (!disk_flush(disk))
+			lost = disk->file;
+	}
+	return lost;
+}
+
+/**
+ * disks_close() - let programs that were started for disks end; nobody uses them any more
+ *
+ * Return: the name of one that may lack something of what the guest wrote, or NULL.
+ */
+const char *disks_close(void)
+{
+	const char *lost = NULL;
+
+	for (struct disk *disk = disks; disk; disk = disk->next) {
+		if (disk->backend.ops->close && !disk->backend.ops->close(&disk->backend) &&
+		    !disk->read_only && !disk->snapshot)
 			lost = disk->file;
 	}
 	return lost;

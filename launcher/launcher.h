@@ -530,12 +530,14 @@ struct disk;
 struct disk_backend;
 
 /**
- * struct disk_ops - what has a disk's data; one thread calls
+ * struct disk_ops - what has a disk's data; one thread calls, but for @size, and @flush in the end
  * @read: read @len bytes at @offset to @iov, which is used up; false with errno if that fails
  * @write: write them; @durable: return only when they are there to stay
  * @flush: wait until what was written is there to stay
  * @size: in bytes; -1 with errno; any thread calls
- * @close: let go of what has it, and wait until that has ended; may be NULL
+ * @renew: give up what a process that is gone has left unfinished, as disks_renew(); false with
+ *	errno if that is the end of it; may be NULL
+ * @close: let go of what has it, and wait until that has ended; false if it does not; may be NULL
  */
 struct disk_ops {
 	bool (*read)(const struct disk_backend *backend, __u64 offset, struct iovec *iov,
@@ -544,16 +546,17 @@ struct disk_ops {
 		      unsigned int num, size_t len, bool durable);
 	bool (*flush)(const struct disk_backend *backend);
 	off_t (*size)(const struct disk_backend *backend);
-	void (*close)(const struct disk_backend *backend);
+	bool (*renew)(const struct disk_backend *backend);
+	bool (*close)(const struct disk_backend *backend);
 };
 
-struct nbd_handle;
+struct disk_nbd;
 
 struct disk_backend {
 	const struct disk_ops *ops;
 	/* One of the two */
 	int fd;
-	struct nbd_handle *nbd;
+	struct disk_nbd *nbd;
 };
 
 struct disk *disk_open(const char *spec);
@@ -565,8 +568,9 @@ bool disk_read(struct disk *disk, __u64 offset, struct iovec *iov, unsigned int 
 bool disk_write(struct disk *disk, __u64 offset, struct iovec *iov, unsigned int num,
 		bool durable);
 bool disk_flush(struct disk *disk);
+void disks_renew(void);
 const char *disks_flush(void);
-void disks_close(void);
+const char *disks_close(void);
 
 /* disk_file.c */
 extern const struct disk_ops disk_file_ops;
@@ -580,6 +584,13 @@ bool disk_file_transfer(int fd, bool write, int flags, off_t offset, struct iove
 void disk_nbd_open(struct disk_backend *backend, const char *uri, bool read_only);
 void disk_nbd_open_image(struct disk_backend *backend, const char *file, const char *format,
 			 bool read_only);
+
+/* disk_server.c */
+struct disk_server;
+
+struct disk_server *disk_server_start(const char *file, const char *format, bool read_only);
+const char *disk_server_path(const struct disk_server *server);
+const char *disk_server_end(struct disk_server *server, unsigned int seconds);
 
 /* disk_lock.c */
 void disk_lock(const char *file, int fd, bool read_only);

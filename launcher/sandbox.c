@@ -53,7 +53,10 @@ static const char *const for_queue[] = {
 	"close" /* of a broken connection */, NULL
 };
 
-static const char *const for_watch[] = { "recvfrom", "_llseek", "lseek", NULL };
+static const char *const for_watch[] = {
+	"recvfrom", "_llseek", "lseek",
+	"sendto", "close" /* a last flush by a connection */, NULL
+};
 
 static const char *const *const calls[SANDBOX_THREADS] = {
 	[SANDBOX_VCPU] = for_vcpu,

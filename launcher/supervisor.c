@@ -58,10 +58,15 @@ static bool kill_child(void)
 }
 
 /* Nothing that the guest wrote may be lost without a word. Returns the status for that. */
-static int flush_disks(int status)
+static int finish_disks(int status)
 {
-	const char *lost = disks_flush();
+	const char *lost, *incomplete;
 
+	disks_renew();
+	lost = disks_flush();
+	incomplete = disks_close();
+	if (!lost)
+		lost = incomplete;
 	if (!lost)
 		return status;
 	fprintf(stderr, "lguest: something that the guest wrote to %s is lost\n", lost);
@@ -85,7 +90,7 @@ static int finish(int status, const char *why, bool flush)
 	if (why)
 		fprintf(stderr, "lguest: %s\n", why);
 	if (flush)
-		status = flush_disks(status);
+		return finish_disks(status);
 	disks_close();
 	return status;
 }
@@ -257,6 +262,7 @@ static void begin_life(void)
 
 	fflush(stdout);
 	stream_renew();
+	disks_renew();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fd))
 		die("cannot make a socket: %m");
 	host_memory_begin();

@@ -12,9 +12,9 @@
  * over its process could set wrong: that harms its own disk.
  */
 #include "launcher.h"
+#include "libnbd_load.h"
 
 #include <errno.h>
-#include <libnbd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -68,37 +68,37 @@ static bool connect_handle(struct disk_nbd *disk, struct nbd_handle *handle)
 	unsigned int silent = 0;
 
 	/* Cryptography wants system calls that a guest's process has given up. */
-	if (nbd_set_uri_allow_tls(handle, LIBNBD_TLS_DISABLE))
+	if (nbd.set_uri_allow_tls(handle, LIBNBD_TLS_DISABLE))
 		return false;
-	if (disk->server ? nbd_aio_connect_unix(handle, disk_server_path(disk->server)) :
-			   nbd_aio_connect_uri(handle, disk->name))
+	if (disk->server ? nbd.aio_connect_unix(handle, disk_server_path(disk->server)) :
+			   nbd.aio_connect_uri(handle, disk->name))
 		return false;
-	while (nbd_aio_is_connecting(handle)) {
-		int n = nbd_poll(handle, 1000);
+	while (nbd.aio_is_connecting(handle)) {
+		int n = nbd.poll(handle, 1000);
 
 		if (n < 0 || (!n && ++silent == CONNECT_S))
 			return false;
 	}
-	if (!nbd_aio_is_ready(handle))
+	if (!nbd.aio_is_ready(handle))
 		return false;
-	keep_alive(nbd_aio_get_fd(handle));
+	keep_alive(nbd.aio_get_fd(handle));
 	return true;
 }
 
 /* Returns NULL with errno, and the reason in @why. */
 static struct nbd_handle *connect_to(struct disk_nbd *disk, char *why, size_t len)
 {
-	struct nbd_handle *handle = nbd_create();
+	struct nbd_handle *handle = nbd.create();
 	const char *error;
 	int err;
 
 	if (handle && connect_handle(disk, handle))
 		return handle;
-	error = nbd_get_error();
-	err = error ? nbd_get_errno() : ETIMEDOUT;
+	error = nbd.get_error();
+	err = error ? nbd.get_errno() : ETIMEDOUT;
 	snprintf(why, len, "%s", error ? error : "the server does not answer");
 	if (handle)
-		nbd_close(handle);
+		nbd.close(handle);
 	errno = err ? err : EIO;
 	return NULL;
 }
@@ -106,16 +106,16 @@ static struct nbd_handle *connect_to(struct disk_nbd *disk, char *why, size_t le
 /* No process has it any more, whatever it does. */
 static void cut(struct nbd_handle *handle)
 {
-	int fd = nbd_aio_get_fd(handle);
+	int fd = nbd.aio_get_fd(handle);
 
 	if (fd >= 0)
 		shutdown(fd, SHUT_RDWR);
-	nbd_close(handle);
+	nbd.close(handle);
 }
 
 static bool is_connected(const struct disk_nbd *disk)
 {
-	return disk->handle && nbd_aio_is_ready(disk->handle) > 0;
+	return disk->handle && nbd.aio_is_ready(disk->handle) > 0;
 }
 
 /* Of a server that has left us, nobody knows what it still had. */
@@ -145,14 +145,14 @@ static bool finish(struct disk_nbd *disk, int64_t cookie, unsigned int seconds)
 	int done = cookie < 0 ? -1 : 0;
 
 	while (!done) {
-		done = nbd_aio_command_completed(disk->handle, cookie);
-		if (!done && !nbd_poll(disk->handle, 1000) && seconds && ++silent == seconds) {
+		done = nbd.aio_command_completed(disk->handle, cookie);
+		if (!done && !nbd.poll(disk->handle, 1000) && seconds && ++silent == seconds) {
 			errno = ETIMEDOUT;
 			return false;
 		}
 	}
 	if (done < 0) {
-		int err = nbd_get_errno();
+		int err = nbd.get_errno();
 
 		errno = !is_connected(disk) ? ECONNRESET : err ? err : EIO;
 	}
@@ -167,7 +167,7 @@ static bool do_read(struct disk_nbd *disk, __u64 offset, struct iovec *iov, unsi
 		size_t n = len < disk->max ? len : disk->max;
 
 		if (!begin(disk) ||
-		    !finish(disk, nbd_aio_pread(disk->handle, disk->buffer, n, offset,
+		    !finish(disk, nbd.aio_pread(disk->handle, disk->buffer, n, offset,
 						NBD_NULL_COMPLETION, 0), 0))
 			return false;
 		iov_write(iov, num, disk->buffer, n);
@@ -182,7 +182,7 @@ static bool do_flush(struct disk_nbd *disk)
 	if (!disk->state->unflushed)
 		return true;
 	if (disk->can_flush &&
-	    (!begin(disk) || !finish(disk, nbd_aio_flush(disk->handle, NBD_NULL_COMPLETION, 0),
+	    (!begin(disk) || !finish(disk, nbd.aio_flush(disk->handle, NBD_NULL_COMPLETION, 0),
 				     FLUSH_S)))
 		return false;
 	if (disk->state->lost) {
@@ -206,7 +206,7 @@ static bool do_write(struct disk_nbd *disk, __u64 offset, struct iovec *iov, uns
 		if (!fua)
 			disk->state->unflushed = true;
 		iov_read(iov, num, disk->buffer, n);
-		if (!finish(disk, nbd_aio_pwrite(disk->handle, disk->buffer, n, offset,
+		if (!finish(disk, nbd.aio_pwrite(disk->handle, disk->buffer, n, offset,
 						 NBD_NULL_COMPLETION,
 						 fua ? LIBNBD_CMD_FLAG_FUA : 0), 0))
 			return false;
@@ -265,7 +265,7 @@ static off_t server_size(const struct disk_backend *backend)
 
 static bool server_has_left(struct nbd_handle *handle)
 {
-	struct pollfd wait = { .fd = nbd_aio_get_fd(handle), .events = POLLRDHUP };
+	struct pollfd wait = { .fd = nbd.aio_get_fd(handle), .events = POLLRDHUP };
 
 	return wait.fd < 0 || poll(&wait, 1, 0) > 0;
 }
@@ -293,10 +293,10 @@ static bool server_renew(const struct disk_backend *backend)
 	if (old && disk->server)
 		cut(old);
 	if (disk->handle)
-		disk->size = nbd_get_size(disk->handle);
+		disk->size = nbd.get_size(disk->handle);
 	if (disk->state->unflushed &&
 	    (other || (!disk->server && disk->handle &&
-		       nbd_can_multi_conn(disk->handle) <= 0)))
+		       nbd.can_multi_conn(disk->handle) <= 0)))
 		disk->state->lost = true;
 	note_end(disk);
 	errno = err;
@@ -306,12 +306,12 @@ static bool server_renew(const struct disk_backend *backend)
 /* Say goodbye, so that the server sees nothing amiss. */
 static void disconnect(struct disk_nbd *disk)
 {
-	if (disk->state->in_request || nbd_aio_disconnect(disk->handle, 0))
+	if (disk->state->in_request || nbd.aio_disconnect(disk->handle, 0))
 		return;
 	for (unsigned int silent = 0; silent < GOODBYE_S; silent++) {
-		while (nbd_poll(disk->handle, 1000) > 0)
+		while (nbd.poll(disk->handle, 1000) > 0)
 			;
-		if (nbd_aio_is_closed(disk->handle) || nbd_aio_is_dead(disk->handle))
+		if (nbd.aio_is_closed(disk->handle) || nbd.aio_is_dead(disk->handle))
 			return;
 	}
 }
@@ -349,8 +349,8 @@ static const struct disk_ops nbd_ops = {
 static void look_at_server(struct disk_nbd *disk, bool read_only)
 {
 	struct nbd_handle *handle = disk->handle;
-	int64_t least = nbd_get_block_size(handle, LIBNBD_SIZE_MINIMUM);
-	int64_t most = nbd_get_block_size(handle, LIBNBD_SIZE_MAXIMUM);
+	int64_t least = nbd.get_block_size(handle, LIBNBD_SIZE_MINIMUM);
+	int64_t most = nbd.get_block_size(handle, LIBNBD_SIZE_MAXIMUM);
 
 	if (least > SECTOR_SIZE)
 		die("%s: the server can't read or write less than %lld bytes, and a sector has %u",
@@ -358,12 +358,12 @@ static void look_at_server(struct disk_nbd *disk, bool read_only)
 	disk->max = BUFFER_SIZE;
 	if (most >= SECTOR_SIZE && most < BUFFER_SIZE)
 		disk->max = most / SECTOR_SIZE * SECTOR_SIZE;
-	disk->size = nbd_get_size(handle);
-	disk->can_flush = nbd_can_flush(handle) > 0;
-	disk->can_fua = nbd_can_fua(handle) > 0;
+	disk->size = nbd.get_size(handle);
+	disk->can_flush = nbd.can_flush(handle) > 0;
+	disk->can_fua = nbd.can_fua(handle) > 0;
 	if (read_only)
 		return;
-	if (nbd_is_read_only(handle) > 0)
+	if (nbd.is_read_only(handle) > 0)
 		die("%s is read-only there (append \",ro\" for a read-only disk)", disk->name);
 	if (!disk->can_flush)
 		fprintf(stderr,
@@ -379,6 +379,7 @@ static struct disk_nbd *new_disk(struct disk_backend *backend, const char *name)
 		disk->state = shared_alloc(sizeof(*disk->state));
 	if (!disk || !disk->state)
 		die("no memory for a disk");
+	libnbd_load(name);
 	pthread_mutex_init(&disk->lock, NULL);
 	disk->name = name;
 	backend->ops = &nbd_ops;

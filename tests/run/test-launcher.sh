@@ -217,6 +217,38 @@ disk_cases() {
 		--block="$images/raw,ro" --block="$images/raw"
 }
 
+# nbd_cases: images that qemu-nbd reads, and servers
+nbd_cases() {
+	qemu-img create -q -f qcow2 "$images/real" 1M
+	expect_disk "$images/real,format=qcow2" "$could_be" 'a real qcow2 image'
+	expect_disk "$images/real,format=qcow2,ro" "$could_be" 'the same, read-only'
+	expect_disk "$images/real,snapshot,format=qcow2" "$could_be" 'the same, snapshot'
+	expect_disk "$images/real,format=vmdk" 'qemu-nbd: .*VMDK' 'qcow2 as VMDK'
+	expect_disk "$images/real,format=nbd" 'format=nbd: want raw, qcow2' 'no format of images'
+	expect_disk "$images/none,format=qcow2" 'none: No such file' 'qcow2, no file'
+	expect_disk "$images/fifo,format=qcow2" 'no file and no block device' 'qcow2, a pipe'
+	expect b319 'qemu-nbd: .*lock' 'disk: the same qcow2 image twice' \
+		--block="$images/real,format=qcow2" --block="$images/real,format=qcow2"
+	expect_disk "nbd+unix:///?socket=$images/none" 'No such file' 'no NBD server'
+	expect_disk 'nbds://localhost/' 'there is no TLS here' 'an NBD server with TLS'
+	expect_disk 'nbd://localhost/,format=raw' 'format= is for files' \
+		'an NBD server with a format'
+	mkdir "$images/bin" "$images/lib"
+	for _program in timeout tail grep sed; do
+		ln -s "$(command -v $_program)" "$images/bin"
+	done
+	_path=$PATH PATH=$images/bin
+	expect_disk "$images/real,format=qcow2" \
+		'needs qemu-nbd, which is not there (apt install qemu-utils)' 'no qemu-nbd'
+	PATH=$_path
+	# In place of the real one. Only such a disk needs it.
+	: >"$images/lib/libnbd.so.0"
+	export LD_LIBRARY_PATH="$images/lib"
+	expect_disk "$images/real,format=qcow2" 'needs libnbd (apt install libnbd0)' 'no libnbd'
+	expect_disk "$images/raw" "$could_be" 'raw, no libnbd'
+	unset LD_LIBRARY_PATH
+}
+
 # with_meminfo FILE LAUNCHER-ARGUMENT...: on a host whose /proc/meminfo is that
 with_meminfo() {
 	_meminfo=$1
@@ -318,8 +350,8 @@ rm -rf "$images"
 mkdir "$images"
 {
 	echo '# begin launcher'
-	{ cases; hostile_cases; file_cases; disk_cases; memory_cases; option_cases; share_cases
-		parts; } >"$images/cases"
+	{ cases; hostile_cases; file_cases; disk_cases; nbd_cases; memory_cases; option_cases
+		share_cases; parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

@@ -11,9 +11,11 @@
 #include "launcher.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What a guest's process leaves to the next and to the parent */
 struct disk_history {
@@ -27,6 +29,7 @@ struct disk {
 	const char *format;	/* of an image that qemu-nbd reads; NULL for others */
 	bool read_only;
 	bool raw;		/* whatever it looks like */
+	bool backing;		/* it may name other files */
 	struct disk_snapshot *snapshot;
 	__u64 size;		/* whole sectors; changes while requests are served */
 	struct disk_history *history;
@@ -95,6 +98,8 @@ static struct disk *parse(const char *spec, bool *snapshot)
 			disk->read_only = true;
 		else if (take_option(disk->file, ",format=raw"))
 			disk->raw = true;
+		else if (take_option(disk->file, ",backing"))
+			disk->backing = true;
 		else if (take_option(disk->file, ",snapshot"))
 			*snapshot = true;
 		else if (!take_format(disk))
@@ -109,6 +114,19 @@ static bool is_nbd(const char *name)
 	       !strncmp(name + strspn(name, "abcdefghijklmnopqrstuvwxyz+"), "://", 3);
 }
 
+/* A program with all of the user's rights opens what the image names, and the guest reads it. */
+static void check_names(const struct disk *disk)
+{
+	int fd = open(disk->file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		die("%s: %m", disk->file);
+	if (disk_format_names_files(fd, disk->format))
+		die("%s names other files, or may, which the guest would have, too (append \",backing\" if you trust the image)",
+		    disk->file);
+	close(fd);
+}
+
 /* Formats and servers are other programs' business. */
 static void open_nbd(struct disk *disk, bool read_only)
 {
@@ -118,6 +136,8 @@ static void open_nbd(struct disk *disk, bool read_only)
 		disk_nbd_open(&disk->backend, disk->file, read_only);
 	} else {
 		disk_file_check(disk->file);
+		if (!disk->backing)
+			check_names(disk);
 		disk_nbd_open_image(&disk->backend, disk->file, disk->format, read_only);
 	}
 }
@@ -149,7 +169,7 @@ static __u64 whole_sectors(const struct disk *disk, off_t size)
 
 /**
  * disk_open() - open what is to be a disk of the guest
- * @spec: the file, or an NBD URI, and any of ",ro", ",snapshot" and ",format=FORMAT"
+ * @spec: the file, or an NBD URI, and any of ",ro", ",snapshot", ",format=FORMAT" and ",backing"
  *
  * Ends the Launcher if that can't be a disk, or if somebody else uses it.
  *

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a file is that is no raw image. Its first sectors would be a guest's disk all the
- * same, of which nothing can be made, and into which the guest would write.
+ * same, of which nothing can be made, and into which the guest would write. And whether an image
+ * names other files, which a program that reads it would open.
  */
 #include "launcher.h"
 
@@ -65,4 +66,41 @@ const char *disk_format(int fd, off_t size, const char **format)
 		}
 	}
 	return NULL;
+}
+
+/* Where one of these bits is set, by docs/interop/qcow2.txt and qed_spec.txt of QEMU */
+static const struct {
+	const char *format;
+	off_t offset;
+	size_t len;
+	unsigned char bits;
+} names[] = {
+	{ "qcow2", 8, 8, 0xff },	/* where the name of a backing file is */
+	{ "qcow2", 79, 1, 1 << 2 },	/* an external data file */
+	{ "qcow", 8, 8, 0xff },
+	{ "qed", 16, 1, 1 << 0 },
+	{ "vmdk", 0, 1, 0xff },		/* a text says it, in any of them */
+};
+
+/**
+ * disk_format_names_files() - find out whether an image is not all that is read
+ * @fd: open to be read
+ * @format: what qemu-nbd is told that it is
+ *
+ * Return: whether it names other files, or may.
+ */
+bool disk_format_names_files(int fd, const char *format)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+		unsigned char found[8] = { };
+
+		if (strcmp(names[i].format, format) ||
+		    pread(fd, found, names[i].len, names[i].offset) < 0)
+			continue;
+		for (size_t j = 0; j < names[i].len; j++) {
+			if (found[j] & names[i].bits)
+				return true;
+		}
+	}
+	return false;
 }

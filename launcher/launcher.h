@@ -597,6 +597,7 @@ void disk_lock(const char *file, int fd, bool read_only);
 
 /* disk_format.c */
 const char *disk_format(int fd, off_t size, const char **format);
+bool disk_format_names_files(int fd, const char *format);
 
 /* disk_snapshot.c */
 struct disk_snapshot;

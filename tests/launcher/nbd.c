@@ -200,7 +200,8 @@ static void formats(void)
 		struct disk *disk;
 
 		new_image(formats[i], formats[i]);
-		snprintf(spec, sizeof(spec), "%s,format=%s", formats[i], formats[i]);
+		snprintf(spec, sizeof(spec), "%s,format=%s%s", formats[i], formats[i],
+			 strcmp(formats[i], "vmdk") ? "" : ",backing");
 		disk = disk_open(spec);
 		EXPECT(!strcmp(disk_name(disk), formats[i]));
 		EXPECT(!disk_is_read_only(disk));
@@ -457,6 +458,36 @@ static bool is_refused(const char *spec, const char *what)
 	return false;
 }
 
+/* Names of other files: the guest would have these, too. */
+static void names(void)
+{
+	static const char *const images[] = {
+		"over.qcow2,format=qcow2", "data.qcow2,format=qcow2", "over.qcow,format=qcow",
+		"over.qed,format=qed", "two.vmdk,format=vmdk",
+	};
+	struct disk *disk;
+	char spec[64];
+
+	begin_test();
+	new_image("base", "qcow2");
+	EXPECT(shell("qemu-io -c 'write -q -P 7 0 512' base"));
+	EXPECT(shell("for f in qcow2 qcow qed; do qemu-img create -q -f $f -b base -F qcow2 over.$f; done"));
+	EXPECT(shell("qemu-img create -q -f qcow2 -o data_file=data data.qcow2 1M"));
+	EXPECT(shell("qemu-img create -q -f vmdk -o subformat=monolithicFlat two.vmdk 1M"));
+	memset(copy, 7, SECTOR_SIZE);
+	for (unsigned int i = 0; i < ARRAY_SIZE(images); i++) {
+		EXPECT(is_refused(images[i], "names other files"));
+		snprintf(spec, sizeof(spec), "%s,backing", images[i]);
+		disk = disk_open(spec);
+		if (!strncmp(spec, "over", 4))
+			EXPECT(transfer(disk, 0, SIZE, false, false));
+		EXPECT(transfer(disk, 0, SECTOR_SIZE, true, true));
+		memset(copy, 7, SECTOR_SIZE);
+		EXPECT(ends_well());
+	}
+	EXPECT(is_copy("base", "qcow2"));
+}
+
 static void refusals(void)
 {
 	pid_t pid;
@@ -490,6 +521,7 @@ static const struct {
 	{ "nbd: a server that leaves with the process, and another one", another_server },
 	{ "nbd: a server that hangs", hang },
 	{ "nbd: in a sandbox, and a server that leaves", sandbox },
+	{ "nbd: images that name files", names },
 	{ "nbd: refusals", refusals },
 };
 

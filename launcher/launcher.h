@@ -8,9 +8,9 @@
  * machine.c, host_memory.c, guest_memory.c, kernel_image.c and kernel_check.c (laying out a
  * machine), sandbox.c, guest.c and run.c (running it), device.c and virtqueue.c (what a device
  * is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the guest finds it and talks to
- * it), then the devices themselves, disk.c and disk_*.c (what a disk is made of),
- * p9_server.c (who serves a directory), and watch.c (what changes outside). Between the two:
- * stream.c, shared.c.
+ * it), then the devices themselves, disk.c, disk_*.c and libnbd_load.c (what a disk is made
+ * of), p9_server.c (who serves a directory), and watch.c (what changes outside). Between the
+ * two: stream.c, shared.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H

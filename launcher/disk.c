@@ -345,16 +345,16 @@ const char *disks_flush(void)
 /**
  * disks_close() - let programs that were started for disks end; nobody uses them any more
  *
- * Return: the name of one that may lack something of what the guest wrote, or NULL.
+ * Return: the name of one that the guest wrote to and that may not be in order, or NULL.
  */
 const char *disks_close(void)
 {
-	const char *lost = NULL;
+	const char *unclosed = NULL;
 
 	for (struct disk *disk = disks; disk; disk = disk->next) {
 		if (disk->backend.ops->close && !disk->backend.ops->close(&disk->backend) &&
 		    !disk->read_only && !disk->snapshot)
-			lost = disk->file;
+			unclosed = disk->file;
 	}
-	return lost;
+	return unclosed;
 }

@@ -303,27 +303,31 @@ static bool server_renew(const struct disk_backend *backend)
 	return disk->handle;
 }
 
-/* Say goodbye, so that the server sees nothing amiss. */
-static void disconnect(struct disk_nbd *disk)
+/* Say goodbye, so that the server sees nothing amiss. Returns whether it was there to hear. */
+static bool disconnect(struct disk_nbd *disk)
 {
-	if (disk->state->in_request || nbd.aio_disconnect(disk->handle, 0))
-		return;
+	if (!disk->handle || disk->state->in_request || nbd.aio_disconnect(disk->handle, 0))
+		return false;
 	for (unsigned int silent = 0; silent < GOODBYE_S; silent++) {
 		while (nbd.poll(disk->handle, 1000) > 0)
 			;
 		if (nbd.aio_is_closed(disk->handle) || nbd.aio_is_dead(disk->handle))
-			return;
+			break;
 	}
+	return nbd.aio_is_closed(disk->handle) > 0;
 }
 
-/* Once a server of ours has ended, its image is in order. One that is silent won't soon. */
+/*
+ * Once a server of ours has ended that was there until then, its image is in order. One that is
+ * silent won't end soon.
+ */
 static bool server_close(const struct disk_backend *backend)
 {
 	struct disk_nbd *disk = backend->nbd;
+	bool heard = disconnect(disk);
 	const char *said;
 
 	if (disk->handle) {
-		disconnect(disk);
 		cut(disk->handle);
 		disk->handle = NULL;
 	}
@@ -332,9 +336,9 @@ static bool server_close(const struct disk_backend *backend)
 	said = disk_server_end(disk->server, disk->state->in_request ? GOODBYE_S : END_S);
 	if (!said)
 		fprintf(stderr, "lguest: %s: its qemu-nbd does not end\n", disk->name);
-	else if (*said && disk->state->in_request)
+	else if (*said && !heard)
 		fprintf(stderr, "lguest: %s: %s\n", disk->name, said);
-	return said;
+	return said && heard;
 }
 
 static const struct disk_ops nbd_ops = {

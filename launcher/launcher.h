@@ -537,7 +537,8 @@ struct disk_backend;
  * @size: in bytes; -1 with errno; any thread calls
  * @renew: give up what a process that is gone has left unfinished, as disks_renew(); false with
  *	errno if that is the end of it; may be NULL
- * @close: let go of what has it, and wait until that has ended; false if it does not; may be NULL
+ * @close: let go of what has it, and wait until that has ended; false if it does not end well; may
+ *	be NULL
  */
 struct disk_ops {
 	bool (*read)(const struct disk_backend *backend, __u64 offset, struct iovec *iov,

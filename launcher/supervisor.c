@@ -60,17 +60,16 @@ static bool kill_child(void)
 /* Nothing that the guest wrote may be lost without a word. Returns the status for that. */
 static int finish_disks(int status)
 {
-	const char *lost, *incomplete;
+	const char *lost, *unclosed;
 
 	disks_renew();
 	lost = disks_flush();
-	incomplete = disks_close();
-	if (!lost)
-		lost = incomplete;
-	if (!lost)
-		return status;
-	fprintf(stderr, "lguest: something that the guest wrote to %s is lost\n", lost);
-	return EXIT_FAILED;
+	unclosed = disks_close();
+	if (lost)
+		fprintf(stderr, "lguest: something that the guest wrote to %s is lost\n", lost);
+	else if (unclosed)
+		fprintf(stderr, "lguest: the image %s was not closed, so look at it\n", unclosed);
+	return lost || unclosed ? EXIT_FAILED : status;
 }
 
 /* All that is to be as it was */

@@ -176,12 +176,12 @@ static void die_in_request(struct disk *disk, pid_t server)
 /* How the Launcher ends */
 static bool ends_well(void)
 {
-	const char *lost, *incomplete;
+	const char *lost, *unclosed;
 
 	disks_renew();
 	lost = disks_flush();
-	incomplete = disks_close();
-	return !lost && !incomplete;
+	unclosed = disks_close();
+	return !lost && !unclosed;
 }
 
 /* An open disk is one for good, so each test is in a process of its own. */
@@ -190,28 +190,35 @@ static void begin_test(void)
 	alarm(TEST_SECONDS);
 }
 
+static const char *format;
+
+static void one_format(void)
+{
+	struct disk *disk;
+	char spec[64];
+
+	new_image(format, format);
+	snprintf(spec, sizeof(spec), "%s,format=%s%s", format, format,
+		 strcmp(format, "vmdk") ? "" : ",backing");
+	disk = disk_open(spec);
+	EXPECT(!strcmp(disk_name(disk), format));
+	EXPECT(!disk_is_read_only(disk));
+	EXPECT(disk_size(disk) >= SIZE);
+	EXPECT(!disk_refresh(disk));
+	EXPECT(transfers(disk, 300));
+	EXPECT(disk_flush(disk));
+	EXPECT(!shell("qemu-img check %s >/dev/null 2>&1", format));	/* in use */
+	EXPECT(ends_well());
+	EXPECT(is_copy(format, format));
+}
+
 static void formats(void)
 {
 	static const char *const formats[] = { "qcow2", "vmdk", "vdi", "vhdx" };
 
-	begin_test();
 	for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++) {
-		char spec[64];
-		struct disk *disk;
-
-		new_image(formats[i], formats[i]);
-		snprintf(spec, sizeof(spec), "%s,format=%s%s", formats[i], formats[i],
-			 strcmp(formats[i], "vmdk") ? "" : ",backing");
-		disk = disk_open(spec);
-		EXPECT(!strcmp(disk_name(disk), formats[i]));
-		EXPECT(!disk_is_read_only(disk));
-		EXPECT(disk_size(disk) >= SIZE);
-		EXPECT(!disk_refresh(disk));
-		EXPECT(transfers(disk, 300));
-		EXPECT(disk_flush(disk));
-		EXPECT(!shell("qemu-img check %s >/dev/null 2>&1", formats[i]));	/* in use */
-		EXPECT(ends_well());
-		EXPECT(is_copy(formats[i], formats[i]));
+		format = formats[i];
+		EXPECT_EQ(run_alone(one_format), 0);
 	}
 }
 
@@ -333,6 +340,23 @@ static void loss(void)
 	listen_no_more();
 	EXPECT(has_said_once("can't read: Connection reset by peer"));
 	end_server(pid);
+}
+
+/* A server of ours is killed when all is safe. But its image is not closed. */
+static void killed(void)
+{
+	struct disk *disk;
+
+	begin_test();
+	new_image("killed", "qcow2");
+	disk = disk_open("killed,format=qcow2");
+	EXPECT(transfer(disk, 0, SECTOR_SIZE, true, true));
+	EXPECT(shell("pkill -KILL -P %d qemu-nbd", getpid()));
+	EXPECT(!disks_flush());
+	EXPECT(disks_close() == disk_name(disk));
+	/* No zombie is left. */
+	EXPECT(waitpid(-1, NULL, WNOHANG) < 0);
+	EXPECT(is_copy("killed", "qcow2"));
 }
 
 /* Nothing that could be lost */
@@ -458,6 +482,22 @@ static bool is_refused(const char *spec, const char *what)
 	return false;
 }
 
+static const char *spec;
+
+static void one_with_names(void)
+{
+	struct disk *disk;
+	char allowed[64];
+
+	EXPECT(is_refused(spec, "names other files"));
+	snprintf(allowed, sizeof(allowed), "%s,backing", spec);
+	disk = disk_open(allowed);
+	if (!strncmp(spec, "over", 4))
+		EXPECT(transfer(disk, 0, SIZE, false, false));
+	EXPECT(transfer(disk, 0, SECTOR_SIZE, true, true));
+	EXPECT(ends_well());
+}
+
 /* Names of other files: the guest would have these, too. */
 static void names(void)
 {
@@ -465,8 +505,6 @@ static void names(void)
 		"over.qcow2,format=qcow2", "data.qcow2,format=qcow2", "over.qcow,format=qcow",
 		"over.qed,format=qed", "two.vmdk,format=vmdk",
 	};
-	struct disk *disk;
-	char spec[64];
 
 	begin_test();
 	new_image("base", "qcow2");
@@ -476,14 +514,8 @@ static void names(void)
 	EXPECT(shell("qemu-img create -q -f vmdk -o subformat=monolithicFlat two.vmdk 1M"));
 	memset(copy, 7, SECTOR_SIZE);
 	for (unsigned int i = 0; i < ARRAY_SIZE(images); i++) {
-		EXPECT(is_refused(images[i], "names other files"));
-		snprintf(spec, sizeof(spec), "%s,backing", images[i]);
-		disk = disk_open(spec);
-		if (!strncmp(spec, "over", 4))
-			EXPECT(transfer(disk, 0, SIZE, false, false));
-		EXPECT(transfer(disk, 0, SECTOR_SIZE, true, true));
-		memset(copy, 7, SECTOR_SIZE);
-		EXPECT(ends_well());
+		spec = images[i];
+		EXPECT_EQ(run_alone(one_with_names), 0);
 	}
 	EXPECT(is_copy("base", "qcow2"));
 }
@@ -519,6 +551,7 @@ static const struct {
 	{ "nbd: a server that leaves", loss },
 	{ "nbd: a server that leaves when all is safe", loss_after_flush },
 	{ "nbd: a server that leaves with the process, and another one", another_server },
+	{ "nbd: a server of the Launcher's that is killed", killed },
 	{ "nbd: a server that hangs", hang },
 	{ "nbd: in a sandbox, and a server that leaves", sandbox },
 	{ "nbd: images that name files", names },

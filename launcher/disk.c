@@ -122,7 +122,7 @@ static void check_names(const struct disk *disk)
 	if (fd < 0)
 		die("%s: %m", disk->file);
 	if (disk_format_names_files(fd, disk->format))
-		die("%s names other files, or may, which the guest would have, too (append \",backing\" if you trust the image)",
+		die("%s may name other files, which the guest would have, too (\",backing\" allows it)",
 		    disk->file);
 	close(fd);
 }

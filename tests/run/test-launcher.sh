@@ -225,7 +225,7 @@ nbd_cases() {
 	expect_disk "$images/real,snapshot,format=qcow2" "$could_be" 'the same, snapshot'
 	expect_disk "$images/real,format=vdi" 'qemu-nbd: .*VDI' 'qcow2 as VDI'
 	expect_disk "$images/real,format=nbd" 'format=nbd: want raw, qcow2' 'no format of images'
-	expect_disk "$images/vmdk,format=vmdk" 'names other files, or may.*backing' 'VMDK, names'
+	expect_disk "$images/vmdk,format=vmdk" 'may name other files.*backing' 'VMDK, names'
 	expect_disk "$images/none,format=qcow2" 'none: No such file' 'qcow2, no file'
 	expect_disk "$images/fifo,format=qcow2" 'no file and no block device' 'qcow2, a pipe'
 	expect b319 'qemu-nbd: .*lock' 'disk: the same qcow2 image twice' \

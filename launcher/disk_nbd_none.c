@@ -4,7 +4,7 @@
 
 static void __noreturn refuse(const char *name)
 {
-	die("%s needs a Launcher that was built with libnbd (apt install libnbd-dev)", name);
+	die("%s needs a Launcher built with libnbd (apt install libnbd-dev), and not static", name);
 }
 
 void disk_nbd_open(struct disk_backend *backend, const char *uri, bool read_only)

@@ -319,9 +319,20 @@ static void qemu_uses_it(void)
 	}
 }
 
+/* This program has none. */
+static void without_libnbd(void)
+{
+	char *name = new_file();
+
+	EXPECT(!opens(name, ",format=qcow2"));
+	EXPECT(!opens("nbd://localhost/", ""));
+	EXPECT(opens(name, ",format=raw"));
+	unlink(name);
+}
+
 int main(void)
 {
-	puts("KTAP version 1\n1..7");
+	puts("KTAP version 1\n1..8");
 	run("disk: a flush that failed", a_failed_flush);
 	run("disk: a write that failed", a_failed_write);
 	run("disk: read-only", a_read_only_disk);
@@ -329,5 +340,6 @@ int main(void)
 	run("disk: snapshot", a_snapshot);
 	run("disk: two users", who_uses_it);
 	run("disk: QEMU and its tools", qemu_uses_it);
+	run("disk: a server, without libnbd", without_libnbd);
 	return ktap_failed();
 }

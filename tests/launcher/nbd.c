@@ -457,6 +457,37 @@ static void sandbox(void)
 	listen_no_more();
 }
 
+/* In the end, the thread that watches flushes, if the parent is gone. */
+static void last_flush(void)
+{
+	for (unsigned int leaves = 0; leaves < 2; leaves++) {
+		pid_t server, pid;
+		struct disk *disk;
+		int status;
+
+		begin_test();
+		new_image("watch", "qcow2");
+		server = start_server("watch", NULL);
+		disk = disk_open(uri_of("", ""));
+		fflush(stdout);
+		pid = fork();
+		if (!pid) {
+			bool good = transfer(disk, 0, SECTOR_SIZE, true, false);
+
+			dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+			if (leaves)
+				end_server(server);
+			sandbox_enter(true, NULL);
+			sandbox_thread(SANDBOX_WATCH);
+			good &= disk_flush(disk) == !leaves;
+			syscall(SYS_exit_group, !good);
+		}
+		EXPECT(waitpid(pid, &status, 0) == pid);
+		EXPECT_EQ(status, 0);
+		end_server(server);
+	}
+}
+
 /* What the Launcher says of a disk that it can't have */
 static bool is_refused(const char *spec, const char *what)
 {
@@ -555,6 +586,7 @@ static const struct {
 	{ "nbd: a server of the Launcher's that is killed", killed },
 	{ "nbd: a server that hangs", hang },
 	{ "nbd: in a sandbox, and a server that leaves", sandbox },
+	{ "nbd: in a sandbox, the last flush", last_flush },
 	{ "nbd: images that name files", names },
 	{ "nbd: refusals", refusals },
 };

@@ -122,7 +122,7 @@ static void check_names(const struct disk *disk)
 	if (fd < 0)
 		die("%s: %m", disk->file);
 	if (disk_format_names_files(fd, disk->format))
-		die("%s may name other files, which the guest would have, too (\",backing\" allows it)",
+		die("%s may name other files, for the guest to have, too (\",backing\" allows it)",
 		    disk->file);
 	close(fd);
 }

@@ -540,8 +540,9 @@ static void names(void)
 	begin_test();
 	new_image("base", "qcow2");
 	EXPECT(shell("qemu-io -c 'write -q -P 7 0 512' base"));
-	EXPECT(shell("for f in qcow2 qcow qed; do "
-		     "qemu-img create -q -f $f -b base -F qcow2 over.$f; done"));
+	EXPECT(shell("qemu-img create -q -f qcow2 -b base -F qcow2 over.qcow2"));
+	EXPECT(shell("qemu-img create -q -f qcow -b base -F qcow2 over.qcow"));
+	EXPECT(shell("qemu-img create -q -f qed -b base -F qcow2 over.qed"));
 	EXPECT(shell("qemu-img create -q -f qcow2 -o data_file=data data.qcow2 1M"));
 	EXPECT(shell("qemu-img create -q -f vmdk -o subformat=monolithicFlat two.vmdk 1M"));
 	memset(copy, 7, SECTOR_SIZE);

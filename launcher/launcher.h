@@ -9,8 +9,8 @@
  * machine), sandbox.c, guest.c and run.c (running it), device.c and virtqueue.c (what a device
  * is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the guest finds it and talks to
  * it), then the devices themselves, disk.c, disk_*.c and libnbd_load.c (what a disk is made
- * of), p9_server.c (who serves a directory), and watch.c (what changes outside). Between the
- * two: stream.c, shared.c.
+ * of), p9_server.c (who serves a directory) with keeper.c (a process for that), and watch.c
+ * (what changes outside). Between the two: stream.c, shared.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -615,12 +615,21 @@ void tap_set_offloads(const char *name, int fd, __u64 features);
 void tap_set_address(const char *name, const char *spec);
 bool tap_is_up(int fd);
 
+/* keeper.c */
+#define KEEPER_FILE	3
+
+void keeper_set_user(const char *name);
+const char *keeper_user(void);
+char *keeper_find(const char *program);
+bool keeper_fork(int *files, unsigned int num);
+int keeper_start(pid_t *pid, void (*run)(void *arg), void *arg);
+void __noreturn keeper_end(pid_t pid);
+
 /* p9_server.c */
 #define P9_SERVER_ROOT	"/share"
 #define P9_ANY_UID	(~0U)
 
 void p9_server_find(void);
-void p9_server_set_user(const char *user);
 int p9_server_start(const char *dir, bool read_only);
 __u32 p9_server_uid(__u32 uid);
 

@@ -262,7 +262,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	}
 	if (options->balloon)
 		balloon_add(parse_balloon(options));
-	p9_server_set_user(options->machine.user);
+	keeper_set_user(options->machine.user);
 	options->machine.kernel = argv[optind];
 	options->words = argv + optind + 1;
 	return -1;

@@ -9,22 +9,18 @@
  * empty but for the directory (pivot_root(2) does that to all of a namespace's processes).
  * Nor can device files be opened there, and root's capabilities are those for files.
  *
- * A process that stays sets all of this up. It belongs to one life of the guest, and when that
- * is over, however it ended, it kills diod, also one that hangs.
+ * A process that stays (keeper.c) sets all of this up.
  */
 #include "launcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -36,14 +32,13 @@
 #define ANSWER_MS	10000
 
 /* In the process that stays: files of these numbers are all that it has. */
-#define SERVER_FD	3
-#define CONTROL_FD	4
+#define SERVER_FD	KEEPER_FILE
+#define CONTROL_FD	(KEEPER_FILE + 1)
 
 /* Where there is a directory on each host, in which to put others */
 #define PLACE		"/proc"
 
-static char server[PATH_MAX];
-static const char *user;
+static const char *server;
 /* Asked for while files can still be read and system calls be made */
 static bool serves_all;
 static __u32 served_uid;
@@ -51,37 +46,15 @@ static __u32 served_uid;
 /** p9_server_find() - end with a word to the user if there is no diod */
 void p9_server_find(void)
 {
-	const char *path = getenv("PATH");
-	char *dirs, *rest, *dir;
-	bool found = false;
-
-	if (*server)
-		return;
-	/* It is an administrator's program, which a user's PATH may leave out. */
-	if (asprintf(&dirs, "%s:/usr/sbin:/sbin:/usr/local/sbin", path ? path : "") < 0)
-		die("no memory for a path");
-	rest = dirs;
-	while (!found && (dir = strsep(&rest, ":"))) {
-		snprintf(server, sizeof(server), "%s/diod", dir);
-		found = *dir == '/' && !access(server, X_OK);
-	}
-	free(dirs);
-	if (!found)
+	if (!server)
+		server = keeper_find("diod");
+	if (!server)
 		die("--share needs the program diod, which is not here (apt install diod)");
-}
-
-/**
- * p9_server_set_user() - whose rights the servers are to have
- * @name: as for sandbox_set_user(); NULL for ours
- */
-void p9_server_set_user(const char *name)
-{
-	user = name;
 }
 
 static bool is_root(void)
 {
-	return !user && !geteuid();
+	return !keeper_user() && !geteuid();
 }
 
 /**
@@ -195,10 +168,11 @@ static void drop_capabilities(void)
 	}
 }
 
-static void __noreturn run_diod(void)
+static void run_diod(void *arg)
 {
 	char fd[16];
 
+	(void)arg;
 	snprintf(fd, sizeof(fd), "%d", SERVER_FD);
 	if (is_root())
 		drop_capabilities();
@@ -229,46 +203,22 @@ static bool wait_for_word(int pidfd)
 	return !wait[1].revents && recv(CONTROL_FD, &c, 1, 0) == 1;
 }
 
-/* The process that stays. It has a session of its own: a terminal's ^C is not for it. */
-static void __noreturn keep(const char *dir, bool read_only, int fd, int control)
+static void __noreturn keep(const char *dir, bool read_only)
 {
-	sigset_t none;
 	int pidfd;
 	pid_t pid;
-	bool runs;
 
-	setsid();
-	signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Numbers that are not in the way of each other */
-	fd = fcntl(fd, F_DUPFD_CLOEXEC, 64);
-	control = fcntl(control, F_DUPFD_CLOEXEC, 64);
-	if (fd < 0 || control < 0 || dup2(fd, SERVER_FD) < 0 || dup2(control, CONTROL_FD) < 0)
-		die("--share: no file numbers: %m");
-	if (close_range(CONTROL_FD + 1, ~0U, 0))
-		die("--share: cannot close files: %m");
-	if (user)
-		sandbox_set_user(user);
 	make_world(dir, read_only);
-	pid = fork();
-	if (!pid)
-		run_diod();
-	pidfd = syscall(SYS_pidfd_open, pid, 0);
-	if (pid < 0 || pidfd < 0)
-		die("--share: cannot start a process: %m");
+	pidfd = keeper_start(&pid, run_diod, NULL);
 	close(SERVER_FD);
-	runs = wait_for_word(pidfd);
-	if (runs) {
+	if (wait_for_word(pidfd)) {
 		enter_world();
 		send(CONTROL_FD, "", 1, MSG_NOSIGNAL);
 		wait_for_word(pidfd);
 	} else if (waitpid(pid, NULL, WNOHANG) == pid) {
 		die("--share=%s: diod ended as soon as it was started", dir);
 	}
-	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-	waitpid(pid, NULL, 0);
-	_exit(0);
+	keeper_end(pid);
 }
 
 /* Something to be read from @fd; false if the process that stays is gone, or nothing comes */
@@ -306,7 +256,7 @@ static bool greet(int fd, int control)
 int p9_server_start(const char *dir, bool read_only)
 {
 	int fds[2], control[2];
-	pid_t pid;
+	const char *user = keeper_user();
 	char c;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) ||
@@ -316,16 +266,8 @@ int p9_server_start(const char *dir, bool read_only)
 	served_uid = geteuid();
 	if (user)
 		sandbox_find_user(user, &served_uid, &(gid_t){ 0 });
-	/* Once it has ended, nobody has to be told. */
-	signal(SIGCHLD, SIG_IGN);
-	/* It would keep a copy of what the guest changes. */
-	madvise(guest_memory_base(), guest_pages() * PAGE_SIZE, MADV_DONTFORK);
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		die("--share: cannot start a process: %m");
-	if (!pid)
-		keep(dir, read_only, fds[1], control[1]);
+	if (keeper_fork((int []) { fds[1], control[1] }, 2))
+		keep(dir, read_only);
 	close(fds[1]);
 	close(control[1]);
 	/* Whoever is gone has said why. */

@@ -410,7 +410,7 @@ int main(void)
 	printf("KTAP version 1\n1..%d\n", root ? 14 : 7);
 	run_all("");
 	if (root) {
-		p9_server_set_user("65534:65534");
+		keeper_set_user("65534:65534");
 		run_all(" of another user");
 	}
 	return ktap_failed();

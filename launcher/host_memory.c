@@ -76,6 +76,15 @@ static __u64 cgroup_limit(void)
 	return least;
 }
 
+/** host_memory_available() - how much guests may use, in bytes; ~0 if nothing is known */
+__u64 host_memory_available(void)
+{
+	__u64 kb = number_in("/proc/meminfo", "MemAvailable:"), limit = cgroup_limit();
+	__u64 most = kb == NO_LIMIT ? NO_LIMIT : kb * 1024;
+
+	return limit < most ? limit : most;
+}
+
 /**
  * host_memory_check() - warn if the guest may use more memory than there is
  * @ram_size: of the guest
@@ -84,11 +93,8 @@ static __u64 cgroup_limit(void)
  */
 void host_memory_check(__u64 ram_size)
 {
-	__u64 kb = number_in("/proc/meminfo", "MemAvailable:"), limit = cgroup_limit();
-	__u64 most = kb == NO_LIMIT ? NO_LIMIT : kb * 1024;
+	__u64 most = host_memory_available();
 
-	if (limit < most)
-		most = limit;
 	if (ram_size <= most)
 		return;
 	fprintf(stderr,

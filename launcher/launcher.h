@@ -2,7 +2,7 @@
 /*
  * What the parts of the Launcher know of each other.
  *
- * There are two processes. The parent: main.c and options.c (what the user wants),
+ * There are two processes. The parent: main.c, options.c and host_check.c (what the user wants),
  * supervisor.c (a process for each life of the guest), panic.c and stop.c (when it starts
  * again, how it is asked to stop), terminal.c, hub.c, control.c and loop.c. The guest's:
  * machine.c, host_memory.c, guest_memory.c, kernel_image.c and kernel_check.c (laying out a
@@ -81,7 +81,11 @@ void *guest_ram(__u64 gpa, __u64 len);
 void *guest_alloc_device_pages(size_t len);
 __u32 guest_address(const void *p);
 
+/* host_check.c */
+int host_check(const char *device);
+
 /* host_memory.c */
+__u64 host_memory_available(void);
 void host_memory_check(__u64 ram_size);
 void host_memory_begin(void);
 const char *host_memory_why(void);
@@ -177,6 +181,9 @@ void __noreturn machine_run(const struct machine *machine, int channel);
  * @words: behind the kernel
  */
 struct options {
+	/* By the caller: whether it does without a kernel, which is NULL then */
+	bool kernel_is_optional;
+	/* What the user said */
 	struct machine machine;
 	const char *name;
 	const char *console;

@@ -134,9 +134,12 @@ int main(int argc, char **argv)
 		argc--;
 	}
 	console_add();
+	options.kernel_is_optional = checks;
 	status = options_parse(&options, argc, argv);
 	if (status >= 0)
 		return status;
+	if (!machine->kernel)
+		return host_check(machine->device);
 	if (execs)
 		command = cut_command(options.words);
 	machine->words = join_words(options.words);

@@ -16,7 +16,7 @@
 static const char usage[] =
 "Usage: lguest [run] [OPTION]... KERNEL [COMMAND LINE WORD]...\n"
 "  or:  lguest exec [OPTION]... --initrd=FILE KERNEL [WORD]... -- COMMAND [ARGUMENT]...\n"
-"  or:  lguest check [OPTION]... KERNEL\n"
+"  or:  lguest check [[OPTION]... KERNEL]\n"
 "  or:  lguest list\n"
 "  or:  lguest status|stop|kill|pause|resume|attach NAME\n"
 "  or:  lguest balloon NAME SIZE\n"
@@ -256,6 +256,8 @@ int options_parse(struct options *options, int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
+	if (optind == argc && options->kernel_is_optional)
+		return -1;
 	if (optind == argc) {
 		fputs(usage, stderr);
 		return EXIT_USAGE;

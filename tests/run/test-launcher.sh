@@ -322,6 +322,69 @@ share_cases() {
 		--share="$images" --share="$images,ro,tag=second"
 }
 
+# new_machine: $machine, with the files that "lguest check" looks at where a guest can run
+new_machine() {
+	machine=$images/machine
+	rm -rf "$machine"
+	mkdir -p "$machine/sys/module/lg/parameters" "$machine/sys/hypervisor" \
+		"$machine/sys/kernel/security" "$machine/modules/$(uname -r)" \
+		"$machine/sys/devices/system/cpu/vulnerabilities"
+	printf 'model name\t: one of ours\nflags\t\t: fpu vme\n' >"$machine/cpuinfo"
+	echo 1.0 >"$machine/sys/module/lg/version"
+	: >"$machine/device"
+}
+
+# expect_check STATUS REGEX NAME: on that machine
+expect_check() {
+	_status=0
+	# shellcheck disable=SC2016 # for the other shell
+	unshare -rm sh -ec 'mount --bind "$1/cpuinfo" /proc/cpuinfo
+		mount --bind "$1/sys" /sys
+		mount --bind "$1/modules" /lib/modules
+		exec "$2" check --device="$1/device"' sh "$machine" \
+		"$top/launcher/lguest" >"$images/said" 2>&1 || _status=$?
+	if [ $_status = "$1" ] && grep -q "$2" "$images/said"; then
+		result 0 "check: $3"
+	else
+		sed 's/^/# /' "$images/said"
+		result 1 "check: $3"
+	fi
+}
+
+check_cases() {
+	# A chroot may be without. What is mounted there is seen by nobody else.
+	as_root mkdir -p /lib/modules
+	new_machine
+	expect_check 0 '^Guests can run here' 'all is there'
+	expect_check 0 '^ok .*lg 1.0 is loaded' 'the module'
+	echo 'Mitigation: PTI' >"$machine/sys/devices/system/cpu/vulnerabilities/meltdown"
+	echo Y >"$machine/sys/module/lg/parameters/ibpb"
+	expect_check 0 'exit pays for meltdown, with a barrier' 'mitigations'
+	sed -i 's/vme/vme hypervisor ibt/' "$machine/cpuinfo"
+	expect_check 0 'note *CPU *has IBT' IBT
+	expect_check 0 'note *below' 'a hypervisor'
+	sed -i 's/vme/vme fred/' "$machine/cpuinfo"
+	expect_check 1 'NO .*FRED is active.*fred=off' FRED
+	sed -i 's/fred/tdx_guest/' "$machine/cpuinfo"
+	expect_check 1 'NO .*TDX guest' TDX
+
+	new_machine
+	echo PV >"$machine/sys/hypervisor/guest_type"
+	expect_check 1 'NO *Xen' 'Xen PV'
+	new_machine
+	rm "$machine/device"
+	expect_check 1 'NO *device' 'no device'
+	new_machine
+	rm -r "$machine/sys/module/lg"
+	expect_check 1 'install linux-headers-' 'no headers'
+	mkdir "$machine/modules/$(uname -r)/build"
+	expect_check 1 'not built for this kernel: install lguest-dkms' 'not built'
+	echo 'updates/dkms/lg.ko:' >"$machine/modules/$(uname -r)/modules.dep"
+	expect_check 1 'not loaded: sudo modprobe lg' 'not loaded'
+	echo 'none [integrity] confidentiality' >"$machine/sys/kernel/security/lockdown"
+	expect_check 1 'signed modules alone' lockdown
+}
+
 # parts: the programs of tests/launcher, whose results become ours. CASES and SEED are of
 # the images.
 parts() {
@@ -352,7 +415,7 @@ mkdir "$images"
 {
 	echo '# begin launcher'
 	{ cases; hostile_cases; file_cases; disk_cases; nbd_cases; memory_cases; option_cases
-		share_cases; parts; } >"$images/cases"
+		share_cases; check_cases; parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

@@ -67,7 +67,8 @@ static bool has_word(const char *name, const char *start, const char *word)
 		if (strncmp(line, start, strlen(start)))
 			continue;
 		for (at = line; !found && (at = strstr(at, word)); at += len)
-			found = (at == line || at[-1] == ' ') && strchr(" \n", at[len]);
+			found = (at == line || at[-1] == ' ') &&
+				(at[len] == ' ' || at[len] == '\n');
 	}
 	free(line);
 	if (file)
@@ -98,11 +99,11 @@ static bool has_flag(const char *flag)
 
 static void check_kernel(void)
 {
-	unsigned int major, minor;
+	unsigned int major = 0, minor = 0;
 	char guest_type[16] = "";
 
 	if (sscanf(host.release, "%u.%u", &major, &minor) != 2)
-		major = minor = 0;
+		minor = 0;
 	if (strcmp(host.machine, "x86_64"))
 		report(LACKING, "kernel", "%s, of %s: want one of x86_64", host.release,
 		       host.machine);

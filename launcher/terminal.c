@@ -23,6 +23,12 @@ static struct termios saved_mode;
 static bool is_terminal, is_started, is_raw;
 /* Nobody wants the console's input from here, or there is no more of it. */
 static bool is_closed;
+/* Of the parent's, for a guest's process that outlives it */
+static struct {
+	bool is_raw;
+	struct termios saved_mode;
+} *legacy;
+
 /* What begins a command for us; 0 if nothing does */
 static char escape = CTRL('A');
 
@@ -33,12 +39,19 @@ static const char *command_help;
 static void look_again(void);
 static struct timer later = { .over = look_again };
 
+static void set_raw(bool raw)
+{
+	is_raw = raw;
+	legacy->saved_mode = saved_mode;
+	legacy->is_raw = raw;
+}
+
 /** terminal_restore() - leave the terminal as we found it; any number of times */
 void terminal_restore(void)
 {
 	if (!is_raw)
 		return;
-	is_raw = false;
+	set_raw(false);
 	tcsetattr(STDIN_FILENO, TCSANOW, &saved_mode);
 }
 
@@ -48,10 +61,14 @@ void terminal_forget(void)
 	is_raw = false;
 }
 
-/** terminal_inherit() - the parent is gone, and may have left the terminal raw */
+/** terminal_inherit() - the parent is gone: leave the terminal as it would have done */
 void terminal_inherit(void)
 {
-	is_raw = is_terminal;
+	if (!legacy->is_raw)
+		return;
+	saved_mode = legacy->saved_mode;
+	set_raw(true);
+	terminal_restore();
 }
 
 /**
@@ -146,9 +163,9 @@ static void make_raw(void)
 	cfmakeraw(&raw);
 	/* Our own messages, and early console lines, end in a bare newline. */
 	raw.c_oflag = saved_mode.c_oflag;
+	set_raw(true);
 	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw))
 		die("cannot set up the terminal: %m");
-	is_raw = true;
 }
 
 /**
@@ -166,7 +183,7 @@ void terminal_check(void)
 		loop_add(STDIN_FILENO, take_input, NULL);
 	} else {
 		/* Whoever has it now has set it up as he likes. */
-		is_raw = false;
+		set_raw(false);
 		loop_remove(STDIN_FILENO);
 		timer_start(&later, LOOK_AGAIN_MS);
 	}
@@ -197,6 +214,9 @@ void terminal_open(void (*typed)(const void *keys, size_t len), bool (*a_command
 	type = typed;
 	command = a_command;
 	command_help = help;
+	legacy = shared_alloc(sizeof(*legacy));
+	if (!legacy)
+		die("no memory for the terminal's mode");
 	is_terminal = !tcgetattr(STDIN_FILENO, &saved_mode);
 	/* In the background, neither reads nor changes are to stop us. */
 	signal(SIGTTOU, SIG_IGN);

@@ -28,12 +28,13 @@ void watch_links(void)
 			"lguest: the guest won't hear of an interface that goes up or down: %m\n");
 }
 
-/* The terminal is not left as only the parent could have restored it. */
+/* The terminal comes first: a shell goes on with it at once, and disks may be slow. */
 static void __noreturn parent_is_gone(void)
 {
-	const char *lost = disks_flush();
+	const char *lost;
 
 	terminal_inherit();
+	lost = disks_flush();
 	quit(EXIT_FAILED, "ended, as its parent is gone%s%s",
 	     lost ? "; something is lost that the guest wrote to " : "", lost ? lost : "");
 }

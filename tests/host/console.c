@@ -573,24 +573,64 @@ static void a_job_of_a_shell(void)
 	hear_anew();
 }
 
+/* A shell that leaves the terminal's mode alone runs @command, in which %s is a guest. */
+static void launch_script(const char *command)
+{
+	char guest[256], script[512];
+
+	snprintf(guest, sizeof(guest), "%s %s", launcher, demo);
+	snprintf(script, sizeof(script), command, guest);
+	fflush(stdout);
+	pid = forkpty(&tty, NULL, NULL, NULL);
+	need(pid >= 0);
+	if (!pid) {
+		if (!access("/bin/busybox", X_OK))
+			execl("/bin/busybox", "sh", "-mc", script, NULL);
+		execl("/bin/sh", "sh", "-mc", script, NULL);
+		_exit(127);
+	}
+}
+
+static void kill_parent(void)
+{
+	pid_t job = child_of(pid);
+
+	need(job && child_of(job));
+	need(!kill(job, SIGKILL));
+}
+
 /* Neither the guest nor a terminal that is raw is left behind. */
 static void the_parent_is_killed(void)
 {
-	char line[256];
-	pid_t job;
-
-	launch_shell();
-	snprintf(line, sizeof(line), "%s %s\r", launcher, demo);
-	type(line);
+	launch_script("%s; exec cat");
 	need(hear(PROMPT));
-	job = child_of(pid);
-	need(job && child_of(job));
-	need(!kill(job, SIGKILL));
+	need(is_raw());
+	kill_parent();
 	need(hear("its parent is gone"));
-	type("\rcat\r");
 	expect(soon_cooked());
+	type("still there\r");
+	/* As an echo, and from the program */
+	expect(hear("still there") && hear("still there"));
 	type("\004");
-	type("exit\r");
+	exit_status();
+	hear_anew();
+}
+
+/* Whoever has the terminal keeps it as he has set it up. */
+static void the_parent_is_killed_in_the_background(void)
+{
+	struct termios mode;
+
+	launch_script("%s & exec cat");
+	need(hear(PROMPT));
+	need(!tcgetattr(tty, &mode));
+	cfmakeraw(&mode);
+	need(!tcsetattr(tty, TCSANOW, &mode));
+	kill_parent();
+	need(hear("its parent is gone"));
+	sleep_ms(100);
+	expect(is_raw());
+	need(!kill(pid, SIGKILL));
 	exit_status();
 	hear_anew();
 }
@@ -871,6 +911,7 @@ int main(int argc, char **argv)
 		CASE(memory_is_short),
 		CASE(few_processes),
 		CASE(the_parent_is_killed),
+		CASE(the_parent_is_killed_in_the_background),
 		CASE(a_job_of_a_shell),
 		CASE(panics_in_a_row),
 		CASE(asked_twice_at_once),

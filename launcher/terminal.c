@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/ttydefaults.h>
 #include <termios.h>
 #include <unistd.h>
@@ -94,6 +95,22 @@ static void say_keys(void)
 		key, key, key);
 }
 
+/* Up to 3.19, a guest has no other way to know. */
+static void say_size(void)
+{
+	struct winsize size;
+
+	if (!ioctl(STDIN_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col)
+		fprintf(stderr, "lguest: this terminal, for a guest's shell: stty rows %u cols %u\n",
+			size.ws_row, size.ws_col);
+}
+
+static void say_help(void)
+{
+	say_keys();
+	say_size();
+}
+
 /* Take out of @keys what is for us. Returns how many are left. */
 static ssize_t take_commands(char *keys, ssize_t n)
 {
@@ -110,7 +127,7 @@ static ssize_t take_commands(char *keys, ssize_t n)
 		if (!escaped || key == escape)
 			keys[left++] = key;
 		else if (!command(key))
-			say_keys();
+			say_help();
 		escaped = false;
 	}
 	return left;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -321,6 +322,10 @@ static void another_escape(void)
 	type("time\r\001x\003");
 	expect(hear(" UTC"));
 	need(hear(PROMPT));
+	need(!ioctl(tty, TIOCSWINSZ, &(struct winsize){ .ws_row = 43, .ws_col = 132 }));
+	type("\035?");
+	expect(hear("^] x ends the guest"));
+	expect(hear("stty rows 43 cols 132"));
 	type("\035x");
 	expect(exit_status() == ENDED);
 	hear_anew();

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +183,7 @@ static void balloon_stats(struct virtqueue *vq)
 			vq_bad_guest(vq, "statistics to be written");
 		if (!first) {
 			take_stats(&chain);
-			if (!vq_wait_input(vq, wanted))
+			if (!vq_wait_file(vq, wanted, POLLIN))
 				return;
 			if (eventfd_read(wanted, &count))
 				die("balloon: cannot read an eventfd: %m");

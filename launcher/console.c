@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ static void console_input(struct virtqueue *vq)
 			vq_bad_guest(vq, "output for the input queue");
 		do {
 			stream_ask();
-			if (!vq_wait_input(vq, fd))
+			if (!vq_wait_file(vq, fd, POLLIN))
 				return;
 			n = readv(fd, chain.in, chain.in_num);
 		} while (n < 0 && (errno == EINTR || errno == EAGAIN));

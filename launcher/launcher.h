@@ -9,8 +9,9 @@
  * machine), sandbox.c, guest.c and run.c (running it), device.c and virtqueue.c (what a device
  * is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the guest finds it and talks to
  * it), then the devices themselves, disk.c, disk_*.c and libnbd_load.c (what a disk is made
- * of), p9_server.c (who serves a directory) with keeper.c (a process for that), and watch.c
- * (what changes outside). Between the two: stream.c, shared.c.
+ * of), net_tap.c with tap.c and net_user.c with passt.c (what a network card is plugged into),
+ * p9_server.c (who serves a directory), keeper.c (a process for somebody else's program), and
+ * watch.c (what changes outside). Between the two: stream.c, shared.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -369,7 +370,7 @@ enum vq_next { VQ_REQUEST, VQ_EMPTY, VQ_OVER };
 enum vq_next vq_try_next(struct virtqueue *vq, struct vq_chain *chain);
 void vq_used(struct virtqueue *vq, const struct vq_chain *chain, __u32 len);
 void vq_interrupt(struct virtqueue *vq);
-bool vq_wait_input(struct virtqueue *vq, int fd);
+bool vq_wait_file(struct virtqueue *vq, int fd, short events);
 void vq_wait_either(struct virtqueue *vq, int fd, short events, bool requests);
 void __printf(2, 3) __noreturn vq_bad_guest(const struct virtqueue *vq,
 					    const char *fmt, ...);
@@ -615,12 +616,70 @@ struct disk_snapshot *disk_snapshot_create(const char *file, const struct disk_b
 int disk_snapshot_run(struct disk_snapshot *snapshot, __u64 offset, __u64 *len);
 int disk_snapshot_take(struct disk_snapshot *snapshot, __u64 offset, __u64 len);
 
+/* net.c */
+
+#define NET_NAME_LEN	16	/* IFNAMSIZ */
+
+struct net_backend;
+
+/**
+ * struct net_backend_ops - a kind of network
+ * @option: take an option of --net; false if it is none of this kind's
+ * @open: called once, with all options known
+ * @create: called in each process of a guest; before each packet is a struct virtio_net_hdr
+ *	of so many bytes, with what it has behind it on virtio 1.0
+ * @configure: the guest chose these features, or there is none yet; may be NULL
+ * @is_up: whether packets come through
+ * @receive: put one packet, and what is before it, into the guest's buffers. Returns how many
+ *	bytes; or -1 with errno: EAGAIN if there is none, EINVAL if one was lost, or with a word
+ *	to the user that there won't be any more
+ * @send: take one packet, and what is before it, out of the guest's buffers. Returns 0; or
+ *	EAGAIN to be called again with what is left of the same buffers, once the file can be
+ *	written
+ */
+struct net_backend_ops {
+	bool (*option)(struct net_backend *backend, const char *option);
+	void (*open)(struct net_backend *backend);
+	void (*create)(struct net_backend *backend, unsigned int header, const __u8 *mac);
+	void (*configure)(struct net_backend *backend, __u64 features);
+	bool (*is_up)(struct net_backend *backend);
+	ssize_t (*receive)(struct net_backend *backend, struct iovec *iov, unsigned int num);
+	int (*send)(struct net_backend *backend, struct iovec *iov, unsigned int num);
+};
+
+/**
+ * struct net_backend - what a network card is plugged into
+ * @ops: what kind it is
+ * @name: for messages
+ * @features: of virtio's, what the card can leave undone in packets, or have left undone
+ * @fd: can be read when there may be a packet
+ */
+struct net_backend {
+	const struct net_backend_ops *ops;
+	char name[NET_NAME_LEN];
+	__u64 features;
+	int fd;
+};
+
+/* net_tap.c */
+struct net_backend *net_tap(const char *name);
+
 /* tap.c */
 int tap_open(char *name);
 void tap_set_header(const char *name, int fd, int size);
 void tap_set_offloads(const char *name, int fd, __u64 features);
 void tap_set_address(const char *name, const char *spec);
 bool tap_is_up(int fd);
+
+/* net_user.c */
+struct net_backend *net_user(void);
+
+/* passt.c */
+#define PASST_OPTIONS_MAX	128
+
+void passt_find(void);
+int passt_lock(void);
+int passt_start(const char *const *options, int lock, const __u8 *mac);
 
 /* keeper.c */
 #define KEEPER_FILE	3

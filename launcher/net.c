@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtio net: the guest's end of a cable whose other end is a tap interface of the
- * host. Both sides put the same virtio_net_hdr before each packet. So we pass on
- * the checksums and segmentation that one side leaves undone, and whoever needs
- * them does them.
+ * Virtio net: a guest's network card. What it is plugged into is a struct net_backend's: a tap
+ * interface of the host (net_tap.c), or a network that needs no rights (net_user.c).
  */
 #include "launcher.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/virtio_ids.h>
-#include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +22,13 @@
  */
 #define NET_INPUT_QUEUE	64
 
+#define MACHINE_ID_LEN	32
+
 struct net {
 	struct device dev;
 	/* Before each packet. Devices of virtio 1.0 say in it how many buffers it fills. */
 	unsigned int header;
-	char name[IFNAMSIZ];
-	int fd;
+	struct net_backend *backend;
 };
 
 /* One, always (virtio 1.0, section 5.1.6.4.1) */
@@ -42,6 +43,25 @@ static void net_count_buffers(const struct net *net, struct vq_chain *chain)
 	iov_write(chain->in, chain->in_num, &one, sizeof(one));
 }
 
+/* Wait for a packet that fits. Returns how long it is, or -1 if no more come. */
+static ssize_t net_receive(struct virtqueue *vq, struct net_backend *backend,
+			   struct vq_chain *chain)
+{
+	ssize_t n;
+
+	while ((n = backend->ops->receive(backend, chain->in, chain->in_num)) < 0) {
+		/* The guest lives on. */
+		if (errno != EAGAIN && errno != EINVAL) {
+			vq_interrupt(vq);
+			devices_refresh(VIRTIO_ID_NET);
+			return -1;
+		}
+		if (!vq_wait_file(vq, backend->fd, POLLIN))
+			return -1;
+	}
+	return n;
+}
+
 static void net_input(struct virtqueue *vq)
 {
 	struct net *net = container_of(vq->dev, struct net, dev);
@@ -51,20 +71,9 @@ static void net_input(struct virtqueue *vq)
 	while (vq_next(vq, &chain)) {
 		if (chain.out_num || iov_length(chain.in, chain.in_num) < net->header)
 			vq_bad_guest(vq, "no room for a packet");
-		while ((n = readv(net->fd, chain.in, chain.in_num)) < 0) {
-			if (errno == EINTR)
-				continue;
-			if (errno != EAGAIN) {
-				/* Someone took it away. The guest lives on. */
-				fprintf(stderr,
-					"lguest: %s: no more packets: %m\n",
-					net->name);
-				vq_interrupt(vq);
-				return;
-			}
-			if (!vq_wait_input(vq, net->fd))
-				return;
-		}
+		n = net_receive(vq, net->backend, &chain);
+		if (n < 0)
+			return;
 		net_count_buffers(net, &chain);
 		vq_used(vq, &chain, n);
 	}
@@ -73,18 +82,15 @@ static void net_input(struct virtqueue *vq)
 static void net_output(struct virtqueue *vq)
 {
 	struct net *net = container_of(vq->dev, struct net, dev);
+	struct net_backend *backend = net->backend;
 	struct vq_chain chain;
 
 	while (vq_next(vq, &chain)) {
 		if (chain.in_num)
 			vq_bad_guest(vq, "input for the output queue");
-		/*
-		 * A packet that the host won't take is lost, as on any cable. The
-		 * interface may be down or flooded, or the header make no sense.
-		 */
-		if (writev(net->fd, chain.out, chain.out_num) < 0 &&
-		    errno == EFAULT)
-			die("%s: cannot read a packet: %m", net->name);
+		while (backend->ops->send(backend, chain.out, chain.out_num) == EAGAIN &&
+		       vq_wait_file(vq, backend->fd, POLLOUT))
+			;
 		vq_used(vq, &chain, 0);
 	}
 }
@@ -94,13 +100,14 @@ static void net_configure(struct device *dev, __u64 features)
 {
 	const struct net *net = container_of(dev, struct net, dev);
 
-	tap_set_offloads(net->name, net->fd, features);
+	if (net->backend->ops->configure)
+		net->backend->ops->configure(net->backend, features);
 }
 
 static bool net_refresh(struct device *dev)
 {
 	const struct net *net = container_of(dev, struct net, dev);
-	__u16 status = tap_is_up(net->fd) ? VIRTIO_NET_S_LINK_UP : 0;
+	__u16 status = net->backend->ops->is_up(net->backend) ? VIRTIO_NET_S_LINK_UP : 0;
 	bool changed = status != dev->config.net.status;
 
 	dev->config.net.status = status;
@@ -118,99 +125,108 @@ static void parse_mac(const char *spec, __u8 mac[ETH_ALEN])
 		    spec);
 }
 
+/* What no other machine has: machine-id(5), which a copy of a machine gets anew */
+static bool read_machine_id(char id[MACHINE_ID_LEN])
+{
+	int fd = open("/etc/machine-id", O_RDONLY | O_CLOEXEC);
+	bool read_all = fd >= 0 && read(fd, id, MACHINE_ID_LEN) == MACHINE_ID_LEN;
+
+	if (fd >= 0)
+		close(fd);
+	return read_all;
+}
+
+static __u64 hash_more(__u64 hash, const char *text, size_t len)
+{
+	while (len--)
+		hash = (hash ^ (__u8)*text++) * 0x100000001b3ULL;
+	return hash;
+}
+
 /*
- * The address is a hash (FNV-1a) of the names of host and interface: hardly ever
- * the same for two guests, always the same for one.
+ * The address is a hash (FNV-1a) of the machine and the network's name: hardly ever the same
+ * for two guests, always the same for one. The machine's id is a secret (machine-id(5)). These
+ * are the lowest 48 bits of a sum whose lower bits don't depend on its upper ones. So who sees
+ * all of a machine's cards still knows no more than 48 of the id's 128 bits.
  */
-static void make_mac(const char *tap, __u8 mac[ETH_ALEN])
+static void make_mac(const char *name, __u8 mac[ETH_ALEN])
 {
 	__u64 hash = 0xcbf29ce484222325ULL;
-	struct utsname host = { };
-	char text[sizeof(host.nodename) + IFNAMSIZ + 1];
+	char id[MACHINE_ID_LEN];
+	struct utsname host;
 
-	uname(&host);
-	snprintf(text, sizeof(text), "%s/%s", host.nodename, tap);
-	for (const char *p = text; *p; p++)
-		hash = (hash ^ (__u8)*p) * 0x100000001b3ULL;
+	if (read_machine_id(id)) {
+		hash = hash_more(hash, id, sizeof(id));
+	} else {
+		uname(&host);
+		hash = hash_more(hash, host.nodename, strlen(host.nodename));
+	}
+	hash = hash_more(hash, "/", 1);
+	hash = hash_more(hash, name, strlen(name));
 	memcpy(mac, &hash, ETH_ALEN);
 	/* Of one card (not a group's), and not given out by any maker */
 	mac[0] = (mac[0] & ~1) | 2;
 }
 
-/* What the interface was told for an earlier guest does not hold for this one. */
 static void net_create(struct device *dev)
 {
 	struct net *net = container_of(dev, struct net, dev);
 
 	net->header = device_is_modern() ? sizeof(struct virtio_net_hdr_mrg_rxbuf) :
 					   sizeof(struct virtio_net_hdr);
-	tap_set_header(net->name, net->fd, net->header);
-	tap_set_offloads(net->name, net->fd, 0);
+	net->backend->ops->create(net->backend, net->header, dev->config.net.mac);
 	if (device_is_modern()) {
 		dev->features |= 1 << VIRTIO_NET_F_STATUS;
 		dev->config_len += sizeof(dev->config.net.status);
 		dev->refresh = net_refresh;
-		watch_links();
 		net_refresh(dev);
 	}
 }
 
 /**
  * net_add() - give the guest a network card
- * @spec: TAP[,ip=A.B.C.D/LEN][,mac=XX:XX:XX:XX:XX:XX]
+ * @spec: TAP[,ip=A.B.C.D/LEN][,mac=XX:XX:XX:XX:XX:XX], or
+ *	user[,forward=[tcp:|udp:][ADDRESS:]PORT:PORT]...[,dns=ADDRESS][,mac=...]
  */
 void net_add(const char *spec)
 {
 	struct net *net = calloc(1, sizeof(*net));
-	char *copy = strdup(spec), *tap, *opt;
-	const char *ip = NULL, *mac = NULL;
-	__u8 *address;
+	char *copy = strdup(spec), *what, *opt;
+	struct net_backend *backend;
+	const char *mac = NULL;
 
 	if (!net || !copy)
 		die("no memory for a network card");
-	tap = strsep(&copy, ",");
+	what = strsep(&copy, ",");
+	backend = strcmp(what, "user") ? net_tap(what) : net_user();
 	while ((opt = strsep(&copy, ","))) {
-		if (!strncmp(opt, "ip=", 3))
-			ip = opt + 3;
-		else if (!strncmp(opt, "mac=", 4))
+		if (!strncmp(opt, "mac=", 4))
 			mac = opt + 4;
-		else
-			die("--net=%s: '%s' is neither ip= nor mac=", spec, opt);
+		else if (!backend->ops->option(backend, opt))
+			die("--net=%s: '%s' is no option of %s", spec, opt,
+			    strcmp(what, "user") ? "a tap interface (ip=, mac=)" :
+			    "user (forward=, dns=, mac=)");
 	}
-	if (!*tap || strlen(tap) >= sizeof(net->name))
-		die("--net=%s: want an interface name of 1 to %zu characters",
-		    spec, sizeof(net->name) - 1);
-	strcpy(net->name, tap);
-
-	net->fd = tap_open(net->name);
-	if (ip)
-		tap_set_address(net->name, ip);
+	backend->ops->open(backend);
+	net->backend = backend;
 	net->dev = (struct device) {
-		.name = net->name,
+		.name = backend->name,
 		.type = VIRTIO_ID_NET,
 		.num_vq = 2,
 		.vq = {
 			{ .num = NET_INPUT_QUEUE, .serve = net_input },
 			{ .num = VQ_MAX_ENTRIES, .serve = net_output },
 		},
-		.features = 1 << VIRTIO_NET_F_MAC |
-			1 << VIRTIO_NET_F_CSUM |
-			1 << VIRTIO_NET_F_HOST_TSO4 |
-			1 << VIRTIO_NET_F_HOST_TSO6 |
-			1 << VIRTIO_NET_F_HOST_ECN |
-			1 << VIRTIO_NET_F_GUEST_CSUM |
-			1 << VIRTIO_NET_F_GUEST_TSO4 |
-			1 << VIRTIO_NET_F_GUEST_TSO6 |
-			1 << VIRTIO_NET_F_GUEST_ECN |
+		.features = backend->features |
+			1 << VIRTIO_NET_F_MAC |
 			1 << VIRTIO_RING_F_INDIRECT_DESC,
 		.create = net_create,
 		.configure = net_configure,
 	};
-	address = net->dev.config.net.mac;
 	if (mac)
-		parse_mac(mac, address);
+		parse_mac(mac, net->dev.config.net.mac);
 	else
-		make_mac(net->name, address);
+		make_mac(backend->name, net->dev.config.net.mac);
 	net->dev.config_len = sizeof(net->dev.config.net.mac);
 	device_add(&net->dev);
 }

@@ -9,9 +9,62 @@
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+/* What the kernel knows of the interface; false if it is no tap or tun, or is not there */
+static bool tap_look(const char *name, const char *what, int base, long *value)
+{
+	char path[64 + IFNAMSIZ], text[32];
+	FILE *file;
+	bool known;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/%s", name, what);
+	file = fopen(path, "re");
+	known = file && fgets(text, sizeof(text), file);
+	if (file)
+		fclose(file);
+	if (known)
+		*value = strtol(text, NULL, base);
+	return known;
+}
+
+#define MAKE_TAP	"sudo ip tuntap add dev %s mode tap user %u"
+#define MAKE_AGAIN	"sudo ip tuntap del dev %s mode %s%s && " MAKE_TAP
+
+/* Why an interface can't be opened, and the command that helps */
+static void __noreturn tap_refused(const char *name)
+{
+	char path[64 + IFNAMSIZ];
+	long flags, owner;
+	int err = errno;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s", name);
+	if (!tap_look(name, "tun_flags", 16, &flags)) {
+		if (!access(path, F_OK))
+			die("--net=%s: that is no tap interface; another name makes one, and a bridge can join the two",
+			    name);
+		if (err == EPERM)
+			die("--net=%s: only root can make it: " MAKE_TAP
+			    " (--net=user needs no rights)", name, name, geteuid());
+	} else if (flags & IFF_MULTI_QUEUE || !(flags & IFF_TAP)) {
+		const char *mode = flags & IFF_TAP ? "tap" : "tun";
+		const char *queues = flags & IFF_MULTI_QUEUE ? " multi_queue" : "";
+
+		die("--net=%s: it was made as a %s%s, want a tap: " MAKE_AGAIN, name, mode,
+		    queues, name, mode, queues, name, geteuid());
+	} else if (err == EPERM && tap_look(name, "owner", 10, &owner) &&
+		   owner != (long)geteuid()) {
+		die("--net=%s: it is user %ld's, not yours: " MAKE_AGAIN, name, owner, name,
+		    "tap", "", name, geteuid());
+	} else if (err == EBUSY) {
+		die("--net=%s: another program has it open", name);
+	}
+	errno = err;
+	die("--net=%s: cannot open the tap interface: %m", name);
+}
 
 /**
  * tap_open() - open an interface, and make it if it is not there
@@ -28,7 +81,7 @@ int tap_open(char *name)
 		die("/dev/net/tun: %m");
 	strcpy(ifr.ifr_name, name);
 	if (ioctl(fd, TUNSETIFF, &ifr))
-		die("%s: cannot open the tap interface: %m", name);
+		tap_refused(name);
 	/* If there was a % in the name, the kernel chose the number. */
 	if (strcmp(ifr.ifr_name, name))
 		fprintf(stderr, "lguest: network interface %s\n", ifr.ifr_name);

@@ -311,12 +311,19 @@ void vq_interrupt(struct virtqueue *vq)
 		device_interrupt(vq);
 }
 
-/* Sleep until @fd can be read; false when the device is to stop. */
-bool vq_wait_input(struct virtqueue *vq, int fd)
+/**
+ * vq_wait_file() - sleep until a file is ready
+ * @vq: the queue
+ * @fd: the file
+ * @events: of it, as for poll()
+ *
+ * Return: false when the device is to stop.
+ */
+bool vq_wait_file(struct virtqueue *vq, int fd, short events)
 {
 	struct pollfd wait[] = {
 		{ .fd = vq->eventfd, .events = POLLIN },
-		{ .fd = fd, .events = POLLIN },
+		{ .fd = fd, .events = events },
 	};
 
 	vq_interrupt(vq);
@@ -324,7 +331,7 @@ bool vq_wait_input(struct virtqueue *vq, int fd)
 		if (poll(wait, ARRAY_SIZE(wait), -1) < 0) {
 			if (errno == EINTR)
 				continue;
-			die("%s: cannot wait for input: %m", vq->dev->name);
+			die("%s: cannot wait for a file: %m", vq->dev->name);
 		}
 		if (wait[0].revents)
 			vq_wait_kick(vq);

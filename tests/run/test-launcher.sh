@@ -322,6 +322,55 @@ share_cases() {
 		--share="$images" --share="$images,ro,tag=second"
 }
 
+# in_network SETUP USER COMMAND...: on a host with no other network than SETUP makes
+in_network() {
+	_setup=$1 _user=$2
+	shift 2
+	unshare -nm sh -ec 'PATH=$PATH:/sbin:/usr/sbin
+		mount -t sysfs sysfs /sys
+		'"$_setup"'
+		exec setpriv --reuid '"$_user"' --regid '"$_user"' --clear-groups "$@"' sh "$@"
+}
+
+# expect_tap SETUP USER REGEX NAME [OPTION...]
+expect_tap() {
+	_setup=$1 _user=$2 _regex=$3 _name=$4
+	shift 4
+	_status=0
+	in_network "$_setup" "$_user" "$top/launcher/lguest" --device="$no_device" -m 16 \
+		--net=t0 "$@" "$images/b319" >"$images/said" 2>&1 </dev/null || _status=$?
+	if [ "$_status" = 1 ] && tail -n 1 "$images/said" | grep -q -e "$_regex"; then
+		result 0 "--net=TAP, $_name"
+	else
+		sed 's/^/# /' "$images/said"
+		result 1 "--net=TAP, $_name"
+	fi
+}
+
+network_cases() {
+	expect b319 'want user, or an interface name of 1 to 15' '--net, no name' --net=
+	expect b319 "'forward=1:2' is no option of a tap" '--net=TAP, forward=' --net=t0,forward=1:2
+	expect b319 "'ip=1' is no option of user" '--net=user, ip=' --net=user,ip=1
+	expect b319 'forward=x: want' '--net=user, no port' --net=user,forward=x
+	if ! in_network 'ip tuntap add dev t0 mode tap' 0 true 2>"$images/said"; then
+		sed 's/^/# no tap interfaces here: /' "$images/said"
+		return
+	fi
+	expect_tap 'ip tuntap add dev t0 mode tap' 0 "$could_be" 'root'
+	expect_tap 'ip tuntap add dev t0 mode tap user 1234' 1234 "$could_be" 'its user'
+	expect_tap 'ip tuntap add dev t0 mode tap' 0 'another program has it open' 'twice' --net=t0
+	expect_tap 'ip tuntap add dev t0 mode tap user 4321' 1234 \
+		"it is user 4321's, not yours: sudo ip tuntap del dev t0 mode tap && sudo ip tuntap add dev t0 mode tap user 1234" \
+		"another user's"
+	expect_tap : 1234 'only root can make it: sudo ip tuntap add dev t0 mode tap user 1234' \
+		'none, as a user'
+	expect_tap 'ip tuntap add dev t0 mode tap multi_queue user 1234' 1234 \
+		'a tap multi_queue, want a tap: sudo ip tuntap del dev t0 mode tap multi_queue &&' \
+		'of many queues'
+	expect_tap 'ip tuntap add dev t0 mode tun' 0 'as a tun, want a tap: ' 'a tun interface'
+	expect_tap 'ip link add t0 type bridge' 0 'that is no tap interface' 'a bridge'
+}
+
 # new_machine: $machine, with the files that "lguest check" looks at where a guest can run
 new_machine() {
 	machine=$images/machine
@@ -388,7 +437,8 @@ check_cases() {
 # parts: the programs of tests/launcher, whose results become ours. CASES and SEED are of
 # the images.
 parts() {
-	for _program in pci lguest_bus 'fuzz 200' balloon memory disk exec nbd p9 p9_server sandbox \
+	for _program in pci lguest_bus "fuzz 200" balloon memory disk exec nbd net passt p9 \
+		p9_server sandbox \
 		"image_fuzz ${CASES:-2000} ${SEED:-1} $images/[bv][0-9]* $guests/*.elf"; do
 		# shellcheck disable=SC2086 # a program and its arguments
 		"$top"/tests/launcher/build/$_program >"$images/said" 2>&1 || :
@@ -406,7 +456,7 @@ parts() {
 }
 
 # shellcheck disable=SC2086 # a list of words
-install_missing $pkgs_build diod
+install_missing $pkgs_build diod passt iproute2
 mkdir -p "$out"
 : >"$out/launcher.results"
 build launcher guests launcher-tests
@@ -415,7 +465,7 @@ mkdir "$images"
 {
 	echo '# begin launcher'
 	{ cases; hostile_cases; file_cases; disk_cases; nbd_cases; memory_cases; option_cases
-		share_cases; check_cases; parts; } >"$images/cases"
+		share_cases; network_cases; check_cases; parts; } >"$images/cases"
 	echo 'KTAP version 1'
 	echo "1..$(grep -c '^\(not \)\?ok ' "$images/cases")"
 	cat "$images/cases"

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * passt itself, on a host of the test's own that has nothing but a way out: what a guest gets
+ * from it, who reaches the guest, and how it ends.
+ */
+#include "ktap.h"
+#include "launcher.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define AT_ALL_MS	60000
+#define PORT		2222
+#define GUEST_PORT	22
+
+#define HOST_ADDRESS	"192.0.2.1"
+#define GATEWAY		"192.0.2.254"
+
+static const __u8 mac[6] = { 2, 0, 0, 0, 0, 1 };
+static const char *const no_options[] = { NULL };
+static const char *const forwards[] = { "-t", "127.0.0.1/2222:22", NULL };
+
+/* What passt.c and keeper.c want of the rest of the Launcher */
+void *guest_memory_base(void)
+{
+	return NULL;
+}
+
+unsigned long guest_pages(void)
+{
+	return 0;
+}
+
+static unsigned char frame[1 << 16];
+
+/* Receive one frame. Its length; 0 if there is none within that time, or no more. */
+static size_t receive(int fd, int ms)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	__u32 len;
+
+	if (poll(&wait, 1, ms) != 1 || recv(fd, &len, 4, MSG_WAITALL) != 4)
+		return 0;
+	len = ntohl(len);
+	if (len > sizeof(frame) || recv(fd, frame, len, MSG_WAITALL) != len)
+		return 0;
+	return len;
+}
+
+static bool is_ip(unsigned char protocol)
+{
+	return frame[12] == 8 && !frame[13] && frame[23] == protocol;
+}
+
+static __u16 port_at(unsigned int at)
+{
+	return frame[at] << 8 | frame[at + 1];
+}
+
+static __u32 sum(__u32 so_far, const unsigned char *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		so_far += i & 1 ? bytes[i] : bytes[i] << 8;
+	while (so_far >> 16)
+		so_far = (so_far & 0xffff) + (so_far >> 16);
+	return so_far;
+}
+
+static void put16(unsigned char *at, __u16 value)
+{
+	at[0] = value >> 8;
+	at[1] = value;
+}
+
+/* An Ethernet and IP header for @len more bytes at out + 38; returns where these are. */
+static unsigned char *begin(unsigned char *out, unsigned char protocol, const char *from,
+			    const char *to, size_t len)
+{
+	unsigned char *ip = out + 4 + 14;
+	__u32 length = htonl(14 + 20 + len);
+
+	memcpy(out, &length, 4);
+	memset(out + 4, 0xff, 6);
+	memcpy(out + 10, mac, 6);
+	put16(out + 16, 0x800);
+	memset(ip, 0, 20 + len);
+	ip[0] = 0x45;
+	put16(ip + 2, 20 + len);
+	ip[8] = 64;
+	ip[9] = protocol;
+	inet_pton(AF_INET, from, ip + 12);
+	inet_pton(AF_INET, to, ip + 16);
+	put16(ip + 10, ~sum(0, ip, 20));
+	return ip + 20;
+}
+
+static bool is_sent(int fd, const unsigned char *out, size_t len)
+{
+	return send(fd, out, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+/* DHCP (RFC 2131): ask for an address, and have it offered */
+static bool is_offered(int fd, const char *address)
+{
+	static const unsigned char options[] = { 99, 130, 83, 99, 53, 1, 1, 255 };
+	unsigned char out[4 + 14 + 20 + 8 + 300], *udp;
+	char offered[INET_ADDRSTRLEN];
+
+	udp = begin(out, 17, "0.0.0.0", "255.255.255.255", 8 + 300);
+	put16(udp, 68);
+	put16(udp + 2, 67);
+	put16(udp + 4, 8 + 300);
+	udp[8] = 1;
+	udp[9] = 1;
+	udp[10] = 6;
+	memcpy(udp + 8 + 28, mac, 6);
+	memcpy(udp + 8 + 236, options, sizeof(options));
+	if (!is_sent(fd, out, sizeof(out)))
+		return false;
+	do {
+		if (!receive(fd, AT_ALL_MS))
+			return false;
+	} while (!is_ip(17) || port_at(36) != 68);
+	inet_ntop(AF_INET, frame + 42 + 16, offered, sizeof(offered));
+	return !strcmp(offered, address);
+}
+
+/* The guest asks for a connection. Whether it is accepted; false if nobody says a word */
+static bool is_accepted(int fd, const char *to, __u16 port, int ms)
+{
+	unsigned char out[4 + 14 + 20 + 20], *tcp, pseudo[12] = { [9] = 6, [11] = 20 };
+
+	tcp = begin(out, 6, HOST_ADDRESS, to, 20);
+	put16(tcp, 1025);
+	put16(tcp + 2, port);
+	tcp[12] = 5 << 4;
+	tcp[13] = 2;
+	put16(tcp + 14, 0xffff);
+	memcpy(pseudo, tcp - 8, 8);
+	memmove(pseudo + 8, (unsigned char []){ 0, 6, 0, 20 }, 4);
+	put16(tcp + 16, ~sum(sum(0, pseudo, 12), tcp, 20));
+	if (!is_sent(fd, out, sizeof(out)))
+		return false;
+	do {
+		if (!receive(fd, ms))
+			return false;
+	} while (!is_ip(6) || port_at(36) != 1025);
+	return frame[47] == 0x12;
+}
+
+static int listen_on(const char *address, __u16 port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_pton(AF_INET, address, &in.sin_addr);
+	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) || listen(fd, 5)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* How many processes there are that run passt. Each gets the signal, if that is not 0. */
+static unsigned int signal_passts(int sig)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	unsigned int count = 0;
+
+	while ((entry = readdir(proc))) {
+		char name[300], comm[16] = "", state[512] = "";
+		FILE *file;
+
+		snprintf(name, sizeof(name), "/proc/%s/stat", entry->d_name);
+		file = atoi(entry->d_name) ? fopen(name, "re") : NULL;
+		if (file && fgets(state, sizeof(state), file) &&
+		    sscanf(state, "%*d (%15[^)])", comm) == 1 && !strncmp(comm, "passt", 5) &&
+		    !strstr(state, ") Z")) {
+			kill(atoi(entry->d_name), sig);
+			count++;
+		}
+		if (file)
+			fclose(file);
+	}
+	closedir(proc);
+	return count;
+}
+
+static unsigned int passts(void)
+{
+	return signal_passts(0);
+}
+
+static bool are_gone(void)
+{
+	for (unsigned int i = 0; i < AT_ALL_MS && passts(); i++)
+		usleep(1000);
+	return !passts();
+}
+
+static void gives_an_address(void)
+{
+	int fd = passt_start(no_options, passt_lock(), mac);
+
+	EXPECT(is_offered(fd, HOST_ADDRESS));
+	EXPECT_EQ(passts(), 1);
+}
+
+static void from_the_host(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int fd = passt_start(forwards, passt_lock(), mac);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	EXPECT(is_offered(fd, HOST_ADDRESS));
+	inet_pton(AF_INET, "127.0.0.1", &in.sin_addr);
+	EXPECT(!connect(client, (struct sockaddr *)&in, sizeof(in)) || errno == EINPROGRESS);
+	do {
+		EXPECT(receive(fd, AT_ALL_MS));
+	} while (ok && !(is_ip(6) && frame[47] == 2));
+	EXPECT_EQ(port_at(36), GUEST_PORT);
+	/* Others don't reach the port. */
+	inet_pton(AF_INET, HOST_ADDRESS, &in.sin_addr);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	EXPECT(connect(client, (struct sockaddr *)&in, sizeof(in)) && errno == ECONNREFUSED);
+}
+
+/* What listens on the host's loopback is not for guests (net.c has its own addresses). */
+static void not_the_hosts_own(void)
+{
+	int fd = passt_start(no_options, passt_lock(), mac);
+	int loopback = listen_on("127.0.0.1", 1234), others = listen_on("198.51.100.1", 1235);
+
+	EXPECT(loopback >= 0 && others >= 0);
+	EXPECT(is_accepted(fd, "198.51.100.1", 1235, AT_ALL_MS));
+	EXPECT(!is_accepted(fd, GATEWAY, 1234, 1000));
+}
+
+static void start_and_die(void)
+{
+	EXPECT(passt_start(forwards, passt_lock(), mac) >= 0);
+	EXPECT_EQ(passts(), 1);
+	raise(SIGKILL);
+}
+
+static void goes_with_the_guest(void)
+{
+	EXPECT_EQ(run_alone(start_and_die), SIGKILL);
+	EXPECT(are_gone());
+}
+
+/* One that hangs, too */
+static void start_one_that_hangs(void)
+{
+	EXPECT(passt_start(forwards, passt_lock(), mac) >= 0);
+	EXPECT_EQ(signal_passts(SIGSTOP), 1);
+	raise(SIGKILL);
+}
+
+static void goes_if_it_hangs(void)
+{
+	EXPECT_EQ(run_alone(start_one_that_hangs), SIGKILL);
+	EXPECT(are_gone());
+}
+
+static int lock;
+
+static void start_again(void)
+{
+	int fd = passt_start(forwards, lock, mac);
+
+	EXPECT(is_offered(fd, HOST_ADDRESS));
+	/* The next life may begin before this one's is gone. */
+	_exit(ok ? 0 : EXIT_DIED);
+}
+
+static void listens_again(void)
+{
+	lock = passt_lock();
+	for (unsigned int i = 0; i < 5; i++)
+		EXPECT_EQ(run_alone(start_again), 0);
+	EXPECT(are_gone());
+}
+
+static void start_twice(void)
+{
+	passt_start(forwards, passt_lock(), mac);
+	passt_start(forwards, passt_lock(), mac);
+}
+
+static void port_is_taken(void)
+{
+	EXPECT_EQ(run_alone(start_twice), EXIT_FAILED << 8);
+	EXPECT(are_gone());
+}
+
+static void start_as_nobody(void)
+{
+	keeper_set_user("65534:65534");
+	lock = passt_lock();
+	EXPECT(is_offered(passt_start(forwards, lock, mac), HOST_ADDRESS));
+}
+
+static void as_another_user(void)
+{
+	EXPECT_EQ(run_alone(start_as_nobody), 0);
+	EXPECT(are_gone());
+}
+
+/* A host with a way out that leads nowhere, and two addresses */
+static bool make_host(void)
+{
+	return !unshare(CLONE_NEWNET) &&
+		!system("PATH=$PATH:/sbin:/usr/sbin; ip link set lo up && "
+			"ip link add out type veth peer name far && ip link set far up && "
+			"ip address add " HOST_ADDRESS "/24 dev out && "
+			"ip address add 198.51.100.1/32 dev lo && ip link set out up && "
+			"ip route add default via " GATEWAY);
+}
+
+int main(void)
+{
+	static const struct {
+		const char *name;
+		void (*test)(void);
+	} tests[] = {
+		{ "gives_an_address", gives_an_address },
+		{ "from_the_host", from_the_host },
+		{ "not_the_hosts_own", not_the_hosts_own },
+		{ "goes_with_the_guest", goes_with_the_guest },
+		{ "goes_if_it_hangs", goes_if_it_hangs },
+		{ "listens_again", listens_again },
+		{ "port_is_taken", port_is_taken },
+		{ "as_another_user", as_another_user },
+	};
+	bool can = make_host();
+
+	/* Not the name of those that are counted */
+	prctl(PR_SET_NAME, "test");
+	printf("KTAP version 1\n1..%zu\n", ARRAY_SIZE(tests));
+	passt_find();
+	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
+		if (!can)
+			skip(tests[i].name, "there can't be a network of its own here");
+		else
+			run_in_child(tests[i].name, tests[i].test);
+		if (can && !are_gone())
+			die("passt is still there");
+	}
+	return ktap_failed();
+}

@@ -78,7 +78,8 @@ int tap_open(char *name)
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		die("/dev/net/tun: %m");
+		die("--net=%s: /dev/net/tun: %m (%s)", name,
+		    errno == ENOENT ? "sudo modprobe tun" : "--net=user needs no rights");
 	strcpy(ifr.ifr_name, name);
 	if (ioctl(fd, TUNSETIFF, &ifr))
 		tap_refused(name);

@@ -328,6 +328,8 @@ in_network() {
 	shift 2
 	unshare -nm sh -ec 'PATH=$PATH:/sbin:/usr/sbin
 		mount -t sysfs sysfs /sys
+		mount -t tmpfs tmpfs /dev/net
+		mknod -m 666 /dev/net/tun c 10 200
 		'"$_setup"'
 		exec setpriv --reuid '"$_user"' --regid '"$_user"' --clear-groups "$@"' sh "$@"
 }

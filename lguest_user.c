@@ -401,11 +401,20 @@ static const struct file_operations lg_device_fops = {
 	.llseek = default_llseek,
 };
 
+/*
+ * With a number that is known beforehand, the device is there from boot on (kmod's static
+ * nodes), and to open it loads the module. Nobody has given us one. This is one of those for
+ * local use (Documentation/admin-guide/devices.txt), as OpenZFS has another.
+ */
+#define LG_MINOR	246
+
 static struct miscdevice lg_device = {
-	.minor = MISC_DYNAMIC_MINOR,
 	.name = "lguest",
 	.fops = &lg_device_fops,
 };
+
+MODULE_ALIAS_MISCDEV(LG_MINOR);
+MODULE_ALIAS("devname:lguest");
 
 /**
  * lg_device_init() - offer /dev/lguest
@@ -414,7 +423,16 @@ static struct miscdevice lg_device = {
  */
 int lg_device_init(void)
 {
-	return misc_register(&lg_device);
+	int err;
+
+	lg_device.minor = LG_MINOR;
+	err = misc_register(&lg_device);
+	/* Another local use */
+	if (err == -EBUSY) {
+		lg_device.minor = MISC_DYNAMIC_MINOR;
+		err = misc_register(&lg_device);
+	}
+	return err;
 }
 
 /**

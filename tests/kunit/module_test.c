@@ -73,7 +73,7 @@ static void name_is_taken(struct kunit *test)
 {
 	static const struct file_operations none;
 	static struct miscdevice other = {
-		.minor = MISC_DYNAMIC_MINOR,
+		.minor = 246,
 		.name = "lguest",
 		.fops = &none,
 	};
@@ -81,17 +81,36 @@ static void name_is_taken(struct kunit *test)
 
 	unload(test);
 	KUNIT_ASSERT_EQ(test, misc_register(&other), 0);
-	KUNIT_EXPECT_EQ(test, load(test), -EBUSY);
+	KUNIT_EXPECT_EQ(test, load(test), -EEXIST);
 	KUNIT_EXPECT_FALSE(test, fake_cpu_ready);
 	misc_deregister(&other);
 	KUNIT_EXPECT_EQ(test, load(test), 0);
 	KUNIT_EXPECT_TRUE(test, has_device(g));
 }
 
+/* Another device has the number that ours has by default. */
+static void number_is_taken(struct kunit *test)
+{
+	static const struct file_operations none;
+	static struct miscdevice other = {
+		.minor = 246,
+		.name = "other",
+		.fops = &none,
+	};
+	struct guest *g = test->priv;
+
+	unload(test);
+	KUNIT_ASSERT_EQ(test, misc_register(&other), 0);
+	KUNIT_EXPECT_EQ(test, load(test), 0);
+	KUNIT_EXPECT_TRUE(test, has_device(g));
+	misc_deregister(&other);
+}
+
 static struct kunit_case module_cases[] = {
 	KUNIT_CASE(goes_and_comes),
 	KUNIT_CASE(processor_refuses),
 	KUNIT_CASE(name_is_taken),
+	KUNIT_CASE(number_is_taken),
 	{}
 };
 

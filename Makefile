@@ -3,7 +3,7 @@
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 
-.PHONY: all module launcher guests install clean help
+.PHONY: all module launcher guests install dkms-install dkms-remove deb clean help
 
 all: module launcher
 
@@ -13,6 +13,8 @@ make module      lg.ko: KVER=version, or KDIR=directory of another kernel's head
 make launcher    launcher/lguest
 make guests      guests of our own, tests/guests/build/*.elf
 make install     lg.ko, as root
+make dkms-install  lg.ko by DKMS, as root, also for kernels to come; and dkms-remove
+make deb         the packages lguest and lguest-dkms for Debian and Ubuntu, in build/deb
 make clean       remove what was built
 endef
 
@@ -37,7 +39,14 @@ install: module
 		$$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 			$(KDIR)/include/generated/utsrelease.h)
 
+dkms-install dkms-remove:
+	KVER=$(KVER) tools/dkms.sh $(@:dkms-%=%)
+
+deb:
+	tools/deb.sh
+
 clean:
+	rm -rf build
 	$(MAKE) -C launcher clean
 	$(MAKE) -C tests/guests clean
 	[ ! -e $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean

@@ -633,9 +633,8 @@ struct net_backend;
  * @receive: put one packet, and what is before it, into the guest's buffers. Returns how many
  *	bytes; or -1 with errno: EAGAIN if there is none, EINVAL if one was lost, or with a word
  *	to the user that there won't be any more
- * @send: take one packet, and what is before it, out of the guest's buffers. Returns 0; or
- *	EAGAIN to be called again with what is left of the same buffers, once the file can be
- *	written
+ * @send: take one packet, and what is before it, out of the guest's buffers. Returns false to
+ *	be called again with what is left of the same buffers, once the file can be written
  */
 struct net_backend_ops {
 	bool (*option)(struct net_backend *backend, const char *option);
@@ -644,7 +643,7 @@ struct net_backend_ops {
 	void (*configure)(struct net_backend *backend, __u64 features);
 	bool (*is_up)(struct net_backend *backend);
 	ssize_t (*receive)(struct net_backend *backend, struct iovec *iov, unsigned int num);
-	int (*send)(struct net_backend *backend, struct iovec *iov, unsigned int num);
+	bool (*send)(struct net_backend *backend, struct iovec *iov, unsigned int num);
 };
 
 /**

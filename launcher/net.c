@@ -88,7 +88,7 @@ static void net_output(struct virtqueue *vq)
 	while (vq_next(vq, &chain)) {
 		if (chain.in_num)
 			vq_bad_guest(vq, "input for the output queue");
-		while (backend->ops->send(backend, chain.out, chain.out_num) == EAGAIN &&
+		while (!backend->ops->send(backend, chain.out, chain.out_num) &&
 		       vq_wait_file(vq, backend->fd, POLLOUT))
 			;
 		vq_used(vq, &chain, 0);

@@ -73,11 +73,11 @@ static ssize_t tap_receive(struct net_backend *backend, struct iovec *iov, unsig
  * A packet that the host won't take is lost, as on any cable. The interface may be down or
  * flooded, or the header make no sense.
  */
-static int tap_send(struct net_backend *backend, struct iovec *iov, unsigned int num)
+static bool tap_send(struct net_backend *backend, struct iovec *iov, unsigned int num)
 {
 	if (writev(backend->fd, iov, num) < 0 && errno == EFAULT)
 		die("%s: cannot read a packet: %m", backend->name);
-	return 0;
+	return true;
 }
 
 static const struct net_backend_ops tap_ops = {

@@ -151,7 +151,8 @@ static void choose_dns(struct net_user *user)
 	if (user->has_dns || find_dns(RESOLVERS, NULL, NULL))
 		return;
 	if (!find_dns(REAL_RESOLVERS, add_dns, user))
-		fprintf(stderr, "lguest: --net=user: this host has no name server that the guest could ask: dns=ADDRESS names one\n");
+		fprintf(stderr,
+			"lguest: --net=user: the guest can't ask this host's name servers (dns=ADDRESS)\n");
 }
 
 static void user_open(struct net_backend *backend)
@@ -258,8 +259,8 @@ static ssize_t user_receive(struct net_backend *backend, struct iovec *iov, unsi
 	return user_put(user, iov, num, len);
 }
 
-/* What there is, as far as passt takes it now. Returns 0 or EAGAIN. */
-static int user_write(struct net_user *user)
+/* What there is, as far as passt takes it now. Whether that is all */
+static bool user_write(struct net_user *user)
 {
 	ssize_t n = 0;
 
@@ -269,14 +270,14 @@ static int user_write(struct net_user *user)
 		if (n > 0)
 			user->out_at += n;
 		else if (errno == EAGAIN)
-			return EAGAIN;
+			return false;
 		/* Who receives tells of it. */
 		else if (errno != EINTR)
 			break;
 	}
 	user->out_at = 0;
 	user->out_end = 0;
-	return 0;
+	return true;
 }
 
 /*
@@ -303,16 +304,16 @@ static bool is_for_loopback(const char *frame, size_t len)
  * A frame is taken off the guest's buffers as a whole, since half of one can't be taken back.
  * So what is left to be called again with is nothing, if it was taken, and all if not.
  */
-static int user_send(struct net_backend *backend, struct iovec *iov, unsigned int num)
+static bool user_send(struct net_backend *backend, struct iovec *iov, unsigned int num)
 {
 	struct net_user *user = user_of(backend);
 	__u64 len = iov_length(iov, num);
 	__u32 length;
 
-	if (user_write(user) == EAGAIN)
-		return EAGAIN;
+	if (!user_write(user))
+		return false;
 	if (len < user->header + ETH_HLEN || len > user->header + FRAME_MAX)
-		return 0;
+		return true;
 	len -= user->header;
 	iov_skip(iov, num, user->header);
 	length = htonl(len);

@@ -44,8 +44,7 @@ static void __noreturn tap_refused(const char *name)
 	snprintf(path, sizeof(path), "/sys/class/net/%s", name);
 	if (!tap_look(name, "tun_flags", 16, &flags)) {
 		if (!access(path, F_OK))
-			die("--net=%s: that is no tap interface; another name makes one, and a bridge can join the two",
-			    name);
+			die("--net=%s: that is no tap interface; another name makes one", name);
 		if (err == EPERM)
 			die("--net=%s: only root can make it: " MAKE_TAP
 			    " (--net=user needs no rights)", name, name, geteuid());

@@ -101,7 +101,7 @@ static void say_size(void)
 	struct winsize size;
 
 	if (!ioctl(STDIN_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col)
-		fprintf(stderr, "lguest: this terminal, for a guest's shell: stty rows %u cols %u\n",
+		fprintf(stderr, "lguest: its size, for a guest's shell: stty rows %u cols %u\n",
 			size.ws_row, size.ws_col);
 }
 

@@ -322,12 +322,25 @@ static void as_another_user(void)
 /* A host with a way out that leads nowhere, and two addresses */
 static bool make_host(void)
 {
-	return !unshare(CLONE_NEWNET) &&
-		!system("PATH=$PATH:/sbin:/usr/sbin; ip link set lo up && "
-			"ip link add out type veth peer name far && ip link set far up && "
-			"ip address add " HOST_ADDRESS "/24 dev out && "
-			"ip address add 198.51.100.1/32 dev lo && ip link set out up && "
-			"ip route add default via " GATEWAY);
+	static const char *const commands[] = {
+		"link set lo up",
+		"address add 198.51.100.1/32 dev lo",
+		"link add out type veth peer name far",
+		"link set far up",
+		"address add " HOST_ADDRESS "/24 dev out",
+		"link set out up",
+		"route add default via " GATEWAY,
+	};
+	char command[128];
+
+	if (unshare(CLONE_NEWNET))
+		return false;
+	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++) {
+		snprintf(command, sizeof(command), "PATH=$PATH:/sbin:/usr/sbin ip %s", commands[i]);
+		if (system(command))
+			return false;
+	}
+	return true;
 }
 
 int main(void)

@@ -326,6 +326,7 @@ share_cases() {
 in_network() {
 	_setup=$1 _user=$2
 	shift 2
+	# shellcheck disable=SC2016 # for the other shell
 	unshare -nm sh -ec 'PATH=$PATH:/sbin:/usr/sbin
 		mount -t sysfs sysfs /sys
 		mount -t tmpfs tmpfs /dev/net

@@ -112,7 +112,7 @@ manuals_complete() {
 completes() {
 	_got=$(bash -c '. /usr/share/bash-completion/bash_completion
 		. dist/lguest.bash-completion
-		COMP_WORDS=($1) COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$1 COMP_POINT=${#1}
+		COMP_WORDS=(${1//=/ = }) COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$1 COMP_POINT=${#1}
 		compopt() { :; }
 		_lguest 2>/dev/null
 		printf "%s\n" "${COMPREPLY[@]}"' bash "$1" | sort | tr '\n' ' ')
@@ -122,9 +122,9 @@ completes() {
 completion() {
 	completes 'lguest --co' '--console='
 	completes 'lguest --no' '--no-hugepages --no-reboot'
-	completes 'lguest pa' 'pause'
-	completes 'lguest --bus = p' 'pci'
-	completes 'lguest run --sandbox = o' 'off on'
+	completes 'lguest resu' 'resume'
+	completes 'lguest --bus=p' 'pci'
+	completes 'lguest run --sandbox=o' 'off on'
 	completes 'lguest run CO' 'CONTRIBUTING.md COPYING'
 }
 

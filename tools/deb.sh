@@ -10,8 +10,8 @@ version=${DEB_VERSION:-$(cat VERSION)}
 for program in dpkg-buildpackage dh dh_dkms; do
 	command -v $program >/dev/null || {
 		echo "deb.sh: there is no $program" \
-			"(apt install build-essential debhelper dh-dkms libseccomp-dev" \
-			"libjson-c-dev libnbd-dev)" >&2
+			"(apt install build-essential gcc-multilib debhelper dh-dkms" \
+			"bash-completion libseccomp-dev libjson-c-dev libnbd-dev)" >&2
 		exit 1
 	}
 done

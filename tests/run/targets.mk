@@ -2,7 +2,7 @@
 # Goals that want a machine of their own. The scripts say what they install.
 
 run figures bench check test test-style test-launcher test-kunit test-build \
-test-qemu test-run test-bochs test-bench test-seam test-pcid test-power:
+test-qemu test-run test-bochs test-bench test-seam test-pcid test-power test-deb:
 	+@tests/run/$@.sh
 
 # The heads of the scripts say more.
@@ -22,6 +22,7 @@ make test-qemu   what tests/run/machines lists: MACHINES="6.1*" TESTS="smoke mem
                  CPU= SMP= SEED=; asked for by name, MACHINES=debug and kcsan
 make test-run    make run: HOST=
 make test-power  the host's power fails under guests that write to disks: CUTS=200 HOST=
+make test-deb    the packages, on a Debian 12 that is booted, upgraded and rid of them
 make test-bench  does anything take more instructions than it did
 make test-seam   NMIs and machine checks at each instruction of the world switch
 make test-bochs  a few guests in Bochs
@@ -63,4 +64,4 @@ clean: tests-clean
 
 .PHONY: run figures bench check test test-style test-launcher test-kunit \
 	test-build test-qemu test-run test-bochs test-bench test-seam test-here \
-	test-pcid test-power fuzz host-tests bench-programs seam-programs launcher-tests tests-clean
+	test-pcid test-power test-deb fuzz host-tests bench-programs seam-programs launcher-tests tests-clean

@@ -9,6 +9,6 @@
 . "$run/stages.sh"
 
 # shellcheck disable=SC2046 # a list of words
-set -- style launcher kunit build $(stages) run power bench seam bochs pcid-1
+set -- style launcher kunit build $(stages) run power deb bench seam bochs pcid-1
 run_stages "$@"
 report "$@"

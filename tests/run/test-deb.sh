@@ -1,0 +1,189 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# make test-deb: makes the packages, installs them on a Debian 12, boots that in QEMU, where a
+# user runs a guest; upgrades its kernel and the packages, and purges them.
+
+. "$(dirname "$0")/lib.sh"
+. "$run/vm.sh"
+. "$run/debian.sh"
+
+pkgs_deb="build-essential debhelper dh-dkms bash-completion lintian $pkgs_debian"
+place=$out/debian
+root=$place/root
+
+n=0
+# try NAME COMMAND...
+try() {
+	n=$((n + 1))
+	_name=$1
+	shift
+	if "$@" >"$place/said" 2>&1; then
+		echo "ok $n $_name"
+	else
+		tail -n 60 "$place/said" | sed 's/^/# /'
+		echo "not ok $n $_name"
+	fi
+}
+
+not() { ! "$@"; }
+in_root() { run_in_debian "$root" "$@"; }
+
+# packages WHERE: its two packages, but not the debugger's
+packages() {
+	(cd "$root" && echo "./$1"/lguest_*.deb "./$1"/lguest-dkms_*.deb)
+}
+
+install_packages() {
+	# shellcheck disable=SC2046 # two words
+	in_root apt-get install -y --no-install-recommends $(packages "$1")
+}
+
+# The kernels in there have the module, at that version
+have_module() {
+	for _kernel in "$root"/lib/modules/*; do
+		_module=$_kernel/updates/dkms/lg.ko
+		[ -e "$_module" ] && [ "$(modinfo -F version "$_module")" = "$1" ] || {
+			echo "no $1 in $_kernel"
+			return 1
+		}
+	done
+}
+
+# so many kernels are there
+has_kernels() {
+	set -- "$1" "$root"/lib/modules/*
+	[ $# = $(($1 + 1)) ]
+}
+
+lintian_has_nothing() {
+	lintian --allow-root --pedantic "$place"/now/*.deb >"$place/lintian" 2>&1
+	cat "$place/lintian"
+	[ ! -s "$place/lintian" ]
+}
+
+# What packages have left, but for the group, which a file may belong to
+nothing_is_left() {
+	_left=$(cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev \
+		-o -path ./packages -o -path ./var/log -o -path ./var/cache \) -prune -o \
+		\( -name '*lguest*' -o -name 'lg.ko*' -o -name 'lg.4*' \) -print)
+	echo "$_left"
+	[ -z "$_left" ]
+}
+
+# boot NAME [KERNEL-PARAMETER...]: that Debian with its own kernel, from a disk. It begins in
+# our initramfs, which has the driver for it.
+boot() {
+	_boot=$1
+	shift
+	as_root rm -f "$place/disk"
+	truncate -s 4G "$place/disk"
+	as_root mke2fs -q -t ext4 -O ^metadata_csum -d "$root" "$place/disk"
+	rm -rf "$place/first" "$place/first.cpio"
+	mkdir -p "$place/first/bin" "$place/first/new"
+	cp "$(command -v busybox)" "$place/first/bin/busybox"
+	cp -r "$host/modules/." "$place/first"
+	cat >"$place/first/init" <<-'EOF'
+	#!/bin/busybox sh
+	/bin/busybox mkdir -p /proc /sys /dev
+	/bin/busybox --install -s /bin
+	mount -t proc proc /proc
+	mount -t devtmpfs dev /dev
+	for module in virtio_pci virtio_blk crc32c_generic ext4; do modprobe $module; done
+	mount -t ext4 /dev/vda /new
+	umount /proc
+	mount --move /dev /new/dev
+	exec switch_root /new /sbin/init
+	EOF
+	chmod 755 "$place/first/init"
+	(cd "$place/first" && find . | cpio -o -H newc -R 0:0 --quiet) >"$place/first.cpio"
+	(
+		root=$place/first memory=1024
+		append="root=/dev/vda rw systemd.show_status=0 $*"
+		limit=
+		: >"$out/$_boot.results"
+		say "Booting $_boot"
+		qemu -m 1024 -serial "file:$out/$_boot.log" -serial "file:$out/$_boot.results" \
+			-drive "if=virtio,format=raw,file=$place/disk" </dev/null >&2 &
+		attend 1200 "$out/$_boot.log" "$out/$_boot.results"
+		finished "$_boot"
+	)
+	tr -d '\r' <"$out/$_boot.results" >"$out/$_boot.ktap"
+	mv "$out/$_boot.ktap" "$out/$_boot.results"
+}
+
+# What is to run there, and for whom
+prepare_boot() {
+	in_root adduser --quiet --disabled-password --gecos '' alice
+	in_root adduser --quiet --disabled-password --gecos '' bob
+	in_root adduser --quiet alice lguest
+	as_root install -m 755 "$run/job-deb" "$root/job"
+	as_root tee "$root/etc/systemd/system/job.service" >/dev/null <<-'EOF'
+	[Unit]
+	Description=the test
+	After=multi-user.target
+	[Service]
+	Type=oneshot
+	ExecStart=/job
+	StandardOutput=file:/dev/ttyS1
+	ExecStopPost=/bin/systemctl --force --force poweroff
+	[Install]
+	WantedBy=default.target
+	EOF
+	in_root systemctl enable job.service
+	as_root rm -f "$root/usr/sbin/policy-rc.d"
+}
+
+# shellcheck disable=SC2086 # a list of words
+install_missing $pkgs_vm $pkgs_deb
+PATH=$PATH:/usr/sbin:/sbin
+mkdir -p "$out"
+for name in deb deb-boot deb-refused; do : >"$out/$name.results"; done
+get_debian
+get_host 6.1
+say "Installing packages on a Debian 12"
+as_root rm -rf "$place"
+mkdir -p "$place"
+version=$(cat "$top/VERSION")
+{
+	echo '# begin deb'
+	echo 'KTAP version 1'
+	echo '1..17'
+	try 'the packages are made' "$top/tools/deb.sh" "$place/now"
+	try 'lintian has nothing to say' lintian_has_nothing
+	try 'and those of a version to come' env DEB_VERSION="$version.1" \
+		"$top/tools/deb.sh" "$place/later"
+	unpack_debian "$root"
+	as_root mkdir "$root/packages"
+	as_root cp -r "$place/now" "$place/later" "$root/packages"
+	(cd "$top" && git ls-files -z | tar -c --null -T -) |
+		as_root tee "$root/packages/source.tar" >/dev/null
+	try 'they are installed' install_packages packages/now
+	try 'on one kernel' has_kernels 1
+	try 'which has the module' have_module "$version"
+	prepare_boot >&2
+} >"$out/deb.results"
+boot deb-boot
+as_root touch "$root/unsigned"
+boot deb-refused module.sig_enforce=1
+{
+	# shellcheck disable=SC2086 # two words
+	try 'the kernel is upgraded' in_root apt-get install -y --no-download \
+		--no-install-recommends $upgrade
+	try 'there are two' has_kernels 2
+	try 'and both have the module' have_module "$version"
+	try 'the packages are upgraded' install_packages packages/later
+	try 'and with them both modules' have_module "$version.1"
+	try 'of which DKMS has no other' not in_root test -e "/var/lib/dkms/lguest/$version"
+	try 'they are purged' in_root apt-get purge -y lguest lguest-dkms
+	try 'and nothing is left' nothing_is_left
+	try 'make dkms-install' in_root sh -ec 'apt-get -y install --no-download dkms
+		mkdir /lg && tar -x -C /lg -f /packages/source.tar
+		cd /lg && make dkms-install KVER=$(cd /lib/modules && ls | head -n 1)'
+	try 'make dkms-remove' in_root make -C /lg dkms-remove
+	as_root rm -rf "$root/lg"
+	try 'leaves nothing either' nothing_is_left
+	echo '# end deb 0'
+	echo '# done'
+} >>"$out/deb.results"
+as_root rm -rf "$place/disk" "$root"
+report deb deb-boot deb-refused

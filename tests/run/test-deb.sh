@@ -9,7 +9,7 @@
 
 pkgs_deb="build-essential debhelper dh-dkms bash-completion lintian $pkgs_debian"
 place=$out/debian
-root=$place/root
+system=$place/system
 
 n=0
 # try NAME COMMAND...
@@ -26,32 +26,29 @@ try() {
 }
 
 not() { ! "$@"; }
-in_root() { run_in_debian "$root" "$@"; }
+in_system() { run_in_debian "$system" "$@"; }
 
 # packages WHERE: its two packages, but not the debugger's
 packages() {
-	(cd "$root" && echo "./$1"/lguest_*.deb "./$1"/lguest-dkms_*.deb)
+	(cd "$system" && echo "./$1"/lguest_*.deb "./$1"/lguest-dkms_*.deb)
 }
 
 install_packages() {
 	# shellcheck disable=SC2046 # two words
-	in_root apt-get install -y --no-install-recommends $(packages "$1")
+	in_system apt-get install -y --no-install-recommends $(packages "$1")
 }
 
 # The kernels in there have the module, at that version
 have_module() {
-	for _kernel in "$root"/lib/modules/*; do
+	for _kernel in "$system"/lib/modules/*; do
 		_module=$_kernel/updates/dkms/lg.ko
-		[ -e "$_module" ] && [ "$(modinfo -F version "$_module")" = "$1" ] || {
-			echo "no $1 in $_kernel"
-			return 1
-		}
+		[ "$(modinfo -F version "$_module")" = "$1" ] || return 1
 	done
 }
 
 # so many kernels are there
 has_kernels() {
-	set -- "$1" "$root"/lib/modules/*
+	set -- "$1" "$system"/lib/modules/*
 	[ $# = $(($1 + 1)) ]
 }
 
@@ -63,7 +60,7 @@ lintian_has_nothing() {
 
 # What packages have left, but for the group, which a file may belong to
 nothing_is_left() {
-	_left=$(cd "$root" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev \
+	_left=$(cd "$system" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev \
 		-o -path ./packages -o -path ./var/log -o -path ./var/cache \) -prune -o \
 		\( -name '*lguest*' -o -name 'lg.ko*' -o -name 'lg.4*' \) -print)
 	echo "$_left"
@@ -77,7 +74,7 @@ boot() {
 	shift
 	as_root rm -f "$place/disk"
 	truncate -s 4G "$place/disk"
-	as_root mke2fs -q -t ext4 -O ^metadata_csum -d "$root" "$place/disk"
+	as_root mke2fs -q -t ext4 -O ^metadata_csum -d "$system" "$place/disk"
 	rm -rf "$place/first" "$place/first.cpio"
 	mkdir -p "$place/first/bin" "$place/first/new"
 	cp "$(command -v busybox)" "$place/first/bin/busybox"
@@ -97,7 +94,7 @@ boot() {
 	chmod 755 "$place/first/init"
 	(cd "$place/first" && find . | cpio -o -H newc -R 0:0 --quiet) >"$place/first.cpio"
 	(
-		root=$place/first memory=1024
+		root=$place/first
 		append="root=/dev/vda rw systemd.show_status=0 $*"
 		limit=
 		: >"$out/$_boot.results"
@@ -113,11 +110,11 @@ boot() {
 
 # What is to run there, and for whom
 prepare_boot() {
-	in_root adduser --quiet --disabled-password --gecos '' alice
-	in_root adduser --quiet --disabled-password --gecos '' bob
-	in_root adduser --quiet alice lguest
-	as_root install -m 755 "$run/job-deb" "$root/job"
-	as_root tee "$root/etc/systemd/system/job.service" >/dev/null <<-'EOF'
+	in_system adduser --quiet --disabled-password --gecos '' alice
+	in_system adduser --quiet --disabled-password --gecos '' bob
+	in_system adduser --quiet alice lguest
+	as_root install -m 755 "$run/job-deb" "$system/job"
+	as_root tee "$system/etc/systemd/system/job.service" >/dev/null <<-'EOF'
 	[Unit]
 	Description=the test
 	After=multi-user.target
@@ -129,8 +126,8 @@ prepare_boot() {
 	[Install]
 	WantedBy=default.target
 	EOF
-	in_root systemctl enable job.service
-	as_root rm -f "$root/usr/sbin/policy-rc.d"
+	in_system systemctl enable job.service
+	as_root rm -f "$system/usr/sbin/policy-rc.d"
 }
 
 # shellcheck disable=SC2086 # a list of words
@@ -152,38 +149,39 @@ version=$(cat "$top/VERSION")
 	try 'lintian has nothing to say' lintian_has_nothing
 	try 'and those of a version to come' env DEB_VERSION="$version.1" \
 		"$top/tools/deb.sh" "$place/later"
-	unpack_debian "$root"
-	as_root mkdir "$root/packages"
-	as_root cp -r "$place/now" "$place/later" "$root/packages"
+	unpack_debian "$system"
+	as_root mkdir "$system/packages"
+	as_root cp -r "$place/now" "$place/later" "$system/packages"
 	(cd "$top" && git ls-files -z | tar -c --null -T -) |
-		as_root tee "$root/packages/source.tar" >/dev/null
+		as_root tee "$system/packages/source.tar" >/dev/null
 	try 'they are installed' install_packages packages/now
 	try 'on one kernel' has_kernels 1
 	try 'which has the module' have_module "$version"
 	prepare_boot >&2
 } >"$out/deb.results"
 boot deb-boot
-as_root touch "$root/unsigned"
+as_root touch "$system/unsigned"
 boot deb-refused module.sig_enforce=1
 {
 	# shellcheck disable=SC2086 # two words
-	try 'the kernel is upgraded' in_root apt-get install -y --no-download \
+	try 'the kernel is upgraded' in_system apt-get install -y --no-download \
 		--no-install-recommends $upgrade
 	try 'there are two' has_kernels 2
 	try 'and both have the module' have_module "$version"
 	try 'the packages are upgraded' install_packages packages/later
 	try 'and with them both modules' have_module "$version.1"
-	try 'of which DKMS has no other' not in_root test -e "/var/lib/dkms/lguest/$version"
-	try 'they are purged' in_root apt-get purge -y lguest lguest-dkms
+	try 'of which DKMS has no other' not in_system test -e "/var/lib/dkms/lguest/$version"
+	try 'they are purged' in_system apt-get purge -y lguest lguest-dkms
 	try 'and nothing is left' nothing_is_left
-	try 'make dkms-install' in_root sh -ec 'apt-get -y install --no-download dkms
+	# shellcheck disable=SC2016 # for the other shell
+	try 'make dkms-install' in_system sh -ec 'apt-get -y install --no-download dkms
 		mkdir /lg && tar -x -C /lg -f /packages/source.tar
 		cd /lg && make dkms-install KVER=$(cd /lib/modules && ls | head -n 1)'
-	try 'make dkms-remove' in_root make -C /lg dkms-remove
-	as_root rm -rf "$root/lg"
+	try 'make dkms-remove' in_system make -C /lg dkms-remove
+	as_root rm -rf "$system/lg"
 	try 'leaves nothing either' nothing_is_left
 	echo '# end deb 0'
 	echo '# done'
 } >>"$out/deb.results"
-as_root rm -rf "$place/disk" "$root"
+as_root rm -rf "$place/disk" "$system"
 report deb deb-boot deb-refused

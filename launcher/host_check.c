@@ -8,6 +8,7 @@
 
 #include <cpuid.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,6 +195,15 @@ static bool wants_signatures(void)
 		strstr(lockdown, "[confidentiality]");
 }
 
+/* To open the device loads the module, as for who runs a guest. */
+static void load_module(const char *device)
+{
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+}
+
 static void check_module(void)
 {
 	char headers[sizeof(host.release) + 64], version[32] = "";
@@ -313,6 +323,7 @@ int host_check(const char *device)
 	uname(&host);
 	check_kernel();
 	check_cpu();
+	load_module(device);
 	check_module();
 	check_device(device);
 	check_mitigations();

@@ -7,7 +7,10 @@
 . "$run/vm.sh"
 . "$run/debian.sh"
 
-pkgs_deb="build-essential debhelper dh-dkms bash-completion lintian $pkgs_debian"
+pkgs_deb="build-essential debhelper dh-dkms bash-completion lintian $pkgs_debian
+	ovmf sbsigntool openssl"
+# A key whose certificate the firmware of OVMF's snakeoil machine has enrolled
+key=/usr/share/ovmf/PkKek-1-snakeoil
 place=$out/debian
 system=$place/system
 
@@ -67,11 +70,18 @@ nothing_is_left() {
 	[ -z "$_left" ]
 }
 
-# boot NAME [KERNEL-PARAMETER...]: that Debian with its own kernel, from a disk. It begins in
-# our initramfs, which has the driver for it.
+# As a machine has them whose owner has enrolled DKMS's key
+enroll_key() {
+	openssl rsa -in $key.key -passin pass:snakeoil -out "$place/mok.key"
+	openssl x509 -in $key.pem -outform DER -out "$place/mok.pub"
+	as_root install -D -m 600 -t "$system/var/lib/dkms" "$place/mok.key" "$place/mok.pub"
+}
+
+# boot NAME PARAMETERS [QEMU-ARGUMENT...]: that Debian with its own kernel, from a disk. It
+# begins in our initramfs, which has the driver for it.
 boot() {
-	_boot=$1
-	shift
+	_boot=$1 _parameters=$2
+	shift 2
 	as_root rm -f "$place/disk"
 	truncate -s 4G "$place/disk"
 	as_root mke2fs -q -t ext4 -O ^metadata_csum -d "$system" "$place/disk"
@@ -95,18 +105,31 @@ boot() {
 	(cd "$place/first" && find . | cpio -o -H newc -R 0:0 --quiet) >"$place/first.cpio"
 	(
 		root=$place/first
-		append="root=/dev/vda rw systemd.show_status=0 $*"
+		append="root=/dev/vda rw systemd.show_status=0 lg_boot=$_boot $_parameters"
 		limit=
 		: >"$out/$_boot.results"
 		say "Booting $_boot"
 		qemu -m 1024 -serial "file:$out/$_boot.log" -serial "file:$out/$_boot.results" \
-			-drive "if=virtio,format=raw,file=$place/disk" </dev/null >&2 &
+			-drive "if=virtio,format=raw,file=$place/disk" "$@" </dev/null >&2 &
 		attend 1200 "$out/$_boot.log" "$out/$_boot.results"
 		finished "$_boot"
 	)
 	tr -d '\r' <"$out/$_boot.results" >"$out/$_boot.ktap"
 	mv "$out/$_boot.ktap" "$out/$_boot.results"
 }
+
+# The same by a firmware that starts signed kernels alone
+boot_secure() (
+	mkdir -p "$place/signed"
+	sbsign --key "$place/mok.key" --cert $key.pem --output "$place/signed/vmlinuz" \
+		"$host/vmlinuz" >&2
+	cp /usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd "$place/vars"
+	cp -r "$host/modules" "$place/signed"
+	host=$place/signed
+	boot "$1" '' -machine q35,smm=on -global driver=cfi.pflash01,property=secure,value=on \
+		-drive if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd \
+		-drive "if=pflash,format=raw,unit=1,file=$place/vars"
+)
 
 # What is to run there, and for whom
 prepare_boot() {
@@ -134,7 +157,7 @@ prepare_boot() {
 install_missing $pkgs_vm $pkgs_deb
 PATH=$PATH:/usr/sbin:/sbin
 mkdir -p "$out"
-for name in deb deb-boot deb-refused; do : >"$out/$name.results"; done
+for name in deb deb-boot deb-refused deb-secure; do : >"$out/$name.results"; done
 get_debian
 get_host 6.1
 say "Installing packages on a Debian 12"
@@ -154,14 +177,15 @@ version=$(cat "$top/VERSION")
 	as_root cp -r "$place/now" "$place/later" "$system/packages"
 	(cd "$top" && git ls-files -z | tar -c --null -T -) |
 		as_root tee "$system/packages/source.tar" >/dev/null
+	enroll_key >&2
 	try 'they are installed' install_packages packages/now
 	try 'on one kernel' has_kernels 1
 	try 'which has the module' have_module "$version"
 	prepare_boot >&2
 } >"$out/deb.results"
-boot deb-boot
-as_root touch "$system/unsigned"
+boot deb-boot ''
 boot deb-refused module.sig_enforce=1
+boot_secure deb-secure
 {
 	# shellcheck disable=SC2086 # two words
 	try 'the kernel is upgraded' in_system apt-get install -y --no-download \
@@ -184,4 +208,4 @@ boot deb-refused module.sig_enforce=1
 	echo '# done'
 } >>"$out/deb.results"
 as_root rm -rf "$place/disk" "$system"
-report deb deb-boot deb-refused
+report deb deb-boot deb-refused deb-secure

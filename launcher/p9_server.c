@@ -29,6 +29,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* glibc knows these from 2.36 on. */
+#ifndef OPEN_TREE_CLONE
+#include <linux/mount.h>
+
+static int open_tree(int dir, const char *name, unsigned int flags)
+{
+	return syscall(SYS_open_tree, dir, name, flags);
+}
+
+static int move_mount(int from_dir, const char *from, int to_dir, const char *to,
+		      unsigned int flags)
+{
+	return syscall(SYS_move_mount, from_dir, from, to_dir, to, flags);
+}
+
+static int mount_setattr(int dir, const char *name, unsigned int flags,
+			 const struct mount_attr *attr, size_t size)
+{
+	return syscall(SYS_mount_setattr, dir, name, flags, attr, size);
+}
+#endif
+
 #define ANSWER_MS	10000
 
 /* In the process that stays: files of these numbers are all that it has. */

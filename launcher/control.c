@@ -173,8 +173,19 @@ static void drop(struct client *client)
 	free(client);
 }
 
-/* Returns false if the connection has become a console. */
-static bool obey(struct client *client, const char *command, struct json_object *request)
+/* The connection is the console from now on, and what is behind the line is typed. */
+static void become_console(struct client *client, const char *rest)
+{
+	say(client->fd, answer(true));
+	loop_remove(client->fd);
+	stream_type(rest, client->line + client->len - rest);
+	hub_add(client->fd);
+	free(client);
+}
+
+/* Returns false if the connection has become a console. @rest is what is behind the line. */
+static bool obey(struct client *client, const char *command, struct json_object *request,
+		 const char *rest)
 {
 	int fd = client->fd;
 
@@ -192,10 +203,7 @@ static bool obey(struct client *client, const char *command, struct json_object 
 	} else if (!strcmp(command, "balloon")) {
 		say(fd, set_balloon(request));
 	} else if (!strcmp(command, "attach") && hub_is_open()) {
-		say(fd, answer(true));
-		loop_remove(fd);
-		free(client);
-		hub_add(fd);
+		become_console(client, rest);
 		return false;
 	} else if (!strcmp(command, "attach")) {
 		say(fd, refusal("its console is elsewhere (run it with --console=attach)"));
@@ -205,7 +213,7 @@ static bool obey(struct client *client, const char *command, struct json_object 
 	return true;
 }
 
-static bool take_line(struct client *client, const char *line)
+static bool take_line(struct client *client, const char *line, const char *rest)
 {
 	struct json_object *request = json_tokener_parse(line), *command;
 	bool goes_on = true;
@@ -213,7 +221,7 @@ static bool take_line(struct client *client, const char *line)
 	if (json_object_is_type(request, json_type_object) &&
 	    json_object_object_get_ex(request, "command", &command) &&
 	    json_object_is_type(command, json_type_string))
-		goes_on = obey(client, json_object_get_string(command), request);
+		goes_on = obey(client, json_object_get_string(command), request, rest);
 	else
 		say(client->fd, refusal("want a line like {\"command\":\"status\"}"));
 	json_object_put(request);
@@ -237,7 +245,7 @@ static void client_ready(int fd, void *arg)
 	client->line[client->len] = '\0';
 	while ((end = strchr(client->line, '\n'))) {
 		*end = '\0';
-		if (!take_line(client, client->line))
+		if (!take_line(client, client->line, end + 1))
 			return;
 		client->len -= end + 1 - client->line;
 		memmove(client->line, end + 1, client->len + 1);

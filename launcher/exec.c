@@ -106,10 +106,17 @@ static void put_entry(FILE *archive, const char *name, unsigned int mode, const 
 
 static void copy(FILE *to, const char *name)
 {
-	FILE *from = fopen(name, "re");
 	char buf[65536];
+	struct stat st;
+	FILE *from;
 	size_t n;
 
+	/* Another kind of file may have no end, or wait for ever. */
+	if (stat(name, &st))
+		die("%s: %m", name);
+	if (!S_ISREG(st.st_mode))
+		die("%s: not a regular file", name);
+	from = fopen(name, "re");
 	if (!from)
 		die("%s: %m", name);
 	while ((n = fread(buf, 1, sizeof(buf), from)))

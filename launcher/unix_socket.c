@@ -3,7 +3,9 @@
 #include "launcher.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -36,6 +38,26 @@ int unix_connect(const char *path)
 	return -1;
 }
 
+/*
+ * Lock the directory of a file, so that of two who find the same name unused one comes first.
+ * Returns a file, which may be -1: to lock what can't be read is for nobody.
+ */
+static int lock_directory(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
+	int fd;
+
+	if (slash) {
+		memcpy(dir, path, slash + 1 - path);
+		dir[slash + 1 - path] = '\0';
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return fd;
+}
+
 /**
  * unix_listen() - a socket that can be connected to
  * @path: its name; one that nobody listens on any more is replaced
@@ -47,12 +69,13 @@ int unix_connect(const char *path)
 int unix_listen(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, err, directory;
 	mode_t mask;
-	int fd, err;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		die("%s: the name of a socket has at most %zu characters", path,
 		    sizeof(address.sun_path) - 1);
+	directory = lock_directory(path);
 	if (unix_connect(path) >= 0)
 		die("%s: somebody else listens there", path);
 	if (errno == ECONNREFUSED)
@@ -66,5 +89,7 @@ int unix_listen(const char *path)
 	umask(mask);
 	if (err || listen(fd, 8))
 		die("%s: %m", path);
+	if (directory >= 0)
+		close(directory);
 	return fd;
 }

@@ -44,9 +44,9 @@ static void hear_anew(void)
 	said[0] = '\0';
 }
 
-static void launch_with(char *option, char *command_line)
+static void launch_options(char *option, char *another, char *command_line)
 {
-	char *argv[] = { launcher, option, demo, command_line, NULL };
+	char *argv[] = { launcher, option, another, demo, command_line, NULL };
 
 	fflush(stdout);
 	pid = forkpty(&tty, NULL, NULL, NULL);
@@ -57,6 +57,11 @@ static void launch_with(char *option, char *command_line)
 		execv(launcher, argv);
 		_exit(127);
 	}
+}
+
+static void launch_with(char *option, char *command_line)
+{
+	launch_options(option, "--device=/dev/lguest", command_line);
 }
 
 static void launch(char *command_line)
@@ -828,6 +833,32 @@ static void a_console_on_a_socket(void)
 	unlink(address.sun_path);
 }
 
+/* Who asks for the console and types in one go is heard. */
+static void a_console_on_the_control_socket(void)
+{
+	static const char line[] = "{\"command\":\"attach\"}\ntime\r";
+	struct sockaddr_un address;
+	double end = now() + SOON;
+	int terminal;
+
+	need(!setenv("XDG_RUNTIME_DIR", "/tmp", 1));
+	launch_options("--name=control", "--console=attach", NULL);
+	terminal = tty;
+	tty = unix_socket(SOCK_STREAM, "/tmp/lguest/control.sock", &address);
+	while (connect(tty, (struct sockaddr *)&address, sizeof(address)))
+		need(now() < end);
+	hear_anew();
+	type(line);
+	need(hear("\"ok\":true"));
+	need(hear(" UTC"));
+	type("poweroff\r");
+	while (listen_for(1000))
+		;
+	close(tty);
+	tty = terminal;
+	expect(exit_status() == 0);
+}
+
 static bool has_open(pid_t process, const char *name)
 {
 	char path[64], is[64];
@@ -925,6 +956,7 @@ int main(int argc, char **argv)
 		CASE(is_the_same_after_a_reboot),
 		CASE(tells_a_manager),
 		CASE(a_console_on_a_socket),
+		CASE(a_console_on_the_control_socket),
 		CASE(a_console_on_a_pseudoterminal),
 		CASE(without_a_terminal),
 	};

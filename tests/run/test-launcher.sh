@@ -289,6 +289,21 @@ memory_cases() {
 	warns - 'memory: the host does not say'
 }
 
+# expect_exec INITRD REGEX NAME. What has no end has 1 GB.
+expect_exec() {
+	_status=0
+	(
+		ulimit -v 1048576
+		timeout -k 10 600 "$top/launcher/lguest" exec --initrd="$1" "$images/b319" -- true
+	) >"$images/said" 2>&1 </dev/null || _status=$?
+	if [ "$_status" = 1 ] && grep -q "$2" "$images/said"; then
+		result 0 "exec, $3"
+	else
+		sed 's/^/# /' "$images/said"
+		result 1 "exec, $3"
+	fi
+}
+
 option_cases() {
 	expect b319 "$could_be" '--balloon' --balloon
 	expect b319 "$could_be" '--balloon=SIZE' --balloon=8M
@@ -298,6 +313,9 @@ option_cases() {
 	expect b319 'balloon=0: a guest has 1 MB' '--balloon, nothing' --balloon=0
 	expect b319 'one --balloon is all' '--balloon twice' --balloon --balloon=8
 	expect b319 "$could_be" '--no-hugepages' --no-hugepages
+	expect_exec /dev/zero 'not a regular file' 'a device as initial RAM disk'
+	expect_exec "$images/fifo" 'not a regular file' 'a pipe as initial RAM disk'
+	expect_exec "$images/none" 'No such file' 'no initial RAM disk'
 }
 
 # expect_share OPTION REGEX NAME

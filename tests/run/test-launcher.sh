@@ -458,7 +458,7 @@ check_cases() {
 # parts: the programs of tests/launcher, whose results become ours. CASES and SEED are of
 # the images.
 parts() {
-	for _program in pci lguest_bus "fuzz 200" balloon memory disk exec nbd net passt p9 \
+	for _program in pci lguest_bus "fuzz 200" balloon memory disk exec nbd net tap passt p9 \
 		p9_server sandbox \
 		"image_fuzz ${CASES:-2000} ${SEED:-1} $images/[bv][0-9]* $guests/*.elf"; do
 		# shellcheck disable=SC2086 # a program and its arguments

@@ -292,10 +292,8 @@ memory_cases() {
 # expect_exec INITRD REGEX NAME. What has no end has 1 GB.
 expect_exec() {
 	_status=0
-	(
-		ulimit -v 1048576
-		timeout -k 10 600 "$top/launcher/lguest" exec --initrd="$1" "$images/b319" -- true
-	) >"$images/said" 2>&1 </dev/null || _status=$?
+	timeout -k 10 600 prlimit --as=$((1 << 30)) "$top/launcher/lguest" exec --initrd="$1" \
+		"$images/b319" -- true >"$images/said" 2>&1 </dev/null || _status=$?
 	if [ "$_status" = 1 ] && grep -q "$2" "$images/said"; then
 		result 0 "exec, $3"
 	else
@@ -477,7 +475,7 @@ parts() {
 }
 
 # shellcheck disable=SC2086 # a list of words
-install_missing $pkgs_build diod passt iproute2
+install_missing $pkgs_build diod passt iproute2 procps util-linux
 mkdir -p "$out"
 : >"$out/launcher.results"
 build launcher guests launcher-tests

@@ -126,6 +126,8 @@ int main(int argc, char **argv)
 	int status;
 
 	open_standard_files();
+	if (!strcmp(verb, "help"))
+		argv[1] = "--help";
 	if (is_control_command(verb))
 		return control_command(verb, argc - 2, argv + 2);
 	if (execs || checks || !strcmp(verb, "run")) {
@@ -140,6 +142,8 @@ int main(int argc, char **argv)
 		return status;
 	if (!machine->kernel)
 		return host_check(machine->device);
+	if (!strchr(machine->kernel, '/') && access(machine->kernel, F_OK))
+		die("%s: no such file, nor a command (lguest --help)", machine->kernel);
 	if (execs)
 		command = cut_command(options.words);
 	machine->words = join_words(options.words);

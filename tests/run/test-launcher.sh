@@ -311,6 +311,14 @@ option_cases() {
 	expect b319 'balloon=0: a guest has 1 MB' '--balloon, nothing' --balloon=0
 	expect b319 'one --balloon is all' '--balloon twice' --balloon --balloon=8
 	expect b319 "$could_be" '--no-hugepages' --no-hugepages
+	_status=1
+	! "$top/launcher/lguest" help >"$images/said" || ! grep -q '^Usage' "$images/said" ||
+		_status=0
+	result "$_status" 'lguest help'
+	_status=1
+	"$top/launcher/lguest" strat web 2>"$images/said" ||
+		! grep -q 'strat: no such file, nor a command' "$images/said" || _status=0
+	result "$_status" 'a command that is mistyped'
 	expect_exec /dev/zero 'not a regular file' 'a device as initial RAM disk'
 	expect_exec "$images/fifo" 'not a regular file' 'a pipe as initial RAM disk'
 	expect_exec "$images/none" 'No such file' 'no initial RAM disk'

@@ -21,7 +21,7 @@
 /* The oldest that compat.h knows */
 #define OLDEST		LINUX_VERSION(5, 15, 0)
 
-/* A group without a name here, in digits */
+/* Of a group, or its number */
 #define NAME_MAX_LEN	64
 
 enum verdict { GOOD, NOTE, LACKING };
@@ -229,32 +229,39 @@ static void check_module(void)
 		       "this kernel loads signed modules alone (Secure Boot): lg needs your key");
 }
 
-static const char *group_name(gid_t gid, char digits[NAME_MAX_LEN])
+/* Not getgrgid(), for which a static program would need the host's own libraries */
+static void find_group(gid_t gid, char name[NAME_MAX_LEN])
 {
-	const struct group *group = getgrgid(gid);
+	FILE *file = fopen("/etc/group", "re");
+	const struct group *group;
 
-	if (group)
-		return group->gr_name;
-	snprintf(digits, NAME_MAX_LEN, "%u", gid);
-	return digits;
+	snprintf(name, NAME_MAX_LEN, "%u", gid);
+	while (file && (group = fgetgrent(file))) {
+		if (group->gr_gid == gid)
+			snprintf(name, NAME_MAX_LEN, "%s", group->gr_name);
+	}
+	if (file)
+		fclose(file);
 }
 
 static void check_device(const char *device)
 {
-	char digits[NAME_MAX_LEN];
+	char group[NAME_MAX_LEN];
 	struct stat st;
 
-	if (stat(device, &st))
+	if (stat(device, &st)) {
 		report(LACKING, "device", "%s: %s", device,
 		       errno == ENOENT ? "is there once the module is loaded" :
 		       strerror(errno));
-	else if (!access(device, R_OK | W_OK))
+	} else if (!access(device, R_OK | W_OK)) {
 		report(GOOD, "device", "%s is yours to use", device);
-	else if (st.st_gid && (st.st_mode & 060) == 060)
-		report(LACKING, "device", "%s is for the group %s: sudo adduser USER %s", device,
-		       group_name(st.st_gid, digits), group_name(st.st_gid, digits));
-	else
+	} else if (!st.st_gid || (st.st_mode & 060) != 060) {
 		report(LACKING, "device", "%s is for root alone", device);
+	} else {
+		find_group(st.st_gid, group);
+		report(LACKING, "device", "%s is for the group %s: sudo adduser USER %s", device,
+		       group, group);
+	}
 }
 
 /* What the kernel does on the way in and out of a guest, too */

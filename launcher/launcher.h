@@ -11,7 +11,7 @@
  * it), then the devices themselves, disk.c, disk_*.c and libnbd_load.c (what a disk is made
  * of), net_tap.c with tap.c and net_user.c with passt.c (what a network card is plugged into),
  * p9_server.c (who serves a directory), keeper.c (a process for somebody else's program), and
- * watch.c (what changes outside). Between the two: stream.c, shared.c.
+ * watch.c (what changes outside). Between the two: stream.c, shared.c. Of both: quit.c.
  */
 #ifndef LGUEST_LAUNCHER_H
 #define LGUEST_LAUNCHER_H
@@ -65,7 +65,7 @@ enum {
 	EXIT_PANICKED,
 };
 
-/* main.c */
+/* quit.c */
 void __printf(2, 3) __noreturn quit(int status, const char *fmt, ...);
 
 /* Errors name the file or device, and end in "%m" where errno is the cause. */

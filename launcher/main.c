@@ -6,35 +6,12 @@
 #include "launcher.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DEFAULT_MEMORY	(128 << 20)
-
-/*
- * The one way out, for any thread. The first shows its message, and never unlocks;
- * the others wait for ever.
- */
-void quit(int status, const char *fmt, ...)
-{
-	static pthread_mutex_t only_once = PTHREAD_MUTEX_INITIALIZER;
-	char message[1024];
-	va_list args;
-
-	/* Before anything can change errno, which "%m" shows. */
-	va_start(args, fmt);
-	vsnprintf(message, sizeof(message), fmt, args);
-	va_end(args);
-
-	pthread_mutex_lock(&only_once);
-	terminal_restore();
-	fprintf(stderr, "lguest: %s\n", message);
-	/* Not exit(): other threads still use what it would tear down. */
-	_exit(status);
-}
 
 /* Without this, the first file that we open would take a missing one's number. */
 static void open_standard_files(void)

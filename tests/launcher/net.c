@@ -354,6 +354,15 @@ static void no_frames(void)
 	EXPECT(passt_gets(60, 'b'));
 }
 
+/* The guest is told that something is another, within that time. */
+static bool is_told(void)
+{
+	for (unsigned int i = 0; i < AT_ALL_MS && !__atomic_load_n(&refreshes, __ATOMIC_SEQ_CST);
+	     i++)
+		usleep(1000);
+	return refreshes;
+}
+
 /* A frame of the guest's, to an address of IPv4 or IPv6. Whether passt gets it */
 static bool goes_to(const char *address)
 {
@@ -397,9 +406,7 @@ static void out_of_step(const void *what, size_t len)
 	submit(INPUT, 0, BUFFER_SIZE);
 	EXPECT(dev->config.net.status == VIRTIO_NET_S_LINK_UP);
 	EXPECT(passt_says(what, len));
-	for (unsigned int i = 0; i < AT_ALL_MS && !__atomic_load_n(&refreshes, __ATOMIC_SEQ_CST);
-	     i++)
-		usleep(1000);
+	EXPECT(is_told());
 	EXPECT(!dev->config.net.status);
 	EXPECT(!is_used(INPUT, SOON_MS));
 	/* It lives on, and starts the card anew. */
@@ -431,9 +438,7 @@ static void passt_ends(void)
 	start("user");
 	submit(INPUT, 0, BUFFER_SIZE);
 	close(passt);
-	for (unsigned int i = 0; i < AT_ALL_MS && !__atomic_load_n(&refreshes, __ATOMIC_SEQ_CST);
-	     i++)
-		usleep(1000);
+	EXPECT(is_told());
 	EXPECT(!dev->config.net.status);
 	for (unsigned int i = 0; i < RING / 2; i++) {
 		guest_says(i, FRAME_MAX, 'a');

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# deb.sh [DIR]: makes the Debian packages lguest and lguest-dkms of what git knows here, in
-# DIR (by default build/deb). DEB_VERSION= is another version.
+# deb.sh [DIR]: makes the Debian packages lguest and lguest-dkms of this tree, in DIR (by
+# default build/deb). DEB_VERSION= is another version.
 set -eu
 cd "$(dirname "$0")/.."
 to=${1:-build/deb}
@@ -17,7 +17,7 @@ for program in dpkg-buildpackage dh dh_dkms; do
 done
 rm -rf "$to"
 mkdir -p "$to/lguest-$version"
-git ls-files -z | xargs -0 cp --parents -t "$to/lguest-$version"
+tools/sources.sh | xargs -0 cp --parents -t "$to/lguest-$version"
 cd "$to/lguest-$version"
 if [ "$version" != "$(cat VERSION)" ]; then
 	echo "$version" >VERSION

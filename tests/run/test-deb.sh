@@ -175,7 +175,7 @@ version=$(cat "$top/VERSION")
 	unpack_debian "$system"
 	as_root mkdir "$system/packages"
 	as_root cp -r "$place/now" "$place/later" "$system/packages"
-	(cd "$top" && git ls-files -z | tar -c --null -T -) |
+	(cd "$top" && tools/sources.sh | tar -c --null -T -) |
 		as_root tee "$system/packages/source.tar" >/dev/null
 	enroll_key >&2
 	try 'they are installed' install_packages packages/now

@@ -9,7 +9,7 @@
  * machine), sandbox.c, guest.c and run.c (running it), device.c and virtqueue.c (what a device
  * is), lguest_bus.c, or pci.c, virtio_pci.c and insn.c (how the guest finds it and talks to
  * it), then the devices themselves, disk.c, disk_*.c and libnbd_load.c (what a disk is made
- * of), net_tap.c with tap.c and net_user.c with passt.c (what a network card is plugged into),
+ * of), net_tap.c with tap.c and net_user.c with passt*.c (what a network card is plugged into),
  * p9_server.c (who serves a directory), keeper.c (a process for somebody else's program), and
  * watch.c (what changes outside). Between the two: stream.c, shared.c. Of both: quit.c.
  */
@@ -673,9 +673,25 @@ bool tap_is_up(int fd);
 /* net_user.c */
 struct net_backend *net_user(void);
 
-/* passt.c */
+/* passt_options.c */
 #define PASST_OPTIONS_MAX	128
 
+/**
+ * struct passt_options - what passt is told
+ * @words: of its command line, up to a NULL
+ * @num: of @words
+ * @has_dns: a name server is among them
+ */
+struct passt_options {
+	const char *words[PASST_OPTIONS_MAX + 1];
+	unsigned int num;
+	bool has_dns;
+};
+
+bool passt_option(struct passt_options *options, const char *option);
+void passt_options_complete(struct passt_options *options);
+
+/* passt.c */
 void passt_find(void);
 int passt_lock(void);
 int passt_start(const char *const *options, int lock, const __u8 *mac);

@@ -23,15 +23,9 @@
 /* A few large frames, or many small ones, are read at once. */
 #define INPUT_SIZE	(4 * (LENGTH + FRAME_MAX))
 
-/* Where resolvers of programs go, and where systemd-resolved has the servers that it asks */
-#define RESOLVERS	"/etc/resolv.conf"
-#define REAL_RESOLVERS	"/run/systemd/resolve/resolv.conf"
-
 struct net_user {
 	struct net_backend backend;
-	const char *options[PASST_OPTIONS_MAX + 1];
-	unsigned int num_options;
-	bool has_dns;
+	struct passt_options options;
 	int lock;
 	/* Before each of the guest's packets */
 	unsigned int header;
@@ -55,104 +49,9 @@ static bool has_failed(const struct net_user *user)
 	return __atomic_load_n(&user->failed, __ATOMIC_RELAXED);
 }
 
-static void add_option(struct net_user *user, const char *name, const char *value)
-{
-	if (user->num_options + 2 > PASST_OPTIONS_MAX)
-		die("--net=user: that is too many options");
-	user->options[user->num_options++] = name;
-	user->options[user->num_options++] = value;
-}
-
-static bool is_port(unsigned int port)
-{
-	return port && port <= 0xffff;
-}
-
-/* [tcp:|udp:][ADDRESS:]PORT:PORT. Others than this host are let in only if the user says so. */
-static void add_forward(struct net_user *user, const char *arg)
-{
-	const char *kind = "-t", *spec = arg;
-	unsigned int port, guest_port;
-	char address[INET_ADDRSTRLEN], rest, *value;
-	struct in_addr in;
-
-	if (!strncmp(spec, "udp:", 4))
-		kind = "-u";
-	if (!strncmp(spec, "udp:", 4) || !strncmp(spec, "tcp:", 4))
-		spec += 4;
-	if (sscanf(spec, "%15[0-9.]:%5u:%5u%c", address, &port, &guest_port, &rest) != 3) {
-		strcpy(address, "127.0.0.1");
-		if (sscanf(spec, "%5u:%5u%c", &port, &guest_port, &rest) != 2)
-			port = 0;
-	}
-	if (!is_port(port) || !is_port(guest_port) || inet_pton(AF_INET, address, &in) != 1)
-		die("--net=user: forward=%s: want [tcp:|udp:][A.B.C.D:]PORT:PORT-OF-THE-GUEST",
-		    arg);
-	if (asprintf(&value, "%s/%u:%u", address, port, guest_port) < 0)
-		die("no memory for a network card");
-	add_option(user, kind, value);
-}
-
-static void add_dns(struct net_user *user, const char *address)
-{
-	struct in6_addr in;
-
-	if (inet_pton(AF_INET, address, &in) != 1 && inet_pton(AF_INET6, address, &in) != 1)
-		die("--net=user: dns=%s: want an address", address);
-	add_option(user, "--dns", address);
-	user->has_dns = true;
-}
-
 static bool user_option(struct net_backend *backend, const char *option)
 {
-	if (!strncmp(option, "forward=", 8))
-		add_forward(user_of(backend), option + 8);
-	else if (!strncmp(option, "dns=", 4))
-		add_dns(user_of(backend), option + 4);
-	else
-		return false;
-	return true;
-}
-
-static bool is_on_this_host(const char *address)
-{
-	return !strncmp(address, "127.", 4) || !strcmp(address, "::1");
-}
-
-/* The name servers of a file that the guest can reach: @use is called for each. How many */
-static unsigned int find_dns(const char *name, void (*use)(struct net_user *user, const char *),
-			     struct net_user *user)
-{
-	FILE *file = fopen(name, "re");
-	char line[256], address[INET6_ADDRSTRLEN];
-	unsigned int found = 0;
-	struct in6_addr in;
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "nameserver %45[0-9a-fA-F:.]", address) != 1 ||
-		    is_on_this_host(address) || (inet_pton(AF_INET, address, &in) != 1 &&
-						 inet_pton(AF_INET6, address, &in) != 1))
-			continue;
-		if (use)
-			use(user, strdup(address));
-		found++;
-	}
-	if (file)
-		fclose(file);
-	return found;
-}
-
-/*
- * passt tells the guest of the host's name servers. The guest can't reach one on the host
- * itself, as systemd-resolved is; but that asks others.
- */
-static void choose_dns(struct net_user *user)
-{
-	if (user->has_dns || find_dns(RESOLVERS, NULL, NULL))
-		return;
-	if (!find_dns(REAL_RESOLVERS, add_dns, user))
-		fprintf(stderr,
-			"lguest: --net=user: the guest can't ask this host's name servers (dns=ADDRESS)\n");
+	return passt_option(&user_of(backend)->options, option);
 }
 
 static void user_open(struct net_backend *backend)
@@ -160,7 +59,7 @@ static void user_open(struct net_backend *backend)
 	struct net_user *user = user_of(backend);
 
 	passt_find();
-	choose_dns(user);
+	passt_options_complete(&user->options);
 	user->lock = passt_lock();
 }
 
@@ -170,7 +69,7 @@ static void user_create(struct net_backend *backend, unsigned int header, const 
 	struct net_user *user = user_of(backend);
 
 	user->header = header;
-	backend->fd = passt_start(user->options, user->lock, mac);
+	backend->fd = passt_start(user->options.words, user->lock, mac);
 }
 
 static bool user_is_up(struct net_backend *backend)

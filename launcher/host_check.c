@@ -141,6 +141,15 @@ static const char *hypervisor(void)
 	return "an unknown hypervisor";
 }
 
+static void check_below(const char *name)
+{
+	report(NOTE, "below", "%s; guests up to 2.6.33 (vmcall) don't run if that uses VT-x", name);
+	/* Linux: Documentation/virt/kvm/x86/msr.rst, MSR_KVM_ASYNC_PF_EN */
+	if (!strcmp(name, "KVM") && !has_word("/proc/cmdline", "", "no-kvmapf"))
+		report(NOTE, "below",
+		       "its asynchronous page faults go to the host, or wait while a guest runs");
+}
+
 static void check_cpu(void)
 {
 	char model[256];
@@ -158,9 +167,7 @@ static void check_cpu(void)
 		report(NOTE, "CPU",
 		       "has IBT, on which nobody has tried lg: ibt=off does without");
 	if (has_flag("hypervisor"))
-		report(NOTE, "below",
-		       "%s; guests up to 2.6.33 (vmcall) don't run if that uses VT-x",
-		       hypervisor());
+		check_below(hypervisor());
 }
 
 /* Where the module is, for modprobe */

@@ -11,7 +11,7 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
-#error "lg wants the headers of Linux 5.15 or later: see Hosts in Documentation/running.rst"
+#error "lg wants the headers of Linux 5.15.60 or later: see Hosts in Documentation/running.rst"
 #endif
 
 /*
@@ -21,6 +21,11 @@
  */
 #ifndef CONFIG_UML
 #include <asm/cpufeatures.h>
+
+/* An older one knows too little of what a guest may train: neither Retbleed nor PBRSB. */
+#ifndef X86_FEATURE_RSB_VMEXIT_LITE
+#error "lg wants the headers of Linux 5.15.60 or later: see Hosts in Documentation/running.rst"
+#endif
 
 #ifndef X86_FEATURE_CLEAR_CPU_BUF
 #define X86_FEATURE_CLEAR_CPU_BUF	X86_FEATURE_MD_CLEAR
@@ -42,6 +47,7 @@
 #define X86_FEATURE_SRSO		X86_FEATURE_UNRET
 #define X86_FEATURE_SRSO_ALIAS		X86_FEATURE_UNRET
 #define X86_FEATURE_IBPB_ON_VMEXIT	X86_FEATURE_UNRET
+#define X86_FEATURE_IBPB_BRTYPE		X86_FEATURE_UNRET
 #endif
 #ifndef X86_FEATURE_IBPB_EXIT_TO_USER
 #define X86_FEATURE_IBPB_EXIT_TO_USER	X86_FEATURE_IBPB_ON_VMEXIT
@@ -65,6 +71,11 @@
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/thread_info.h>
+
+/* No kernel before 5.15.105 has a name for it. */
+#ifndef read_thread_flags
+#define read_thread_flags()	READ_ONCE(current_thread_info()->flags)
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 #define eventfd_signal(ctx)	eventfd_signal(ctx, 1)

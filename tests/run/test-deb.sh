@@ -12,6 +12,7 @@ pkgs_deb="build-essential debhelper dh-dkms bash-completion lintian $pkgs_debian
 # A key whose certificate the firmware of OVMF's snakeoil machine has enrolled
 key=/usr/share/ovmf/PkKek-1-snakeoil
 place=$out/debian
+boots='deb-boot deb-refused deb-secure'
 system=$place/system
 
 n=0
@@ -157,7 +158,7 @@ prepare_boot() {
 install_missing $pkgs_vm $pkgs_deb
 PATH=$PATH:/usr/sbin:/sbin
 mkdir -p "$out"
-for name in deb deb-boot deb-refused deb-secure; do : >"$out/$name.results"; done
+for name in deb $boots; do : >"$out/$name.results"; done
 get_debian
 get_host 6.1
 say "Installing packages on a Debian 12"
@@ -205,7 +206,13 @@ boot_secure deb-secure
 	as_root rm -rf "$system/lg"
 	try 'leaves nothing either' nothing_is_left
 	echo '# end deb 0'
-	echo '# done'
 } >>"$out/deb.results"
 as_root rm -rf "$place/disk" "$system"
-report deb deb-boot deb-refused deb-secure
+# What the machines have said is a part of it. It is complete if they came to their ends.
+_ends='# done'
+for _boot in $boots; do
+	grep -vx '# done' "$out/$_boot.results" >>"$out/deb.results" || :
+	grep -qx '# done' "$out/$_boot.results" || _ends="# stopped: $_boot did not finish"
+done
+echo "$_ends" >>"$out/deb.results"
+report deb

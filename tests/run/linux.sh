@@ -46,8 +46,7 @@ make_own_host() {
 	own_config "$1" >"$2/own.config"
 	if ! { configure "$2" "$2/own.config" &&
 	       make -C "$2" -j"$jobs" KCSAN_SANITIZE=n bzImage \
-			drivers/block/brd.ko drivers/md/dm-mod.ko \
-			drivers/md/dm-flakey.ko; } \
+			drivers/block/brd.ko; } \
 	       </dev/null >"$out/$1.log" 2>&1; then
 		tail -n 40 "$out/$1.log" >&2
 		die "that failed, all of it is in $out/$1.log"
@@ -56,7 +55,7 @@ make_own_host() {
 	_release=$(cat "$2/include/config/kernel.release")
 	_lib=$2/modules/lib/modules/$_release
 	mkdir -p "$_lib"
-	mv "$2/drivers/block/brd.ko" "$2"/drivers/md/dm-*.ko "$2"/modules.builtin* "$_lib"
+	mv "$2/drivers/block/brd.ko" "$2"/modules.builtin* "$_lib"
 	: >"$_lib/modules.order"
 	/sbin/depmod -b "$2/modules" "$_release"
 	cp "$2/vmlinux.symvers" "$2/Module.symvers"

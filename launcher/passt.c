@@ -23,6 +23,10 @@
 
 #define ANSWER_MS	3000
 
+/* Operations of ARP */
+#define ASK	1
+#define ANSWER	2
+
 /* In the process that stays: files of these numbers are all that it has. */
 #define FRAMES_FD	KEEPER_FILE
 #define CONTROL_FD	(KEEPER_FILE + 1)
@@ -108,43 +112,90 @@ static void __noreturn keep(const char *const *options)
 	keeper_end(pid);
 }
 
-/*
- * Whether passt is there: it answers whoever asks for an address (ARP, RFC 826). If the host
- * has IPv6 alone it does not, so its being there for a while has to do.
- */
-static bool is_there(int fd, int control, const __u8 *mac)
+/* Who has an address of IPv4 (RFC 826), as it goes to passt, and as passt answers */
+struct arp {
+	__u8 to[ETH_ALEN], from[ETH_ALEN];
+	__u16 protocol, hardware, addresses;
+	__u8 hardware_len, address_len;
+	__u16 operation;
+	__u8 sender[ETH_ALEN], sender_ip[4], target[ETH_ALEN], target_ip[4];
+} __attribute__((__packed__));
+
+static bool ask(int fd, const __u8 *mac)
 {
 	struct {
 		__u32 length;
-		__u8 to[ETH_ALEN], from[ETH_ALEN];
-		__u16 protocol, hardware, addresses;
-		__u8 hardware_len, address_len;
-		__u16 operation;
-		__u8 sender[ETH_ALEN], sender_ip[4], target[ETH_ALEN], target_ip[4];
-	} __attribute__((__packed__)) ask = {
-		.length = htonl(sizeof(ask) - sizeof(ask.length)),
-		.to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
-		.protocol = htons(ETH_P_ARP),
-		.hardware = htons(1),
-		.addresses = htons(ETH_P_IP),
-		.hardware_len = ETH_ALEN,
-		.address_len = 4,
-		.operation = htons(1),
-		.target_ip = { 169, 254, 1, 1 },
-	};
-	struct pollfd wait[] = {
-		{ .fd = fd, .events = POLLIN },
-		{ .fd = control, .events = POLLIN },
+		struct arp arp;
+	} __attribute__((__packed__)) out = {
+		.length = htonl(sizeof(out.arp)),
+		.arp = {
+			.to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
+			.protocol = htons(ETH_P_ARP),
+			.hardware = htons(1),
+			.addresses = htons(ETH_P_IP),
+			.hardware_len = ETH_ALEN,
+			.address_len = 4,
+			.operation = htons(ASK),
+			.target_ip = { 169, 254, 1, 1 },
+		},
 	};
 
-	memcpy(ask.from, mac, ETH_ALEN);
-	memcpy(ask.sender, mac, ETH_ALEN);
-	if (send(fd, &ask, sizeof(ask), MSG_NOSIGNAL) != sizeof(ask))
+	memcpy(out.arp.from, mac, ETH_ALEN);
+	memcpy(out.arp.sender, mac, ETH_ALEN);
+	return send(fd, &out, sizeof(out), MSG_NOSIGNAL) == sizeof(out);
+}
+
+static bool is_answer(const struct arp *arp, size_t len)
+{
+	return len >= sizeof(*arp) && arp->protocol == htons(ETH_P_ARP) &&
+		arp->operation == htons(ANSWER);
+}
+
+/* All of @len bytes: 1. It is 0 if nothing comes, and -1 if there will be no more. */
+static int receive(int fd, void *buf, size_t len)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	size_t got = 0;
+
+	while (got < len) {
+		int ready = poll(&wait, 1, ANSWER_MS);
+		ssize_t n;
+
+		if (!ready)
+			return got ? -1 : 0;
+		if (ready < 0)
+			continue;
+		n = recv(fd, (char *)buf + got, len - got, MSG_DONTWAIT);
+		if (n <= 0)
+			return -1;
+		got += n;
+	}
+	return 1;
+}
+
+/*
+ * Whether passt is there, and listens on the ports that it was told. That it has a word does not
+ * say so: newer ones ask for the guest before. But it answers only after all that. If the host
+ * has IPv6 alone it does not answer, so its being there for a while has to do.
+ */
+static bool is_there(int fd, const __u8 *mac)
+{
+	char frame[ETH_MAX_MTU];
+	__u32 len;
+	int come;
+
+	if (!ask(fd, mac))
 		return false;
-	while (poll(wait, ARRAY_SIZE(wait), ANSWER_MS) < 0)
-		;
-	/* The guest hears the answer, too, and does not care. */
-	return !wait[1].revents && !(wait[0].revents & POLLHUP);
+	do {
+		come = receive(fd, &len, sizeof(len));
+		if (come <= 0)
+			return !come;
+		len = ntohl(len);
+		/* None of them is for the guest, which has not begun. */
+		if (len > sizeof(frame) || receive(fd, frame, len) <= 0)
+			return false;
+	} while (!is_answer((struct arp *)frame, len));
+	return true;
 }
 
 /**
@@ -166,7 +217,7 @@ int passt_start(const char *const *options, int lock, const __u8 *mac)
 		keep(options);
 	close(fds[1]);
 	close(control[1]);
-	if (!is_there(fds[0], control[0], mac))
+	if (!is_there(fds[0], mac))
 		die("--net=user: passt has ended; see what it says");
 	/* @control stays open as long as this process is there. */
 	return fds[0];

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +41,12 @@ void *guest_memory_base(void)
 unsigned long guest_pages(void)
 {
 	return 0;
+}
+
+static int start(const char *const *options, int lock)
+{
+	passt_find();
+	return passt_start(options, lock, mac);
 }
 
 static unsigned char frame[1 << 16];
@@ -212,7 +219,7 @@ static bool are_gone(void)
 
 static void gives_an_address(void)
 {
-	int fd = passt_start(no_options, passt_lock(), mac);
+	int fd = start(no_options, passt_lock());
 
 	EXPECT(is_offered(fd, HOST_ADDRESS));
 	EXPECT_EQ(passts(), 1);
@@ -221,7 +228,7 @@ static void gives_an_address(void)
 static void from_the_host(void)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(PORT) };
-	int fd = passt_start(forwards, passt_lock(), mac);
+	int fd = start(forwards, passt_lock());
 	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	EXPECT(is_offered(fd, HOST_ADDRESS));
@@ -240,7 +247,7 @@ static void from_the_host(void)
 /* What listens on the host's loopback is not for guests (net.c has its own addresses). */
 static void not_the_hosts_own(void)
 {
-	int fd = passt_start(no_options, passt_lock(), mac);
+	int fd = start(no_options, passt_lock());
 	int loopback = listen_on("127.0.0.1", 1234), others = listen_on("198.51.100.1", 1235);
 
 	EXPECT(loopback >= 0 && others >= 0);
@@ -250,7 +257,7 @@ static void not_the_hosts_own(void)
 
 static void start_and_die(void)
 {
-	EXPECT(passt_start(forwards, passt_lock(), mac) >= 0);
+	EXPECT(start(forwards, passt_lock()) >= 0);
 	EXPECT_EQ(passts(), 1);
 	raise(SIGKILL);
 }
@@ -264,7 +271,7 @@ static void goes_with_the_guest(void)
 /* One that hangs, too */
 static void start_one_that_hangs(void)
 {
-	EXPECT(passt_start(forwards, passt_lock(), mac) >= 0);
+	EXPECT(start(forwards, passt_lock()) >= 0);
 	EXPECT_EQ(signal_passts(SIGSTOP), 1);
 	raise(SIGKILL);
 }
@@ -279,7 +286,7 @@ static int lock;
 
 static void start_again(void)
 {
-	int fd = passt_start(forwards, lock, mac);
+	int fd = start(forwards, lock);
 
 	EXPECT(is_offered(fd, HOST_ADDRESS));
 	/* The next life may begin before this one's is gone. */
@@ -296,8 +303,8 @@ static void listens_again(void)
 
 static void start_twice(void)
 {
-	passt_start(forwards, passt_lock(), mac);
-	passt_start(forwards, passt_lock(), mac);
+	start(forwards, passt_lock());
+	start(forwards, passt_lock());
 }
 
 static void port_is_taken(void)
@@ -306,11 +313,62 @@ static void port_is_taken(void)
 	EXPECT(are_gone());
 }
 
+/* Others in place of passt: shell scripts, whose first file is the socket */
+static char bin[] = "/tmp/lg-bin-XXXXXX", fake[sizeof(bin) + 8];
+
+static bool make_fake(const char *script)
+{
+	FILE *file;
+
+	if (!mkdtemp(bin))
+		return false;
+	snprintf(fake, sizeof(fake), "%s/passt", bin);
+	file = fopen(fake, "we");
+	if (!file || fprintf(file, "#!/bin/sh\n%s\n", script) < 0 || fclose(file))
+		return false;
+	setenv("PATH", bin, 1);
+	return !chmod(fake, 0700);
+}
+
+static void remove_fake(void)
+{
+	unlink(fake);
+	rmdir(bin);
+}
+
+static void start_the_fake(void)
+{
+	start(forwards, passt_lock());
+}
+
+/* Newer ones send the guest a word before they listen, and end then if they can't. */
+static void ends_after_a_word(void)
+{
+	EXPECT(make_fake("printf '\\0\\0\\0\\024a frame of 20 bytes.' >&3\n/bin/sleep 1\nexit 1"));
+	EXPECT_EQ(run_alone(start_the_fake), EXIT_FAILED << 8);
+	remove_fake();
+}
+
+static void says_too_much(void)
+{
+	EXPECT(make_fake("printf '\\0\\01\\0\\0' >&3\nexec /bin/sleep 60"));
+	EXPECT_EQ(run_alone(start_the_fake), EXIT_FAILED << 8);
+	remove_fake();
+}
+
+/* On a host that has no IPv4 there is no answer. */
+static void does_not_answer(void)
+{
+	EXPECT(make_fake("printf '\\0\\0\\0\\01612345678901234' >&3\nexec /bin/sleep 60"));
+	EXPECT_EQ(run_alone(start_the_fake), 0);
+	remove_fake();
+}
+
 static void start_as_nobody(void)
 {
 	keeper_set_user("65534:65534");
 	lock = passt_lock();
-	EXPECT(is_offered(passt_start(forwards, lock, mac), HOST_ADDRESS));
+	EXPECT(is_offered(start(forwards, lock), HOST_ADDRESS));
 }
 
 static void as_another_user(void)
@@ -356,6 +414,9 @@ int main(void)
 		{ "goes_if_it_hangs", goes_if_it_hangs },
 		{ "listens_again", listens_again },
 		{ "port_is_taken", port_is_taken },
+		{ "ends_after_a_word", ends_after_a_word },
+		{ "says_too_much", says_too_much },
+		{ "does_not_answer", does_not_answer },
 		{ "as_another_user", as_another_user },
 	};
 	bool can = make_host();
@@ -363,7 +424,6 @@ int main(void)
 	/* Not the name of those that are counted */
 	prctl(PR_SET_NAME, "test");
 	printf("KTAP version 1\n1..%zu\n", ARRAY_SIZE(tests));
-	passt_find();
 	for (unsigned int i = 0; i < ARRAY_SIZE(tests); i++) {
 		if (!can)
 			skip(tests[i].name, "there can't be a network of its own here");

@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The oldest that compat.h knows */
@@ -23,6 +25,8 @@
 
 /* Of a group, or its number */
 #define NAME_MAX_LEN	64
+
+#define NOBODY		65534
 
 enum verdict { GOOD, NOTE, LACKING };
 
@@ -305,15 +309,32 @@ static void check_memory(void)
 	       host_memory_available() >> 20, pages);
 }
 
-static void check_program(const char *what, const char *program, const char *package)
+static bool check_program(const char *what, const char *program, const char *package)
 {
 	char *path = keeper_find(program);
+	bool is_there = path;
 
-	if (path)
+	if (is_there)
 		report(GOOD, what, "%s", path);
 	else
 		report(NOTE, what, "no %s (apt install %s)", program, package);
 	free(path);
+	return is_there;
+}
+
+/* Whether there can be what passt shuts itself in with */
+static bool has_user_namespaces(void)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		/* As root it becomes nobody, but where there is none (EINVAL). */
+		_exit((!geteuid() && setuid(NOBODY) && errno != EINVAL) ||
+		      unshare(CLONE_NEWUSER));
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
 static void check_network(void)
@@ -323,7 +344,9 @@ static void check_network(void)
 		       "/dev/net/tun is there; root may make a TAP and give it to you");
 	else
 		report(NOTE, "--net=TAP", "/dev/net/tun: %s", strerror(errno));
-	check_program("--net=user", "passt", "passt");
+	if (check_program("--net=user", "passt", "passt") && !has_user_namespaces())
+		report(NOTE, "--net=user",
+		       "but passt needs a namespace of users, which this host does not give");
 }
 
 /**

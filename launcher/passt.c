@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/if_ether.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,10 +73,20 @@ static void take_lock(void)
 	close(LOCK_FD);
 }
 
+/*
+ * What it says the user hears if it ends by itself, and only then. It also says what is no
+ * fault, as that there is no IPv6, or that it becomes nobody.
+ */
+struct passt {
+	const char *const *options;
+	int says[2];
+};
+
 /* passt inherits the lock, so that the next one finds the ports that it is told to listen on. */
 static void run_passt(void *arg)
 {
-	const char *const *options = arg;
+	const struct passt *run = arg;
+	const char *const *options = run->options;
 	const char *argv[PASST_OPTIONS_MAX + 16];
 	unsigned int n = 0;
 	char fd[8];
@@ -92,23 +103,43 @@ static void run_passt(void *arg)
 	while (*options)
 		argv[n++] = *options++;
 	argv[n] = NULL;
+	dup2(run->says[1], STDERR_FILENO);
 	execv(passt, (char *const *)argv);
 	die("%s: %m", passt);
 }
 
+static void pass_on(int fd)
+{
+	char words[4096];
+	ssize_t n;
+
+	while ((n = read(fd, words, sizeof(words))) > 0 && write(STDERR_FILENO, words, n) == n)
+		;
+}
+
 static void __noreturn keep(const char *const *options)
 {
+	struct passt run = { .options = options };
 	struct pollfd wait[] = {
 		{ .fd = CONTROL_FD, .events = POLLIN },
 		{ .events = POLLIN },
 	};
 	pid_t pid;
+	char c;
 
 	take_lock();
-	wait[1].fd = keeper_start(&pid, run_passt, (void *)options);
+	if (pipe2(run.says, O_CLOEXEC | O_NONBLOCK))
+		die("--net=user: cannot make a pipe: %m");
+	wait[1].fd = keeper_start(&pid, run_passt, &run);
 	close(FRAMES_FD);
+	close(run.says[1]);
 	while (poll(wait, ARRAY_SIZE(wait), -1) < 0)
 		;
+	/* First, as a terminal may be stopped */
+	kill(pid, SIGKILL);
+	/* If the guest has ended, so does passt. Then there is nothing to be told. */
+	if (!wait[0].revents || recv(CONTROL_FD, &c, 1, MSG_DONTWAIT) == 1)
+		pass_on(run.says[0]);
 	keeper_end(pid);
 }
 
@@ -209,6 +240,7 @@ static bool is_there(int fd, const __u8 *mac)
 int passt_start(const char *const *options, int lock, const __u8 *mac)
 {
 	int fds[2], control[2];
+	char c;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control))
@@ -217,8 +249,12 @@ int passt_start(const char *const *options, int lock, const __u8 *mac)
 		keep(options);
 	close(fds[1]);
 	close(control[1]);
-	if (!is_there(fds[0], mac))
+	if (!is_there(fds[0], mac)) {
+		/* Until it has said why */
+		send(control[0], "", 1, MSG_NOSIGNAL);
+		recv(control[0], &c, 1, 0);
 		die("--net=user: passt has ended; see what it says");
+	}
 	/* @control stays open as long as this process is there. */
 	return fds[0];
 }

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -336,6 +337,23 @@ static void remove_fake(void)
 	rmdir(bin);
 }
 
+/* What the user is told, from here on */
+static int told;
+
+static void listen_to_it(void)
+{
+	told = memfd_create("told", MFD_CLOEXEC);
+	if (told < 0 || dup2(told, STDERR_FILENO) < 0)
+		die("memfd_create: %m");
+}
+
+static bool is_told(const char *words)
+{
+	char buf[256] = "";
+
+	return pread(told, buf, sizeof(buf) - 1, 0) >= 0 && !strcmp(buf, words);
+}
+
 static void start_the_fake(void)
 {
 	start(forwards, passt_lock());
@@ -344,8 +362,11 @@ static void start_the_fake(void)
 /* Newer ones send the guest a word before they listen, and end then if they can't. */
 static void ends_after_a_word(void)
 {
-	EXPECT(make_fake("printf '\\0\\0\\0\\024a frame of 20 bytes.' >&3\n/bin/sleep 1\nexit 1"));
+	EXPECT(make_fake("printf '\\0\\0\\0\\024a frame of 20 bytes.' >&3\n/bin/sleep 1\n"
+			 "echo why >&2\nexit 1"));
+	listen_to_it();
 	EXPECT_EQ(run_alone(start_the_fake), EXIT_FAILED << 8);
+	EXPECT(is_told("why\n--net=user: passt has ended; see what it says\n"));
 	remove_fake();
 }
 
@@ -356,11 +377,15 @@ static void says_too_much(void)
 	remove_fake();
 }
 
-/* On a host that has no IPv4 there is no answer. */
+/* On a host that has no IPv4 there is no answer. What is no fault the user need not hear. */
 static void does_not_answer(void)
 {
-	EXPECT(make_fake("printf '\\0\\0\\0\\01612345678901234' >&3\nexec /bin/sleep 60"));
+	EXPECT(make_fake("printf '\\0\\0\\0\\01612345678901234' >&3\necho warning >&2\n"
+			 "exec /bin/sleep 60"));
+	listen_to_it();
 	EXPECT_EQ(run_alone(start_the_fake), 0);
+	usleep(500000);
+	EXPECT(is_told(""));
 	remove_fake();
 }
 

@@ -417,6 +417,7 @@ expect_check() {
 	unshare -rm sh -ec 'mount --bind "$1/cpuinfo" /proc/cpuinfo
 		mount --bind "$1/sys" /sys
 		mount --bind "$1/modules" /lib/modules
+		[ ! -e "$1/no-namespaces" ] || echo 0 >/proc/sys/user/max_user_namespaces
 		exec "$2" check --device="$1/device"' sh "$machine" \
 		"$top/launcher/lguest" >"$images/said" 2>&1 || _status=$?
 	if [ $_status = "$1" ] && grep -q "$2" "$images/said"; then
@@ -433,6 +434,10 @@ check_cases() {
 	new_machine
 	expect_check 0 '^Guests can run here' 'all is there'
 	expect_check 0 '^ok .*lg 1.0 is loaded' 'the module'
+	expect_check 0 '^ok .*net=user *[^ ]*/passt' 'passt'
+	: >"$machine/no-namespaces"
+	expect_check 0 'note *--net=user *but passt needs a namespace' 'no namespaces for passt'
+	rm "$machine/no-namespaces"
 	echo 'Mitigation: PTI' >"$machine/sys/devices/system/cpu/vulnerabilities/meltdown"
 	echo Y >"$machine/sys/module/lg/parameters/ibpb"
 	expect_check 0 'exit pays for meltdown, with a barrier' 'mitigations'

@@ -138,6 +138,7 @@ prepare_boot() {
 	in_system adduser --quiet --disabled-password --gecos '' bob
 	in_system adduser --quiet alice lguest
 	as_root install -m 755 "$run/job-deb" "$system/job"
+	as_root install -m 644 "$guests/devices.elf" "$system/devices.elf"
 	as_root tee "$system/etc/systemd/system/job.service" >/dev/null <<-'EOF'
 	[Unit]
 	Description=the test
@@ -159,6 +160,7 @@ install_missing $pkgs_vm $pkgs_deb
 PATH=$PATH:/usr/sbin:/sbin
 mkdir -p "$out"
 for name in deb $boots; do : >"$out/$name.results"; done
+build guests
 get_debian
 get_host 6.1
 say "Installing packages on a Debian 12"
